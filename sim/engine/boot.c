@@ -1,0 +1,179 @@
+/*
+ * boot.c - from empty memory to a working allocator, in the kernel's own order (spec 04).
+ *
+ * Memory goes to the buddy lists; the slab allocator makes its first caches out of static arrays and lists, replaces
+ * those by its own objects, tunes every cache; the other CPUs come up; the watermarks are set. All of it runs on CPU 0,
+ * takes no simulated time and leaves nothing on the tape. The steps are the same paths as later.
+ */
+#include "base/core_only.h"
+#include "engine/sim_private.h"
+
+/* One page through CPU 0's hot list, as free_hot_cold_page() does. */
+static void hand_over_page(struct memory *mem, uint32_t pfn)
+{
+        struct zone *zone = memory_zone_of(mem, pfn);
+        struct pcp *pcp = &zone->pcp[0][0];
+
+        zone->pgfree++;
+        mem->pages[pfn].state = PAGE_PCP;
+        page_list_add_head(mem->pages, &pcp->list, pfn);
+        if (pcp->list.count < pcp->high)
+                return;
+        for (uint32_t i = 0; i < pcp->batch; i++) {
+                uint32_t oldest = pcp->list.tail;
+
+                page_list_remove(mem->pages, &pcp->list, oldest);
+                mem->pages[oldest].state = PAGE_NONE;
+                zone_free_block(zone, mem->pages, oldest, 0);
+        }
+}
+
+/* free_all_bootmem_core(): whole words of the boot bitmap as one block, the rest page by page; then high memory. */
+static void hand_over_memory(struct memory *mem)
+{
+        uint32_t low_end = mem->arch->highmem ? mem->arch->zone_end_pfn[1] : PFN_NONE;
+        uint32_t group = mem->arch->group_pages;
+        uint32_t pfn = mem->reserved_pages;
+
+        if (low_end > mem->page_count)
+                low_end = mem->page_count;
+        for (; pfn < low_end && pfn % group; pfn++)
+                hand_over_page(mem, pfn);
+        for (; pfn + group <= low_end; pfn += group) {
+                struct zone *zone = memory_zone_of(mem, pfn);
+
+                zone->pgfree += group;
+                zone_free_block(zone, mem->pages, pfn, mem->arch->group_order);
+        }
+        for (; pfn < mem->page_count; pfn++)
+                hand_over_page(mem, pfn);
+}
+
+/* Runs one path to its end on CPU 0; true if it returned something other than PLACE_NONE. */
+static bool boot_path(struct sim *sim, struct thread *th, enum state state, uint32_t cache, uint32_t what)
+{
+        struct frame *f = call_path(th, state, cache);
+
+        f->boot.what = what;
+        th->ret = PLACE_NONE;
+        sched_run_alone(&sim->m, th);
+        return th->ret != PLACE_NONE;
+}
+
+static struct cache_spec general_spec(uint32_t bytes, bool dma)
+{
+        struct cache_spec spec = { .name = "size-", .size_bytes = bytes, .flags = CACHE_HWCACHE_ALIGN | CACHE_PANIC };
+        char digits[12];
+        uint32_t count = 0;
+        uint32_t at = 5;
+
+        for (uint32_t v = bytes; v; v /= 10)
+                digits[count++] = (char)('0' + v % 10);
+        while (count)
+                spec.name[at++] = digits[--count];
+        if (dma) {
+                memcpy(&spec.name[at], "(DMA)", 6);
+                spec.flags |= CACHE_DMA;
+        }
+        return spec;
+}
+
+static bool boot_cache(struct sim *sim, struct thread *th, uint32_t class, bool dma)
+{
+        struct memory *mem = &sim->m.mem;
+        struct cache_spec spec = general_spec(mem->class_bytes[class], dma);
+        uint32_t id = memory_cache_new(mem, &spec);
+
+        if (!boot_path(sim, th, BOOTC_DESCRIPTOR, id, 0))
+                return false;
+        mem->class_cache[class][dma] = id;
+        return true;
+}
+
+/* kmem_cache itself: everything static. */
+static void boot_cache_cache(struct sim *sim)
+{
+        struct memory *mem = &sim->m.mem;
+        struct cache_spec spec = { .name = "kmem_cache", .size_bytes = mem->arch->descriptor_bytes };
+        uint32_t id = memory_cache_new(mem, &spec);
+        struct kmem_cache *cache = &mem->caches[id];
+
+        kmem_cache_geometry_static(cache, mem->arch, mem->line_bytes);
+        cache->limit = 1;
+        cache->batchcount = 1;
+        cache->shared = 1;
+        cache->live = 1;
+        cache->boot = 1;
+        cache->array[0] = memory_array_new(mem, 1, 1, PLACE_NONE);
+        memory_lists(mem, id, 0)->present = 1;
+        memory_chain_add(mem, id);
+        mem->cache_cache = id;
+}
+
+static bool boot_slab(struct sim *sim, struct thread *th)
+{
+        struct memory *mem = &sim->m.mem;
+        uint32_t ac_class = mem->class_of[(mem->arch->array_cache_bytes + mem->arch->word_bytes + 31) / 32];
+        uint32_t l3_class = mem->class_of[(mem->arch->list3_bytes + 31) / 32];
+        uint32_t ac, l3;
+
+        boot_cache_cache(sim);
+        if (!boot_cache(sim, th, ac_class, false))
+                return false;
+        mem->slab_state = ac_class == l3_class ? SLAB_STATE_PARTIAL_L3 : SLAB_STATE_PARTIAL_AC;
+        if (ac_class != l3_class && !boot_cache(sim, th, l3_class, false))
+                return false;
+        mem->slab_state = SLAB_STATE_PARTIAL_L3;
+        mem->early_init = 0;
+        for (uint32_t class = 0; class < mem->class_count; class++) {
+                if (mem->class_cache[class][0] == CACHE_ID_NONE && !boot_cache(sim, th, class, false))
+                        return false;
+                if (!boot_cache(sim, th, class, true))
+                        return false;
+        }
+        ac = mem->class_cache[ac_class][0];
+        l3 = mem->class_cache[l3_class][0];
+        if (!boot_path(sim, th, BOOTR_ALLOC, mem->cache_cache, 0) || !boot_path(sim, th, BOOTR_ALLOC, ac, 0) ||
+            !boot_path(sim, th, BOOTR_ALLOC, mem->cache_cache, 1) || !boot_path(sim, th, BOOTR_ALLOC, ac, 1) ||
+            (l3 != ac && !boot_path(sim, th, BOOTR_ALLOC, l3, 1)))
+                return false;
+        for (uint32_t id = mem->chain; id != CACHE_ID_NONE; id = mem->caches[id].next) {
+                struct frame *f = call_path(th, TUNE_WORK, id);
+
+                kmem_cache_default_tunables(mem->caches[id].buffer_size, &f->tune.limit, &f->tune.batchcount,
+                                            &f->tune.shared);
+                sched_run_alone(&sim->m, th);
+                if (th->ret != 0)
+                        return false;
+        }
+        mem->slab_state = SLAB_STATE_FULL;
+        return true;
+}
+
+const char *sim_boot(struct sim *sim)
+{
+        static const char too_small[] = "this machine has too little memory to boot";
+        struct memory *mem = &sim->m.mem;
+        struct thread *th = &sim->m.threads[++sim->m.thread_count];
+
+        th->id = sim->m.thread_count;
+        th->top = -1;
+        th->role = ROLE_TASK;
+        sim->m.booting = 1;
+        mem->online = 1;
+        mem->cpus_on_node[0] = 1;
+        hand_over_memory(mem);
+        if (!boot_slab(sim, th))
+                return too_small;
+        for (uint32_t cpu = 1; cpu < mem->cpus; cpu++) {
+                struct frame *f = call_path(th, UP_LOCK, CACHE_ID_NONE);
+
+                f->hotplug.cpu = cpu;
+                sched_run_alone(&sim->m, th);
+                if (th->result)
+                        return too_small;
+        }
+        memory_set_watermarks(mem);
+        sim->m.booting = 0;
+        return NULL;
+}

@@ -1,0 +1,54 @@
+#include "base/core_only.h"
+#include "engine/config.h"
+
+void sim_config_default(struct sim_config *config)
+{
+        memset(config, 0, sizeof(*config));
+        config->arch = ARCH_X86_64;
+        config->cpus = 2;
+        config->nodes = 1;
+        config->node_mib[0] = 256;
+        config->reserved_pages = 256;
+        config->line_bytes = 64;
+        config->hz = 250;
+        config->cpu_mhz = 3000;
+        config->threads_max = 256;
+        for (uint32_t i = 0; i < COST_KIND_COUNT; i++)
+                config->cost_cycles[i] = cost_infos[i].cycles;
+}
+
+const char *sim_config_problem(const struct sim_config *config)
+{
+        uint64_t mib = 0;
+
+        if (config->arch != ARCH_X86_64 && config->arch != ARCH_I386)
+                return "the architecture is x86_64 or i386";
+        if (config->numa || config->nodes != 1)
+                return "a machine has one node: NUMA is not modelled yet";
+        if (config->cpus < 1 || config->cpus > MACHINE_CPUS_MAX)
+                return "a machine has 1 to 8 CPUs (NR_CPUS of the modelled kernel is 8)";
+        for (uint32_t node = 0; node < config->nodes; node++)
+                mib += config->node_mib[node];
+        if (mib < 8 || mib > 65536)
+                return "a machine has 8 MiB to 64 GiB of memory";
+        if (config->arch == ARCH_I386 && mib > 4096)
+                return "an i386 machine has at most 4 GiB of memory (HIGHMEM4G)";
+        if (config->reserved_pages >= mib * 256 / 2)
+                return "more than half of the memory is reserved: the machine could not boot";
+        if (config->arch == ARCH_X86_64 && config->line_bytes != 64 && config->line_bytes != 128)
+                return "the cache line of an x86_64 machine is 64 or 128 bytes";
+        if (config->arch == ARCH_I386 && config->line_bytes != 32 && config->line_bytes != 64 &&
+            config->line_bytes != 128)
+                return "the cache line of an i386 machine is 32, 64 or 128 bytes";
+        if (config->hz != 100 && config->hz != 250 && config->hz != 300 && config->hz != 1000)
+                return "HZ is 100, 250, 300 or 1000";
+        if (config->cpu_mhz < 1 || config->cpu_mhz > 100000)
+                return "cpu_mhz is from 1 to 100000";
+        for (uint32_t i = 0; i < COST_KIND_COUNT; i++) {
+                if (config->cost_cycles[i] > 1000000000u)
+                        return "a cost is at most 1000000000 cycles";
+        }
+        if (config->threads_max < 1 || config->threads_max > 60000)
+                return "a run has 1 to 60000 tasks and interrupt handlers";
+        return NULL;
+}

@@ -1,0 +1,621 @@
+/*
+ * sched.c - who goes next: simulated time, CPUs, locks handed over, interrupts, calls and timers.
+ *
+ * Two sources of turns: each CPU's next step (cpu.next_ns) and the queue of what is due. At one moment steps come
+ * first, lowest CPU first; then the queue by class and order of asking. A CPU keeps its turn over LOCAL steps and over
+ * SHARED ones up to machine.horizon_ns, the moment where somebody else would be first; whoever makes another CPU or
+ * the queue due earlier lowers the horizon.
+ */
+#include "base/core_only.h"
+#include "engine/sim_private.h"
+
+#define CLASS_SHIFT 60
+
+static struct sim *sim_of(struct machine *m)
+{
+        return (struct sim *)(void *)m; /* m is the first member */
+}
+
+static struct thread *thread_at(struct sim *sim, uint32_t id)
+{
+        return &sim->m.threads[id];
+}
+
+static void lower_horizon(struct machine *m, uint64_t t_ns)
+{
+        if (t_ns <= m->horizon_ns)
+                m->horizon_ns = t_ns ? t_ns - 1 : 0;
+}
+
+/* The queue of what is due: a binary heap by (t_ns, order). */
+
+static bool due_before(const struct due *a, const struct due *b)
+{
+        return a->t_ns != b->t_ns ? a->t_ns < b->t_ns : a->order < b->order;
+}
+
+static void due_insert(struct sim *sim, struct due item)
+{
+        uint32_t i;
+
+        CHECK(sim->due_count < sim->due_cap);
+        for (i = sim->due_count++; i > 0 && due_before(&item, &sim->due[(i - 1) / 2]); i = (i - 1) / 2)
+                sim->due[i] = sim->due[(i - 1) / 2];
+        sim->due[i] = item;
+}
+
+/* A wake-up that was replaced or cancelled stays in the queue until it is due, or until room is needed. */
+static bool is_stale(const struct sim *sim, const struct due *due)
+{
+        const struct thread *th = &sim->m.threads[due->who];
+
+        return due->kind == DUE_WAKE && (!th->wake_set || th->wake_order != due->order);
+}
+
+static void drop_stale(struct sim *sim)
+{
+        uint32_t count = sim->due_count;
+
+        sim->due_count = 0;
+        for (uint32_t i = 0; i < count; i++) { /* the rebuilt heap never grows past what has been read */
+                struct due item = sim->due[i];
+
+                if (!is_stale(sim, &item))
+                        due_insert(sim, item);
+        }
+}
+
+void sched_due(struct sim *sim, uint64_t t_ns, enum due_kind kind, uint32_t who)
+{
+        uint64_t class = kind <= DUE_CALL ? 0 : kind <= DUE_DELIVER ? 1 : 2;
+        struct due item = { t_ns, class << CLASS_SHIFT | ++sim->due_number, kind, who };
+
+        if (sim->due_count == sim->due_cap)
+                drop_stale(sim);
+        if (kind == DUE_WAKE)
+                thread_at(sim, who)->wake_order = item.order;
+        due_insert(sim, item);
+        if (t_ns < sim->m.horizon_ns) /* steps at t_ns itself still come first */
+                sim->m.horizon_ns = t_ns;
+}
+
+static struct due due_take(struct sim *sim)
+{
+        struct due first = sim->due[0];
+        struct due last = sim->due[--sim->due_count];
+        uint32_t i = 0;
+
+        for (;;) {
+                uint32_t child = 2 * i + 1;
+
+                if (child >= sim->due_count)
+                        break;
+                if (child + 1 < sim->due_count && due_before(&sim->due[child + 1], &sim->due[child]))
+                        child++;
+                if (!due_before(&sim->due[child], &last))
+                        break;
+                sim->due[i] = sim->due[child];
+                i = child;
+        }
+        sim->due[i] = last;
+        return first;
+}
+
+static uint64_t due_next_ns(const struct sim *sim)
+{
+        return sim->due_count ? sim->due[0].t_ns : TIME_NEVER;
+}
+
+/* Queues of threads waiting for a CPU, linked through next_wait. */
+
+static void push(struct sim *sim, uint32_t *head, uint32_t *tail, uint32_t id)
+{
+        thread_at(sim, id)->next_wait = 0;
+        if (*tail)
+                thread_at(sim, *tail)->next_wait = id;
+        else
+                *head = id;
+        *tail = id;
+}
+
+static uint32_t pop(struct sim *sim, uint32_t *head, uint32_t *tail)
+{
+        uint32_t id = *head;
+
+        if (id) {
+                *head = thread_at(sim, id)->next_wait;
+                if (!*head)
+                        *tail = 0;
+        }
+        return id;
+}
+
+/* CPUs take and leave threads. */
+
+static void begin(struct sim *sim, struct thread *th)
+{
+        struct machine *m = &sim->m;
+        uint64_t cycles = m->cost_cycles[COST_ENTER];
+        uint64_t enter_ns;
+
+        if (th->kind == OP_KMALLOC && th->size_bytes <= KMALLOC_MAX)
+                cycles += (uint64_t)m->cost_cycles[COST_CLASS_COMPARE] *
+                          (m->mem.class_of[(th->size_bytes + 31) / 32] + 1u);
+        enter_ns = cycles_to_ns(m, cycles);
+        if (th->role == ROLE_IRQ && !th->irq) /* numbered by its first op: a handler that does nothing leaves no trace */
+                th->irq = (uint32_t)++sim->irq_number;
+        th->op_id = ++m->tape->op_total;
+        th->began_ns = m->now_ns;
+        th->first_seq = (uint32_t)m->tape->event_total;
+        th->state = TH_ON_CPU;
+        m->cpus[th->cpu].thread = th->id;
+        m->cpus[th->cpu].next_ns = m->now_ns + (enter_ns ? enter_ns : 1); /* the first change is never at once */
+}
+
+static void dispatch(struct sim *sim, uint32_t cpu_index)
+{
+        struct cpu *cpu = &sim->m.cpus[cpu_index];
+        uint32_t id;
+
+        if (cpu->thread)
+                return;
+        id = pop(sim, &cpu->resumed_head, &cpu->resumed_tail);
+        if (id && thread_at(sim, id)->began_ns != TIME_NEVER) {
+                thread_at(sim, id)->state = TH_ON_CPU;
+                cpu->thread = id;
+                cpu->next_ns = sim->m.now_ns + sim->m.cost_ns[COST_SWITCH] + 1;
+                return;
+        }
+        if (!id)
+                id = pop(sim, &cpu->queued_head, &cpu->queued_tail);
+        if (id)
+                begin(sim, thread_at(sim, id));
+}
+
+static void ask_dispatch(struct sim *sim, uint32_t cpu_index)
+{
+        struct cpu *cpu = &sim->m.cpus[cpu_index];
+
+        if (cpu->thread || cpu->dispatch_set || !(cpu->resumed_head || cpu->queued_head))
+                return;
+        cpu->dispatch_set = 1;
+        sched_due(sim, sim->m.now_ns, DUE_DISPATCH, cpu_index);
+}
+
+static void leave_cpu(struct sim *sim, struct thread *th)
+{
+        struct cpu *cpu = &sim->m.cpus[th->cpu];
+
+        CHECK(cpu->thread == th->id);
+        CHECK(!cpu->irq_off);
+        cpu->thread = 0;
+        cpu->next_ns = TIME_NEVER;
+        ask_dispatch(sim, th->cpu);
+}
+
+void sched_start_or_queue(struct sim *sim, struct thread *th)
+{
+        struct machine *m = &sim->m;
+        struct cpu *cpu = &m->cpus[th->cpu];
+        bool first = !cpu->thread && !cpu->resumed_head && !cpu->queued_head && due_next_ns(sim) > m->now_ns;
+
+        for (uint32_t i = 0; first && i < m->mem.cpus; i++)
+                first = m->cpus[i].next_ns > m->now_ns;
+        th->began_ns = TIME_NEVER;
+        sim->busy++;
+        if (first) { /* it would be the next thing to happen anyway */
+                begin(sim, th);
+                return;
+        }
+        th->state = TH_QUEUED;
+        push(sim, &cpu->queued_head, &cpu->queued_tail, th->id);
+        ask_dispatch(sim, th->cpu);
+}
+
+void sched_start_in_irq(struct sim *sim, struct thread *th)
+{
+        sim->busy++;
+        begin(sim, th);
+}
+
+static void resume(struct sim *sim, struct thread *th)
+{
+        struct cpu *cpu = &sim->m.cpus[th->cpu];
+
+        th->state = TH_QUEUED;
+        push(sim, &cpu->resumed_head, &cpu->resumed_tail, th->id);
+        ask_dispatch(sim, th->cpu);
+}
+
+/* `th` may take its next step at t_ns, wherever it waits. */
+static void set_ready(struct sim *sim, struct thread *th, uint64_t t_ns)
+{
+        struct cpu *cpu = &sim->m.cpus[th->cpu];
+
+        if (cpu->thread == th->id) {
+                cpu->next_ns = t_ns;
+                lower_horizon(&sim->m, t_ns);
+        } else { /* interrupted: it goes on when the handler is done */
+                th->ready_ns = t_ns;
+                th->stolen_ns = TIME_NEVER;
+        }
+}
+
+void sched_handed_over(struct machine *m, struct thread *th, uint64_t delay_ns)
+{
+        struct sim *sim = sim_of(m);
+
+        if (th->state == TH_SLEEPING)
+                resume(sim, th);
+        else
+                set_ready(sim, th, m->now_ns + delay_ns);
+}
+
+/* Interrupts and calls from other CPUs. */
+
+static bool can_interrupt(const struct sim *sim, uint32_t cpu_index)
+{
+        const struct cpu *cpu = &sim->m.cpus[cpu_index];
+        uint8_t role = cpu->thread ? sim->m.threads[cpu->thread].role : ROLE_TASK;
+
+        return !cpu->irq_off && role != ROLE_IRQ && role != ROLE_CALL;
+}
+
+static void interrupt(struct sim *sim, uint32_t cpu_index, struct thread *with)
+{
+        struct cpu *cpu = &sim->m.cpus[cpu_index];
+
+        with->below = cpu->thread;
+        if (cpu->thread) {
+                struct thread *th = thread_at(sim, cpu->thread);
+
+                th->ready_ns = cpu->next_ns;
+                th->stolen_ns = sim->m.now_ns;
+        }
+        cpu->thread = with->id;
+        cpu->next_ns = TIME_NEVER;
+}
+
+static void back_to_interrupted(struct sim *sim, struct thread *from)
+{
+        struct machine *m = &sim->m;
+        struct cpu *cpu = &m->cpus[from->cpu];
+        uint32_t below = from->below;
+
+        CHECK(cpu->thread == from->id);
+        from->below = 0;
+        cpu->thread = below;
+        cpu->next_ns = TIME_NEVER;
+        if (below) {
+                struct thread *th = thread_at(sim, below);
+
+                if (th->ready_ns == TIME_NEVER)
+                        cpu->next_ns = TIME_NEVER;
+                else if (th->stolen_ns == TIME_NEVER) /* became ready meanwhile */
+                        cpu->next_ns = th->ready_ns > m->now_ns ? th->ready_ns : m->now_ns;
+                else
+                        cpu->next_ns = th->ready_ns + (m->now_ns - th->stolen_ns);
+                lower_horizon(m, cpu->next_ns);
+        } else {
+                ask_dispatch(sim, from->cpu);
+        }
+        if (cpu->irq_head || cpu->call_pending)
+                sched_irqs_on(m, from->cpu);
+}
+
+void sched_irqs_on(struct machine *m, uint32_t cpu_index)
+{
+        struct cpu *cpu = &m->cpus[cpu_index];
+
+        if (cpu->deliver_set)
+                return;
+        cpu->deliver_set = 1;
+        sched_due(sim_of(m), m->now_ns, DUE_DELIVER, cpu_index);
+}
+
+void sched_call_others(struct machine *m, struct thread *caller)
+{
+        struct sim *sim = sim_of(m);
+
+        for (uint32_t cpu = 0; cpu < m->mem.cpus; cpu++) {
+                if (cpu == caller->cpu || !(m->mem.online & (1u << cpu)))
+                        continue;
+                m->call.left++;
+                sched_due(sim, m->now_ns, DUE_CALL, cpu);
+        }
+}
+
+static void take_call(struct sim *sim, uint32_t cpu_index)
+{
+        struct cpu *cpu = &sim->m.cpus[cpu_index];
+        struct thread *th = thread_at(sim, cpu->call_thread);
+        struct frame *f;
+
+        cpu->call_pending = 0;
+        interrupt(sim, cpu_index, th);
+        f = call_path(th, sim->m.call.state, sim->m.call.cache);
+        f->node = (uint8_t)sim->m.mem.node_of_cpu[cpu_index];
+        cpu->irq_off = 1;
+        cpu->next_ns = sim->m.now_ns + 1;
+}
+
+static void answer_call(struct sim *sim, struct thread *th)
+{
+        struct machine *m = &sim->m;
+        struct thread *caller = thread_at(sim, m->call.caller);
+
+        m->cpus[th->cpu].irq_off = 0;
+        back_to_interrupted(sim, th);
+        if (--m->call.left)
+                return;
+        m->call.caller = 0;
+        caller->frames[caller->top].state = steps[caller->frames[caller->top].state].next[OUT_OK];
+        set_ready(sim, caller, m->now_ns + m->cost_ns[COST_IPI]);
+}
+
+/* True: the workload has the turn, as the handler `*ret_thread`. */
+static bool deliver(struct sim *sim, uint32_t cpu_index, uint32_t *ret_thread)
+{
+        struct cpu *cpu = &sim->m.cpus[cpu_index];
+        struct thread *th;
+
+        if (!can_interrupt(sim, cpu_index))
+                return false; /* whoever turns them on again asks again */
+        if (cpu->call_pending) {
+                take_call(sim, cpu_index);
+                return false;
+        }
+        if (!cpu->irq_head)
+                return false;
+        th = thread_at(sim, pop(sim, &cpu->irq_head, &cpu->irq_tail));
+        interrupt(sim, cpu_index, th);
+        th->state = TH_HANDLER;
+        th->irq_pending = 0;
+        th->irq = 0;
+        *ret_thread = th->id;
+        return true;
+}
+
+void sched_leave_irq(struct sim *sim, struct thread *th)
+{
+        th->state = TH_IDLE;
+        sim->busy--;
+        back_to_interrupted(sim, th);
+}
+
+/* cache_reap's timer: round_jiffies_relative() spreads it over the CPUs (spec 02 section 9). */
+void sched_arm_reap(struct sim *sim, uint32_t cpu, uint32_t delay_ticks)
+{
+        const struct machine *m = &sim->m;
+        uint64_t hz = m->mem.hz;
+        uint64_t now = machine_jiffies(m);
+        uint64_t t = now + delay_ticks + 3ull * cpu;
+        uint64_t r = t % hz;
+        uint64_t ticks = m->now_ns / m->tick_ns;
+
+        t = r < hz / 4 ? t - r : t + hz - r;
+        t -= 3ull * cpu;
+        sched_due(sim, (ticks + (t <= now ? delay_ticks : t - now)) * m->tick_ns, DUE_REAP, cpu);
+}
+
+static void start_reap(struct sim *sim, uint32_t cpu_index)
+{
+        struct thread *th = thread_at(sim, sim->m.cpus[cpu_index].reap_thread);
+
+        CHECK(th->state == TH_IDLE);
+        call_path(th, REAP_TRYLOCK, CACHE_ID_NONE);
+        th->kind = OP_REAP;
+        th->cache = CACHE_ID_NONE;
+        th->path = PATH_NONE;
+        th->began_ns = TIME_NEVER;
+        sim->busy++;
+        resume(sim, th);
+}
+
+/* One thing that is due. True: the workload has the turn. */
+static bool run_due(struct sim *sim, uint32_t *ret_thread)
+{
+        struct due due = due_take(sim);
+        struct machine *m = &sim->m;
+        struct thread *th;
+
+        if (!is_stale(sim, &due))
+                m->now_ns = due.t_ns;
+        switch ((enum due_kind)due.kind) {
+        case DUE_RESUME:
+                resume(sim, thread_at(sim, due.who));
+                return false;
+        case DUE_REAP:
+                start_reap(sim, due.who);
+                return false;
+        case DUE_CALL:
+                m->cpus[due.who].call_pending = 1;
+                return deliver(sim, due.who, ret_thread);
+        case DUE_IRQ:
+                th = thread_at(sim, due.who);
+                push(sim, &m->cpus[th->cpu].irq_head, &m->cpus[th->cpu].irq_tail, th->id);
+                return deliver(sim, th->cpu, ret_thread);
+        case DUE_DELIVER:
+                m->cpus[due.who].deliver_set = 0;
+                return deliver(sim, due.who, ret_thread);
+        case DUE_WAKE:
+                if (is_stale(sim, &due))
+                        return false;
+                thread_at(sim, due.who)->wake_set = 0;
+                sim->busy--;
+                *ret_thread = due.who;
+                return true;
+        case DUE_DISPATCH:
+                m->cpus[due.who].dispatch_set = 0;
+                dispatch(sim, due.who);
+                return false;
+        }
+        CHECK(!"known kind of due");
+        return false;
+}
+
+/* The frames of `th` have come to their end. True: the workload has the turn. */
+static bool finish(struct sim *sim, struct thread *th)
+{
+        struct machine *m = &sim->m;
+
+        if (th->role == ROLE_CALL) {
+                answer_call(sim, th);
+                return false;
+        }
+        if (m->mem.rcu_head && !th->rcu_busy) { /* a grace period has passed: what waits goes now, on this CPU */
+                th->rcu_busy = 1;
+                th->kept_ret = th->ret;
+                call_path(th, RCU_NEXT, CACHE_ID_NONE);
+                return false;
+        }
+        if (th->rcu_busy) {
+                th->rcu_busy = 0;
+                th->ret = th->kept_ret;
+        }
+        sim_complete(sim, th);
+        sim->busy--;
+        if (th->role == ROLE_IRQ) {
+                th->state = TH_HANDLER;
+                m->cpus[th->cpu].next_ns = TIME_NEVER;
+                return true;
+        }
+        th->state = TH_IDLE;
+        leave_cpu(sim, th);
+        if (th->role == ROLE_KTHREAD) {
+                sched_arm_reap(sim, th->cpu, 2 * m->mem.hz);
+                return false;
+        }
+        return true;
+}
+
+/* One step of the frame in hand; the outcome is acted on except for the end of all frames. */
+static inline enum outcome step_once(struct machine *m, struct thread *th, uint64_t *clock_ns)
+{
+        struct frame *f = &th->frames[th->top];
+        const struct step *step = &steps[f->state];
+        enum outcome outcome;
+
+        m->now_ns = *clock_ns;
+        m->spent_cycles = 0;
+        outcome = step->act(m, th, f);
+        *clock_ns += m->cost_ns[step->cost];
+        if (m->spent_cycles)
+                *clock_ns += cycles_to_ns(m, m->spent_cycles);
+        m->steps++;
+        if (outcome <= OUT_CALL) {
+                CHECK(step->next[outcome] != DONE);
+                f->state = step->next[outcome];
+        } else if (outcome == OUT_DONE) {
+                th->top--;
+        }
+        return outcome;
+}
+
+void sched_run_alone(struct machine *m, struct thread *th)
+{
+        uint64_t clock_ns = m->now_ns;
+
+        while (th->top >= 0) {
+                enum outcome outcome = step_once(m, th, &clock_ns);
+
+                CHECK(outcome <= OUT_DONE);
+        }
+        m->now_ns = 0;
+        m->extra_ns = 0;
+}
+
+/* The CPU keeps its turn up to the horizon. True: the workload has the turn. */
+static bool run_cpu(struct sim *sim, uint32_t cpu_index, uint32_t *ret_thread)
+{
+        struct machine *m = &sim->m;
+        struct cpu *cpu = &m->cpus[cpu_index];
+        struct thread *th = thread_at(sim, cpu->thread);
+        uint64_t clock_ns = cpu->next_ns;
+
+        for (;;) {
+                enum outcome outcome;
+
+                if (steps[th->frames[th->top].state].shared && clock_ns > m->horizon_ns)
+                        break;
+                outcome = step_once(m, th, &clock_ns);
+                if (sim->config.audit > 1)
+                        CHECK(sim_audit_now(sim) == NULL);
+                if (outcome <= OUT_CALL) {
+                        clock_ns += m->extra_ns;
+                        m->extra_ns = 0;
+                        continue;
+                }
+                if (outcome == OUT_DONE) {
+                        if (th->top >= 0)
+                                continue;
+                        if (clock_ns > m->now_ns) { /* the last step takes time as well: the end is in its turn */
+                                th->top = 0;
+                                th->frames[0].state = OP_END;
+                                continue;
+                        }
+                        if (!finish(sim, th)) {
+                                if (th->top >= 0)
+                                        continue;
+                                return false;
+                        }
+                        *ret_thread = th->id;
+                        return true;
+                }
+                if (outcome == OUT_SLEEP) {
+                        struct frame *f = &th->frames[th->top];
+
+                        th->state = TH_SLEEPING;
+                        if (m->sleep_until_ns != TIME_NEVER) {
+                                f->state = steps[f->state].next[OUT_OK];
+                                sched_due(sim, m->sleep_until_ns, DUE_RESUME, th->id);
+                        }
+                        leave_cpu(sim, th);
+                        return false;
+                }
+                cpu->next_ns = TIME_NEVER; /* WAIT, PARK */
+                return false;
+        }
+        cpu->next_ns = clock_ns;
+        return false;
+}
+
+enum sim_what sched_run(struct sim *sim, uint64_t until_ns, uint32_t *ret_thread)
+{
+        struct machine *m = &sim->m;
+
+        for (;;) {
+                uint64_t first_ns = TIME_NEVER;
+                uint64_t second_ns = until_ns; /* horizon: where somebody else comes first */
+                uint64_t due_ns = due_next_ns(sim);
+                uint32_t first = 0;
+
+                if (!sim->busy)
+                        return SIM_IDLE;
+                for (uint32_t i = 0; i < m->mem.cpus; i++) {
+                        uint64_t t_ns = m->cpus[i].next_ns;
+
+                        if (t_ns < first_ns) {
+                                if (first_ns != TIME_NEVER && first_ns - 1 < second_ns)
+                                        second_ns = first_ns - 1;
+                                first_ns = t_ns;
+                                first = i;
+                        } else if (t_ns != TIME_NEVER && t_ns < second_ns) {
+                                second_ns = t_ns;
+                        }
+                }
+                if (first_ns > until_ns && due_ns > until_ns) {
+                        m->now_ns = until_ns;
+                        return SIM_IDLE;
+                }
+                if (first_ns <= due_ns) {
+                        m->horizon_ns = second_ns < due_ns ? second_ns : due_ns;
+                        if (m->horizon_ns < first_ns)
+                                m->horizon_ns = first_ns; /* it is first, by its number */
+                        if (run_cpu(sim, first, ret_thread))
+                                return SIM_DONE;
+                } else if (run_due(sim, ret_thread)) {
+                        return SIM_WAKE;
+                }
+        }
+}

@@ -1,0 +1,751 @@
+#include "base/core_only.h"
+#include "engine/sim.h"
+
+#include "engine/sim_private.h"
+
+#define OBJECTS_PER_PAGE 400u /* room for handles: more objects than this do not fit on a page */
+
+static const struct arch *arch_of(const struct sim_config *config)
+{
+        if (config->arch == ARCH_I386)
+                return &arch_i386;
+        return config->numa ? &arch_x86_64_numa : &arch_x86_64;
+}
+
+static struct thread *thread_new(struct sim *sim, enum thread_role role, uint32_t cpu)
+{
+        struct thread *th = &sim->m.threads[++sim->m.thread_count];
+
+        th->id = sim->m.thread_count;
+        th->role = (uint8_t)role;
+        th->cpu = (uint8_t)cpu;
+        th->top = -1;
+        th->state = TH_IDLE;
+        th->object = OBJECT_NONE;
+        th->ready_ns = TIME_NEVER;
+        return th;
+}
+
+static void set_costs(struct machine *m, const struct sim_config *config)
+{
+        m->ns_per_cycle_q32 = ((1000ull << 32) + config->cpu_mhz / 2) / config->cpu_mhz;
+        for (uint32_t i = 0; i < COST_KIND_COUNT; i++) {
+                m->cost_cycles[i] = config->cost_cycles[i];
+                m->cost_ns[i] = (uint32_t)cycles_to_ns(m, config->cost_cycles[i]);
+        }
+        m->cost_ns[COST_KIND_COUNT] = 0;
+        m->tick_ns = 1000000000ull / config->hz;
+}
+
+struct sim *sim_create(const struct sim_config *config, struct tape *tape, const char **ret_problem)
+{
+        struct arena arena = { 0 };
+        struct memory_shape shape = { 0 };
+        struct sim *sim = arena_take(&arena, 1, sizeof(*sim));
+        uint32_t threads = config->threads_max + 2 * MACHINE_CPUS_MAX + 2;
+        uint64_t pages = 0;
+
+        *ret_problem = NULL;
+        if (!sim) {
+                *ret_problem = "there is no memory for the simulator";
+                return NULL;
+        }
+        shape.arch = arch_of(config);
+        shape.numa = config->numa;
+        shape.cpus = config->cpus;
+        shape.nodes = config->nodes;
+        shape.reserved_pages = config->reserved_pages;
+        shape.line_bytes = config->line_bytes;
+        shape.hz = config->hz;
+        for (uint32_t node = 0; node < config->nodes; node++) {
+                shape.node_mib[node] = config->node_mib[node];
+                pages += (uint64_t)config->node_mib[node] << (20 - PAGE_SHIFT);
+        }
+        sim->config = *config;
+        sim->object_cap = pages * OBJECTS_PER_PAGE < UINT32_MAX - 1 ? (uint32_t)(pages * OBJECTS_PER_PAGE) :
+                                                                      UINT32_MAX - 1;
+        sim->due_cap = 3 * threads + 4 * MACHINE_CPUS_MAX;
+        memory_init(&sim->m.mem, &shape, &arena);
+        sim->m.threads = arena_take(&arena, threads + 1, sizeof(struct thread));
+        sim->due = arena_take(&arena, sim->due_cap, sizeof(struct due));
+        sim->objects = arena_take(&arena, sim->object_cap, sizeof(struct object));
+        if (arena.failed) {
+                *ret_problem = "the address space for this machine cannot be reserved (limit on virtual memory?)";
+                arena_release(&arena);
+                return NULL;
+        }
+        arena_seal(&arena);
+        sim->arena = arena;
+        sim->object_unused = OBJECT_NONE;
+        sim->m.tape = tape;
+        sim->m.manual_clock = config->manual_clock;
+        set_costs(&sim->m, config);
+        for (uint32_t cpu = 0; cpu < MACHINE_CPUS_MAX; cpu++) {
+                sim->m.cpus[cpu].next_ns = TIME_NEVER;
+                sim->m.cpus[cpu].call_thread = thread_new(sim, ROLE_CALL, cpu)->id;
+                sim->m.cpus[cpu].reap_thread = thread_new(sim, ROLE_KTHREAD, cpu)->id;
+        }
+        *ret_problem = sim_boot(sim);
+        if (*ret_problem) {
+                sim_destroy(sim);
+                return NULL;
+        }
+        if (!config->manual_clock) {
+                for (uint32_t cpu = 0; cpu < config->cpus; cpu++)
+                        sched_arm_reap(sim, cpu, config->hz);
+        }
+        sim->task_first = sim->m.thread_count;
+        return sim;
+}
+
+void sim_destroy(struct sim *sim)
+{
+        struct arena arena = sim->arena; /* it lies in its own first span */
+
+        arena_release(&arena);
+}
+
+uint32_t sim_thread_new(struct sim *sim, enum thread_kind kind, uint32_t cpu)
+{
+        if (sim->m.thread_count - sim->task_first == sim->config.threads_max)
+                return 0;
+        CHECK(cpu < sim->m.mem.cpus);
+        return thread_new(sim, kind == THREAD_IRQ ? ROLE_IRQ : ROLE_TASK, cpu)->id - sim->task_first;
+}
+
+static struct thread *workload_thread(const struct sim *sim, uint32_t thread)
+{
+        CHECK(thread > 0);
+        CHECK(thread <= sim->m.thread_count - sim->task_first);
+        return &sim->m.threads[sim->task_first + thread];
+}
+
+/* Requests: what is impossible is said before anything has happened. */
+
+static const char *check_object_gfp(uint32_t gfp, const struct thread *th)
+{
+        if (gfp & ~(__GFP_DMA | GFP_LEVEL_MASK))
+                return "kernel BUG at mm/slab.c:2720! a slab cannot be asked for with these gfp bits (zero, highmem and "
+                       "dma32 are for pages)";
+        if ((gfp & __GFP_WAIT) && th->role == ROLE_IRQ)
+                return "BUG: sleeping function called from invalid context: an interrupt handler cannot use a gfp mask "
+                       "with __GFP_WAIT (use \"atomic\")";
+        return NULL;
+}
+
+static const char *begin_kmalloc(struct sim *sim, struct thread *th, const struct request *request)
+{
+        const char *problem = check_object_gfp(request->gfp, th);
+        struct frame *f;
+
+        (void)sim;
+        if (problem)
+                return problem;
+        f = call_path(th, ALLOC_SIZE_CLASS, CACHE_ID_NONE);
+        f->gfp = request->gfp;
+        f->alloc.size_bytes = request->size_bytes;
+        th->size_bytes = request->size_bytes;
+        return NULL;
+}
+
+static const char *find_cache(struct sim *sim, uint32_t id)
+{
+        if (id >= sim->m.mem.cache_count || !sim->m.mem.caches[id].live)
+                return "there is no such cache (destroyed, or its creation failed)";
+        return NULL;
+}
+
+static const char *begin_alloc(struct sim *sim, struct thread *th, const struct request *request)
+{
+        const char *problem = find_cache(sim, request->cache);
+        const struct kmem_cache *cache;
+        uint32_t gfp = request->gfp;
+        struct frame *f;
+
+        if (!problem)
+                problem = check_object_gfp(gfp, th);
+        if (problem)
+                return problem;
+        cache = &sim->m.mem.caches[request->cache];
+        gfp |= cache->gfpflags; /* allocations from a DMA cache always carry it */
+        if ((gfp & __GFP_DMA) && !cache->gfpflags)
+                return "kernel BUG at mm/slab.c:2640! __GFP_DMA asked of a cache without SLAB_CACHE_DMA";
+        f = call_path(th, ALLOC_IRQ_OFF, request->cache);
+        f->gfp = gfp;
+        f->alloc.size_bytes = cache->spec.size_bytes;
+        th->size_bytes = cache->spec.size_bytes;
+        th->gfp = gfp;
+        return NULL;
+}
+
+static const char *begin_pages(struct sim *sim, struct thread *th, const struct request *request)
+{
+        struct frame *f;
+
+        if ((request->gfp & __GFP_WAIT) && th->role == ROLE_IRQ)
+                return "BUG: sleeping function called from invalid context: an interrupt handler cannot use a gfp mask "
+                       "with __GFP_WAIT (use \"atomic\")";
+        f = call_path(th, PA_FAST, CACHE_ID_NONE);
+        f->gfp = request->gfp;
+        f->order = request->order;
+        f->node = (uint8_t)(request->node_plus_1 ? request->node_plus_1 - 1u : sim->m.mem.node_of_cpu[th->cpu]);
+        if (f->node >= sim->m.mem.nodes) {
+                th->top = -1;
+                return "there is no such node";
+        }
+        th->size_bytes = (uint64_t)PAGE_BYTES << request->order;
+        th->order = request->order;
+        return NULL;
+}
+
+static const char *begin_free(struct sim *sim, struct thread *th, const struct request *request)
+{
+        struct object *object = &sim->objects[request->object];
+        struct frame *f;
+
+        if (request->object >= sim->object_count || object->state != OBJECT_LIVE)
+                return "there is no such live object";
+        object->state = OBJECT_BEING_FREED;
+        th->object = request->object;
+        th->size_bytes = object->size_bytes;
+        th->frees = object->op;
+        th->order = object->order;
+        th->cache = object->cache;
+        if (object->cache == CACHE_ID_NONE) {
+                f = call_path(th, PF_ENTER, CACHE_ID_NONE);
+                f->order = object->order;
+                f->pages.pfn = place_pfn(object->place);
+        } else {
+                f = call_path(th, FREE_LOOKUP, object->cache);
+                f->free.place = object->place;
+                f->free.size_bytes = object->size_bytes;
+        }
+        return NULL;
+}
+
+static const char *begin_create(struct sim *sim, struct thread *th, const struct request *request)
+{
+        const char *problem = cache_spec_problem(request->spec, sim->m.mem.arch);
+        uint32_t id;
+
+        if (problem)
+                return problem;
+        id = memory_cache_new(&sim->m.mem, request->spec);
+        if (id == CACHE_ID_NONE)
+                return "a run can create at most 262144 caches";
+        call_path(th, CREATE_LOCK, id);
+        th->cache = id;
+        th->size_bytes = request->spec->size_bytes;
+        return NULL;
+}
+
+static const char *begin_on_cache(struct sim *sim, struct thread *th, const struct request *request, enum state state)
+{
+        const char *problem = find_cache(sim, request->cache);
+
+        if (problem)
+                return problem;
+        if (state == DESTROY_LOCK) {
+                if (sim->m.mem.caches[request->cache].boot)
+                        return "a cache of the boot sequence cannot be destroyed";
+                sim->m.mem.caches[request->cache].live = 2; /* going: nobody else may use it */
+        }
+        call_path(th, state, request->cache);
+        th->cache = request->cache;
+        return NULL;
+}
+
+static const char *begin_hotplug(struct sim *sim, struct thread *th, const struct request *request)
+{
+        bool up = request->kind == OP_CPU_UP;
+        struct frame *f;
+
+        if (!sim->m.manual_clock)
+                return "CPUs come and go in ops files only so far";
+        if (request->cpu == 0 || request->cpu >= sim->m.mem.cpus)
+                return "CPU 0 cannot go down, and a CPU has a number below the machine's count";
+        if (!!(sim->m.mem.online & (1u << request->cpu)) == up)
+                return up ? "this CPU is online already" : "this CPU is offline already";
+        f = call_path(th, up ? UP_LOCK : DOWN_LOCK, CACHE_ID_NONE);
+        f->hotplug.cpu = request->cpu;
+        return NULL;
+}
+
+static const char *begin_request(struct sim *sim, struct thread *th, const struct request *request)
+{
+        struct frame *f;
+
+        switch ((enum op_kind)request->kind) {
+        case OP_KMALLOC:
+                return begin_kmalloc(sim, th, request);
+        case OP_ALLOC:
+                return begin_alloc(sim, th, request);
+        case OP_PAGES:
+                return begin_pages(sim, th, request);
+        case OP_FREE:
+                return begin_free(sim, th, request);
+        case OP_CREATE:
+                return begin_create(sim, th, request);
+        case OP_SHRINK:
+                return begin_on_cache(sim, th, request, SHRINK_LOCK);
+        case OP_DESTROY:
+                return begin_on_cache(sim, th, request, DESTROY_LOCK);
+        case OP_REAP:
+                call_path(th, REAP_TRYLOCK, CACHE_ID_NONE);
+                return NULL;
+        case OP_DRAIN:
+                f = call_path(th, DRAINP_NEXT, CACHE_ID_NONE);
+                f->drainp.cpu = th->cpu;
+                return NULL;
+        case OP_CPU_UP:
+        case OP_CPU_DOWN:
+                return begin_hotplug(sim, th, request);
+        case OP_TICK:
+                if (!sim->m.manual_clock)
+                        return "jiffies follow simulated time here";
+                call_path(th, TICK_ADD, CACHE_ID_NONE);
+                th->size_bytes = request->size_bytes;
+                return NULL;
+        case OP_WORK:
+                if (request->size_bytes > 1000000000000000ull)
+                        return "a task can work for at most 1000000 s at a time";
+                call_path(th, WORK_BEGIN, CACHE_ID_NONE);
+                th->size_bytes = request->size_bytes;
+                return NULL;
+        default:
+                return "unknown kind of request";
+        }
+}
+
+static void cancel_wake(struct sim *sim, struct thread *th)
+{
+        if (!th->wake_set)
+                return;
+        th->wake_set = 0;
+        sim->busy--;
+}
+
+const char *sim_submit(struct sim *sim, uint32_t thread, const struct request *request)
+{
+        struct thread *th = workload_thread(sim, thread);
+        const char *problem;
+
+        CHECK(th->top < 0);
+        if (th->role == ROLE_IRQ) {
+                CHECK(th->state == TH_HANDLER);
+                if (request->kind >= OP_CREATE && request->kind <= OP_CPU_DOWN)
+                        return "BUG: sleeping function called from invalid context: an interrupt handler can only "
+                               "allocate, free and work";
+        } else {
+                CHECK(th->state == TH_IDLE);
+                cancel_wake(sim, th);
+        }
+        if (!(sim->m.mem.online & (1u << th->cpu)))
+                return "its CPU is offline";
+        th->kind = request->kind;
+        th->gfp = request->gfp;
+        th->cache = CACHE_ID_NONE;
+        th->order = 0;
+        th->node_plus_1 = request->node_plus_1;
+        th->target_cpu = request->cpu;
+        th->size_bytes = 0;
+        th->frees = 0;
+        th->object = OBJECT_NONE;
+        th->path = PATH_NONE;
+        th->result = 0;
+        th->ret = PLACE_NONE;
+        problem = begin_request(sim, th, request);
+        if (problem)
+                return problem;
+        if (th->role == ROLE_IRQ)
+                sched_start_in_irq(sim, th);
+        else
+                sched_start_or_queue(sim, th);
+        return NULL;
+}
+
+void sim_wake_at(struct sim *sim, uint32_t thread, uint64_t t_ns)
+{
+        struct thread *th = workload_thread(sim, thread);
+
+        CHECK(th->role == ROLE_TASK);
+        CHECK(th->state == TH_IDLE);
+        CHECK(t_ns >= sim->m.now_ns);
+        cancel_wake(sim, th);
+        th->wake_set = 1;
+        sim->busy++;
+        sched_due(sim, t_ns, DUE_WAKE, th->id);
+}
+
+bool sim_raise(struct sim *sim, uint32_t thread, uint64_t t_ns)
+{
+        struct thread *th = workload_thread(sim, thread);
+
+        CHECK(th->role == ROLE_IRQ);
+        CHECK(t_ns >= sim->m.now_ns);
+        if (th->irq_pending || th->state != TH_IDLE)
+                return false;
+        th->irq_pending = 1;
+        sim->busy++;
+        sched_due(sim, t_ns, DUE_IRQ, th->id);
+        return true;
+}
+
+void sim_irq_return(struct sim *sim, uint32_t thread)
+{
+        struct thread *th = workload_thread(sim, thread);
+
+        CHECK(th->state == TH_HANDLER);
+        CHECK(th->top < 0);
+        sched_leave_irq(sim, th);
+}
+
+static enum sim_what run(struct sim *sim, uint64_t until_ns, uint32_t *ret_thread)
+{
+        uint32_t id = 0;
+        enum sim_what what = sched_run(sim, until_ns, &id);
+
+        *ret_thread = what == SIM_IDLE ? 0 : id - sim->task_first;
+        return what;
+}
+
+enum sim_what sim_run(struct sim *sim, uint32_t *ret_thread)
+{
+        return run(sim, TIME_NEVER, ret_thread);
+}
+
+enum sim_what sim_run_until(struct sim *sim, uint64_t until_ns, uint32_t *ret_thread)
+{
+        return run(sim, until_ns, ret_thread);
+}
+
+/* The end of an op: handles, counts, record. */
+
+static void object_new(struct sim *sim, struct thread *th)
+{
+        uint32_t slot = sim->object_unused;
+        struct object *object;
+
+        if (slot != OBJECT_NONE) {
+                sim->object_unused = sim->objects[slot].next;
+        } else {
+                CHECK(sim->object_count < sim->object_cap);
+                slot = sim->object_count++;
+        }
+        object = &sim->objects[slot];
+        object->place = th->ret;
+        object->op = th->op_id;
+        object->size_bytes = th->size_bytes;
+        object->cache = th->kind == OP_PAGES ? CACHE_ID_NONE : th->cache;
+        object->order = th->order;
+        object->state = OBJECT_LIVE;
+        th->object = slot;
+        if (object->cache != CACHE_ID_NONE) {
+                struct kmem_cache *cache = &sim->m.mem.caches[object->cache];
+
+                cache->live_objs++;
+                cache->requested_bytes += object->size_bytes;
+        }
+}
+
+static void object_gone(struct sim *sim, struct thread *th)
+{
+        struct object *object = &sim->objects[th->object];
+
+        th->ret = object->place;
+        if (object->cache != CACHE_ID_NONE) {
+                struct kmem_cache *cache = &sim->m.mem.caches[object->cache];
+
+                cache->live_objs--;
+                cache->requested_bytes -= object->size_bytes;
+        }
+        object->state = OBJECT_UNUSED;
+        object->next = sim->object_unused;
+        sim->object_unused = th->object;
+}
+
+static void fill_record(const struct sim *sim, const struct thread *th, struct op_record *op)
+{
+        op->id = th->op_id;
+        op->t_ns = th->began_ns;
+        op->dur_ns = sim->m.now_ns - th->began_ns;
+        op->size_bytes = th->size_bytes;
+        op->frees = th->frees;
+        op->first_seq = th->first_seq;
+        op->irq = th->role == ROLE_IRQ ? th->irq : 0;
+        op->gfp = th->gfp;
+        op->cache = th->cache;
+        op->pfn = th->ret == PLACE_NONE ? PFN_NONE : place_pfn(th->ret);
+        op->offset = th->ret == PLACE_NONE ? 0 : place_offset(th->ret);
+        op->result = th->result;
+        op->task = th->role == ROLE_KTHREAD ? 0 : (uint16_t)(th->id - sim->task_first);
+        op->cpu = th->cpu;
+        op->kind = th->kind;
+        op->path = th->path;
+        op->order = th->order;
+        op->origin = th->role == ROLE_KTHREAD;
+        op->node_plus_1 = th->node_plus_1;
+        op->target_cpu = th->target_cpu;
+        memset(op->spare, 0, sizeof(op->spare));
+}
+
+void sim_complete(struct sim *sim, struct thread *th)
+{
+        struct tape *tape = sim->m.tape;
+
+        th->victim = 0;
+        switch ((enum op_kind)th->kind) {
+        case OP_KMALLOC:
+        case OP_ALLOC:
+        case OP_PAGES:
+                if (th->ret != PLACE_NONE)
+                        object_new(sim, th);
+                break;
+        case OP_FREE:
+                object_gone(sim, th);
+                break;
+        case OP_DESTROY:
+                if (th->result) /* objects in use: the cache stays */
+                        sim->m.mem.caches[th->cache].live = 1;
+                th->ret = PLACE_NONE;
+                break;
+        default:
+                th->ret = PLACE_NONE;
+                break;
+        }
+        fill_record(sim, th, &th->done);
+        sim->counts.ops_by_path[th->kind][th->path]++;
+        if (tape->op_count == tape->op_cap) {
+                if (tape->full)
+                        tape->full(tape, tape->context);
+                else
+                        tape->op_count = 0;
+        }
+        tape->ops[tape->op_count++] = th->done;
+        if (sim->config.audit)
+                CHECK(sim_audit_now(sim) == NULL);
+}
+
+const struct op_record *sim_result(const struct sim *sim, uint32_t thread)
+{
+        return &workload_thread(sim, thread)->done;
+}
+
+uint32_t sim_result_object(const struct sim *sim, uint32_t thread)
+{
+        const struct thread *th = workload_thread(sim, thread);
+
+        return th->kind == OP_FREE ? OBJECT_NONE : th->object;
+}
+
+uint64_t sim_now_ns(const struct sim *sim)
+{
+        return sim->m.now_ns;
+}
+
+uint32_t sim_jiffies(const struct sim *sim)
+{
+        return (uint32_t)machine_jiffies(&sim->m);
+}
+
+uint64_t sim_jiffies64(const struct sim *sim)
+{
+        return machine_jiffies(&sim->m);
+}
+
+const struct memory *sim_memory(const struct sim *sim)
+{
+        return &sim->m.mem;
+}
+
+bool sim_cpu_online(const struct sim *sim, uint32_t cpu)
+{
+        return cpu < sim->m.mem.cpus && (sim->m.mem.online & (1u << cpu));
+}
+
+uint32_t sim_cache_find(const struct sim *sim, const char *name)
+{
+        uint32_t id = memory_cache_find(&sim->m.mem, name);
+
+        return id != CACHE_ID_NONE && sim->m.mem.caches[id].live == 1 ? id : CACHE_ID_NONE;
+}
+
+void sim_pending(const struct sim *sim,
+                 void (*visit)(const struct op_record *op, const struct cache_spec *spec, void *context), void *context)
+{
+        uint64_t after = 0;
+
+        for (;;) { /* few at a time: the next higher id, until there is none */
+                const struct thread *next = NULL;
+                struct op_record op;
+
+                for (uint32_t id = 1; id <= sim->m.thread_count; id++) {
+                        const struct thread *th = &sim->m.threads[id];
+
+                        if (th->top >= 0 && th->role != ROLE_CALL && th->began_ns != TIME_NEVER && th->op_id > after &&
+                            (!next || th->op_id < next->op_id))
+                                next = th;
+                }
+                if (!next)
+                        return;
+                fill_record(sim, next, &op);
+                op.pfn = PFN_NONE;
+                op.offset = 0;
+                visit(&op, next->kind == OP_CREATE ? &sim->m.mem.caches[next->cache].spec : NULL, context);
+                after = next->op_id;
+        }
+}
+
+bool sim_object_get(const struct sim *sim, uint32_t object, struct sim_object *ret)
+{
+        const struct object *o = &sim->objects[object];
+
+        if (object >= sim->object_count || o->state == OBJECT_UNUSED)
+                return false;
+        ret->place = o->place;
+        ret->op = o->op;
+        ret->size_bytes = o->size_bytes;
+        ret->cache = o->cache;
+        ret->order = o->order;
+        ret->live = o->state == OBJECT_LIVE;
+        return true;
+}
+
+const struct sim_counts *sim_counts(const struct sim *sim)
+{
+        return &sim->counts;
+}
+
+bool sim_cache_stock(const struct sim *sim, uint32_t cache, struct cache_stock *ret)
+{
+        const struct kmem_cache *c = &sim->m.mem.caches[cache];
+
+        if (cache >= sim->m.mem.cache_count || !c->live)
+                return false;
+        memset(ret, 0, sizeof(*ret));
+        for (uint32_t node = 0; node < sim->m.mem.nodes; node++) {
+                const struct slab_lists *lists = memory_lists(&sim->m.mem, cache, node);
+
+                ret->slabs_partial += lists->list[SLABS_PARTIAL].count;
+                ret->slabs_full += lists->list[SLABS_FULL].count;
+                ret->slabs_free += lists->list[SLABS_FREE].count;
+        }
+        ret->active_objs = c->num_active;
+        ret->num_objs = c->slab_count * c->num;
+        ret->shared_objs = memory_shared_objs(&sim->m.mem, cache);
+        ret->live_objs = c->live_objs;
+        ret->magazine_objs = ret->active_objs - ret->shared_objs - ret->live_objs;
+        ret->requested_bytes = c->requested_bytes;
+        ret->allocated_bytes = c->live_objs * c->buffer_size;
+        ret->slab_bytes = c->slab_count * ((uint64_t)PAGE_BYTES << c->gfporder);
+        return true;
+}
+
+uint32_t sim_zone_count(const struct sim *sim)
+{
+        return sim->m.mem.zone_count;
+}
+
+void sim_zone_get(const struct sim *sim, uint32_t zone, struct zone_view *ret)
+{
+        const struct zone *z = &sim->m.mem.zones[zone];
+
+        CHECK(zone < sim->m.mem.zone_count);
+        memset(ret, 0, sizeof(*ret));
+        ret->name = sim->m.mem.arch->zone_names[z->type];
+        ret->node = z->node;
+        ret->type = z->type;
+        ret->start_pfn = z->start_pfn;
+        ret->spanned_pages = z->spanned_pages;
+        ret->present_pages = z->present_pages;
+        ret->free_pages = z->free_pages;
+        for (uint32_t order = 0; order < MAX_ORDER; order++)
+                ret->free_blocks[order] = z->free_area[order].count;
+        for (uint32_t cpu = 0; cpu < sim->m.mem.cpus; cpu++)
+                ret->pcp_pages += z->pcp[cpu][0].list.count + z->pcp[cpu][1].list.count;
+        ret->pages_min = z->pages_min;
+        ret->pages_low = z->pages_low;
+        ret->pages_high = z->pages_high;
+        memcpy(ret->lowmem_reserve, z->lowmem_reserve, sizeof(ret->lowmem_reserve));
+}
+
+uint32_t sim_cache_count(const struct sim *sim)
+{
+        return sim->m.mem.cache_count;
+}
+
+bool sim_cache_get(const struct sim *sim, uint32_t cache, struct cache_view *ret)
+{
+        const struct kmem_cache *c = &sim->m.mem.caches[cache];
+
+        if (cache >= sim->m.mem.cache_count)
+                return false;
+        memset(ret, 0, sizeof(*ret));
+        ret->name = c->spec.name;
+        ret->spec = c->spec;
+        ret->live = c->live != 0;
+        ret->off_slab = c->off_slab != 0;
+        ret->boot = c->boot != 0;
+        ret->buffer_size = c->buffer_size;
+        ret->num = c->num;
+        ret->gfporder = c->gfporder;
+        ret->colour = c->colour;
+        ret->colour_off = c->colour_off;
+        ret->slab_size = c->slab_size;
+        ret->limit = c->limit;
+        ret->batchcount = c->batchcount;
+        ret->shared = c->shared;
+        ret->created_ns = c->created_ns;
+        ret->destroyed_ns = c->destroyed_ns;
+        return true;
+}
+
+const char *sim_audit_now(const struct sim *sim)
+{
+        uint32_t under_way = 0;
+
+        for (uint32_t id = 1; id <= sim->m.thread_count; id++)
+                under_way += sim->m.threads[id].top >= 0;
+        return memory_audit(&sim->m.mem, under_way != 0);
+}
+
+const char *sim_audit(const struct sim *sim)
+{
+        return sim_audit_now(sim);
+}
+
+static uint64_t mix(uint64_t hash, const void *data, size_t bytes)
+{
+        const uint8_t *p = data;
+
+        for (; bytes >= 8; bytes -= 8, p += 8) {
+                uint64_t word;
+
+                memcpy(&word, p, 8);
+                hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+                hash ^= hash >> 29;
+        }
+        for (; bytes > 0; bytes--, p++)
+                hash = (hash ^ *p) * 0x100000001b3u;
+        return hash;
+}
+
+uint64_t sim_state_hash(const struct sim *sim)
+{
+        const struct memory *mem = &sim->m.mem;
+        uint64_t hash = 0xcbf29ce484222325u;
+
+        hash = mix(hash, mem->zones, sizeof(mem->zones));
+        hash = mix(hash, mem->pages, mem->page_count * sizeof(struct page));
+        hash = mix(hash, mem->slabs, mem->slabs_used * sizeof(struct slab));
+        hash = mix(hash, mem->pool.base, mem->pool.next_unit * POOL_UNIT);
+        hash = mix(hash, mem->caches, mem->cache_count * sizeof(struct kmem_cache));
+        hash = mix(hash, mem->lists, (size_t)mem->cache_count * mem->nodes * sizeof(struct slab_lists));
+        return hash;
+}
+
+void sim_set_last_words(struct sim *sim, void (*last_words)(void *context), void *context)
+{
+        (void)sim;
+        check_set_last_words(last_words, context);
+}

@@ -1,0 +1,84 @@
+/*
+ * sim_private.h - what engine/ keeps besides the machine: queue of what comes when, handles, counts.
+ */
+#ifndef KMEMSIM_ENGINE_SIM_PRIVATE_H
+#define KMEMSIM_ENGINE_SIM_PRIVATE_H
+
+#include "base/arena.h"
+#include "engine/sim.h"
+#include "path/step.h"
+
+/* What can be due. The class decides the order at one moment (see sim.h); then the order of asking. */
+enum due_kind {
+        DUE_RESUME,   /* class 0: a thread that slept inside its op goes on */
+        DUE_REAP,     /* class 0: the reap timer of CPU `who` */
+        DUE_CALL,     /* class 0: a call from another CPU reaches CPU `who` */
+        DUE_IRQ,      /* class 1: interrupt of thread `who` is raised */
+        DUE_DELIVER,  /* class 1: CPU `who` has interrupts on again and something is pending */
+        DUE_WAKE,     /* class 2: wake-up the workload asked for */
+        DUE_DISPATCH, /* class 2: CPU `who` is idle and has threads waiting */
+};
+
+struct due {
+        uint64_t t_ns;
+        uint64_t order; /* class << 60 | number */
+        uint32_t kind;  /* enum due_kind */
+        uint32_t who;
+};
+
+/* What a handle stands for. */
+struct object {
+        uint64_t place;
+        uint64_t op;
+        uint64_t size_bytes;
+        uint32_t cache; /* CACHE_ID_NONE: pages */
+        uint32_t next;  /* free slot behind this one */
+        uint8_t order;
+        uint8_t state; /* enum object_state */
+        uint8_t spare[6];
+};
+
+enum object_state { OBJECT_UNUSED, OBJECT_LIVE, OBJECT_BEING_FREED };
+
+struct sim {
+        struct machine m; /* first: path/ hands its address back to us */
+        struct arena arena;
+        struct sim_config config;
+        struct sim_counts counts;
+
+        struct due *due; /* binary heap */
+        uint32_t due_count, due_cap;
+        uint64_t due_number;
+
+        struct object *objects;
+        uint32_t object_count; /* slots ever used */
+        uint32_t object_cap;
+        uint32_t object_unused;
+
+        uint32_t busy;         /* threads with a request, wake-up or interrupt under way */
+        uint32_t task_first;   /* id of the first workload thread */
+        uint64_t irq_number;   /* interrupts delivered */
+        uint64_t audit_number; /* ops audited */
+        void (*last_words)(void *context);
+        void *last_words_context;
+};
+
+/* boot.c: fills the machine. NULL, or why it cannot boot. */
+const char *sim_boot(struct sim *sim);
+
+/* sched.c */
+enum sim_what sched_run(struct sim *sim, uint64_t until_ns, uint32_t *ret_thread);
+void sched_start_or_queue(struct sim *sim, struct thread *th);
+void sched_start_in_irq(struct sim *sim, struct thread *th);
+void sched_due(struct sim *sim, uint64_t t_ns, enum due_kind kind, uint32_t who);
+void sched_leave_irq(struct sim *sim, struct thread *th);
+void sched_arm_reap(struct sim *sim, uint32_t cpu, uint32_t delay_ticks);
+void sched_run_alone(struct machine *m, struct thread *th); /* boot: all frames of th, no time passes */
+
+/* sim.c: an op has reached the end of its frames. */
+void sim_complete(struct sim *sim, struct thread *th);
+
+/* mm/memory_audit.c runs under these conditions */
+const char *sim_audit_now(const struct sim *sim);
+
+#endif

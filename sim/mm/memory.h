@@ -1,0 +1,134 @@
+/*
+ * memory.h - the whole allocator as data: pages, zones, slabs, caches, and how to find one from another.
+ *
+ * Passive: nothing here starts work, waits or knows time. path/ is the only room that changes it; tests and reports
+ * read it. Everything lives in the arena and refers to everything else by number: pfn, zone index, slab id, cache id,
+ * pool reference.
+ */
+#ifndef KMEMSIM_MM_MEMORY_H
+#define KMEMSIM_MM_MEMORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/units.h"
+#include "mm/arch.h"
+#include "mm/array_cache.h"
+#include "mm/kmem_cache.h"
+#include "mm/limits.h"
+#include "mm/page.h"
+#include "mm/pool.h"
+#include "mm/slab.h"
+#include "mm/zone.h"
+
+#define KMALLOC_MAX         131072u
+#define KMALLOC_CLASSES_MAX 16u
+#define ZONES_MAX           (MACHINE_NODES_MAX * ZONE_TYPES)
+#define SECTION_SHIFT       8u /* a section of 256 pages (1 MiB) lies in one zone */
+
+/* How far boot has come: g_cpucache_up and slab_early_init of mm/slab.c (spec 04 section 4). */
+enum slab_state { SLAB_STATE_NONE, SLAB_STATE_PARTIAL_AC, SLAB_STATE_PARTIAL_L3, SLAB_STATE_FULL };
+
+struct zonelist {
+        uint32_t count;
+        uint8_t zone[ZONES_MAX]; /* zone indexes, the preferred one first */
+};
+
+struct memory {
+        const struct arch *arch;
+        uint32_t numa, cpus, nodes;
+        uint32_t line_bytes, hz, break_order;
+        uint32_t reserved_pages;
+
+        struct page *pages;
+        uint8_t *zone_of_section;
+        uint32_t page_count;
+        uint32_t zone_count; /* nodes * ZONE_TYPES, unpopulated ones included */
+        struct zone zones[ZONES_MAX];
+        struct zonelist zonelists[MACHINE_NODES_MAX][ZONE_TYPES];
+
+        struct slab *slabs;
+        uint32_t slabs_used;  /* ids given so far */
+        uint32_t slab_unused; /* first free id, linked through next */
+        struct pool pool;
+
+        struct kmem_cache *caches;
+        struct slab_lists *lists; /* [cache * nodes + node] */
+        uint32_t cache_count;
+        uint32_t chain;           /* first cache id: the newest */
+        uint32_t cache_cache;     /* id of "kmem_cache" */
+        uint32_t slab_state;      /* enum slab_state */
+        uint32_t early_init;      /* 1: no off-slab headers yet */
+        struct spinlock chain_mutex;
+
+        uint32_t class_count;
+        uint32_t class_bytes[KMALLOC_CLASSES_MAX];
+        uint32_t class_cache[KMALLOC_CLASSES_MAX][2]; /* cache ids: normal, DMA */
+        uint8_t class_of[KMALLOC_MAX / 32 + 1];       /* by size rounded up to 32 bytes */
+
+        uint32_t online;                          /* bit per CPU */
+        uint32_t node_of_cpu[MACHINE_CPUS_MAX];
+        uint32_t cpus_on_node[MACHINE_NODES_MAX]; /* as the kernel counts them: boot lags (spec 02 section 11) */
+
+        uint32_t rcu_head, rcu_tail; /* slabs of RCU caches waiting to be released, linked through next */
+        uint64_t kswapd_wakeups, oom_kills;
+};
+
+/* What memory_init needs to know; see sim_config for the meaning. */
+struct memory_shape {
+        const struct arch *arch;
+        uint32_t numa, cpus, nodes, reserved_pages, line_bytes, hz;
+        uint32_t node_mib[MACHINE_NODES_MAX];
+};
+
+/* Lays out an empty machine: zones, zonelists, no free page, no cache. False if the arena refused the memory. */
+bool memory_init(struct memory *memory, const struct memory_shape *shape, struct arena *arena);
+
+static inline struct zone *memory_zone_of(struct memory *memory, uint32_t pfn)
+{
+        return &memory->zones[memory->zone_of_section[pfn >> SECTION_SHIFT]];
+}
+
+static inline struct array_cache *memory_array(const struct memory *memory, uint32_t ref)
+{
+        return pool_at(&memory->pool, ref);
+}
+
+static inline struct slab_lists *memory_lists(const struct memory *memory, uint32_t cache, uint32_t node)
+{
+        return &memory->lists[(uint64_t)cache * memory->nodes + node];
+}
+
+/* Zone type that a gfp mask asks for (gfp_zone()). */
+uint32_t memory_zone_type(const struct memory *memory, uint32_t gfp);
+
+/* Slab of an object's place, and the index of the object in it. */
+uint32_t memory_slab_of(const struct memory *memory, uint64_t place);
+uint32_t memory_object_index(const struct memory *memory, const struct slab *slab, uint64_t place);
+uint64_t memory_object_place(const struct memory *memory, const struct slab *slab, uint32_t index);
+
+/* New array of `limit` entries, empty; place: where the kernel keeps it. Returns its pool reference. */
+uint32_t memory_array_new(struct memory *memory, uint32_t limit, uint32_t batchcount, uint64_t place);
+void memory_array_drop(struct memory *memory, uint32_t ref);
+
+uint32_t memory_slab_new(struct memory *memory, uint32_t num); /* id of a slab with room for num bufctls */
+void memory_slab_drop(struct memory *memory, uint32_t id);
+
+/* A cache id with empty lists and no arrays; CACHE_ID_NONE if CACHES_MAX are used up. */
+uint32_t memory_cache_new(struct memory *memory, const struct cache_spec *spec);
+void memory_chain_add(struct memory *memory, uint32_t cache);    /* at the head */
+void memory_chain_remove(struct memory *memory, uint32_t cache);
+uint32_t memory_cache_find(const struct memory *memory, const char *name); /* on the chain; CACHE_ID_NONE */
+
+/* Watermarks and lowmem reserves of the late initcall (spec 03 section 5.2). */
+void memory_set_watermarks(struct memory *memory);
+
+/* Objects in shared arrays of a cache, all nodes. */
+uint64_t memory_shared_objs(const struct memory *memory, uint32_t cache);
+
+/* memory_audit.c: recounts everything; NULL or the first broken invariant. O(memory). under_way: ops are under way
+ * and may have objects in hand that no array, slab or owner holds. */
+const char *memory_audit(const struct memory *memory, bool under_way);
+
+#endif

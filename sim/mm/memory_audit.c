@@ -1,0 +1,116 @@
+/*
+ * memory_audit.c - recounts every structure of the allocator and compares.
+ */
+#include "base/core_only.h"
+#include "mm/memory.h"
+
+static const char *audit_list(const struct memory *memory, uint32_t cache, const struct slab_lists *lists,
+                              enum slab_list_kind kind, uint64_t *free_objects, uint64_t *inuse)
+{
+        const struct kmem_cache *c = &memory->caches[cache];
+        uint8_t seen[2048];
+        uint32_t count = 0;
+        uint32_t prev = SLAB_NONE;
+
+        for (uint32_t id = lists->list[kind].head; id; prev = id, id = memory->slabs[id].next) {
+                const struct slab *slab = &memory->slabs[id];
+                const char *problem;
+
+                if (++count > lists->list[kind].count || slab->prev != prev)
+                        return "a slab list is torn";
+                if (slab->list != kind || slab->cache != cache || slab->num != c->num)
+                        return "a slab is on a list where it does not belong";
+                if (slab->num > sizeof(seen))
+                        return "a slab has more objects than can be";
+                problem = slab_audit(slab, &memory->pool, seen);
+                if (problem)
+                        return problem;
+                if (kind == SLABS_FULL && slab->inuse != slab->num)
+                        return "a slab on the full list has free objects";
+                if (kind == SLABS_FREE && slab->inuse != 0)
+                        return "a slab on the free list is in use";
+                for (uint32_t i = 0; i < 1u << c->gfporder; i++) {
+                        if (memory->pages[slab->pfn + i].state != PAGE_SLAB || memory->pages[slab->pfn + i].slab != id)
+                                return "a page of a slab does not name it";
+                }
+                *free_objects += slab->num - slab->inuse;
+                *inuse += slab->inuse;
+        }
+        if (count != lists->list[kind].count || prev != lists->list[kind].tail)
+                return "a slab list and its count differ";
+        return NULL;
+}
+
+/* Every object of an array must be of this cache and out of its slab. */
+static const char *audit_array(const struct memory *memory, uint32_t cache, uint32_t array)
+{
+        const struct array_cache *ac = memory_array(memory, array);
+
+        if (ac->avail > ac->limit)
+                return "an array holds more objects than its limit";
+        for (uint32_t i = 0; i < ac->avail; i++) {
+                const struct page *page = &memory->pages[place_pfn(ac->entry[i])];
+
+                if (page->state != PAGE_SLAB || memory->slabs[page->slab].cache != cache)
+                        return "an array holds an object of another cache";
+        }
+        return NULL;
+}
+
+static const char *audit_cache(const struct memory *memory, uint32_t cache, bool under_way)
+{
+        const struct kmem_cache *c = &memory->caches[cache];
+        const char *problem = NULL;
+        uint64_t inuse = 0;
+        uint64_t in_arrays = 0;
+        bool locked = false;
+
+        for (uint32_t node = 0; node < memory->nodes; node++) {
+                const struct slab_lists *lists = memory_lists(memory, cache, node);
+                uint64_t free_objects = 0;
+
+                for (int kind = SLABS_PARTIAL; kind < SLAB_LIST_KINDS && !problem; kind++)
+                        problem = audit_list(memory, cache, lists, (enum slab_list_kind)kind, &free_objects, &inuse);
+                if (problem)
+                        return problem;
+                locked |= lists->lock.holder != 0;
+                if (!lists->lock.holder && free_objects != lists->free_objects)
+                        return "free_objects is not the sum over partial and free slabs";
+                if (lists->shared) {
+                        problem = audit_array(memory, cache, lists->shared);
+                        if (problem)
+                                return problem;
+                        in_arrays += memory_array(memory, lists->shared)->avail;
+                }
+        }
+        for (uint32_t cpu = 0; cpu < MACHINE_CPUS_MAX; cpu++) {
+                if (!c->array[cpu])
+                        continue;
+                problem = audit_array(memory, cache, c->array[cpu]);
+                if (problem)
+                        return problem;
+                in_arrays += memory_array(memory, c->array[cpu])->avail;
+        }
+        if (!locked && inuse != c->num_active)
+                return "num_active is not the sum of inuse over all slabs";
+        if (!under_way && inuse != in_arrays + c->live_objs)
+                return "an object is neither in an array nor with its owner";
+        return NULL;
+}
+
+const char *memory_audit(const struct memory *memory, bool under_way)
+{
+        for (uint32_t zone = 0; zone < memory->zone_count; zone++) {
+                const char *problem = zone_audit(&memory->zones[zone], memory->pages);
+
+                if (problem)
+                        return problem;
+        }
+        for (uint32_t id = memory->chain; id != CACHE_ID_NONE; id = memory->caches[id].next) {
+                const char *problem = audit_cache(memory, id, under_way);
+
+                if (problem)
+                        return problem;
+        }
+        return NULL;
+}

@@ -1,0 +1,466 @@
+/*
+ * alloc.c - kmalloc, kmem_cache_alloc, the refill of a magazine, and a new slab.
+ *
+ * Stands for __kmalloc(), ____cache_alloc(), cache_alloc_refill() and cache_grow() in mm/slab.c of 2.6.20 (spec 02
+ * sections 2 to 4). From the magazine check to the return interrupts are off; the lists are changed under list_lock;
+ * while a slab's pages and header are allocated interrupts are on if the mask has __GFP_WAIT, and the magazine is
+ * looked at again afterwards, since an interrupt may have filled it.
+ */
+#include "base/core_only.h"
+#include "path/step.h"
+
+#define BATCHREFILL_LIMIT 16u
+
+enum outcome act_alloc_size_class(struct machine *m, struct thread *th, struct frame *f)
+{
+        (void)th;
+        if (f->alloc.size_bytes > KMALLOC_MAX)
+                return OUT_NO;
+        f->cache = m->mem.class_of[(f->alloc.size_bytes + 31) / 32]; /* a class index until the next step */
+        return OUT_OK;
+}
+
+enum outcome act_alloc_select_cache(struct machine *m, struct thread *th, struct frame *f)
+{
+        (void)th;
+        f->cache = m->mem.class_cache[f->cache][f->gfp & __GFP_DMA ? 1 : 0];
+        return OUT_OK;
+}
+
+enum outcome act_alloc_irq_off(struct machine *m, struct thread *th, struct frame *f)
+{
+        irq_save(m, th, f);
+        return OUT_OK;
+}
+
+enum outcome act_alloc_mag_check(struct machine *m, struct thread *th, struct frame *f)
+{
+        return magazine_of(m, th, f->cache)->avail > 0 ? OUT_OK : OUT_NO;
+}
+
+static void pop(struct machine *m, struct thread *th, struct frame *f)
+{
+        struct array_cache *ac = magazine_of(m, th, f->cache);
+
+        ac->touched = 1;
+        th->ret = ac->entry[--ac->avail];
+}
+
+enum outcome act_alloc_mag_hit(struct machine *m, struct thread *th, struct frame *f)
+{
+        pop(m, th, f);
+        m->mem.caches[f->cache].allochit++;
+        if (is_own(th, f))
+                note_path(th, PATH_MAGAZINE);
+        return OUT_OK;
+}
+
+enum outcome act_alloc_mag_miss(struct machine *m, struct thread *th, struct frame *f)
+{
+        m->mem.caches[f->cache].allocmiss++;
+        f->node = (uint8_t)m->mem.node_of_cpu[th->cpu]; /* never read again, wherever the task goes on */
+        return OUT_OK;
+}
+
+/* An object for the allocator itself is on record here; one for the workload when its op is done. */
+enum outcome act_alloc_return(struct machine *m, struct thread *th, struct frame *f)
+{
+        irq_restore(m, th, f);
+        if (!is_own(th, f)) {
+                struct kmem_cache *cache = &m->mem.caches[f->cache];
+
+                cache->live_objs++;
+                cache->requested_bytes += f->alloc.size_bytes;
+                machine_event(m, th, EV_META_ALLOCATED, f->cache, place_pfn(th->ret), place_offset(th->ret));
+        } else {
+                th->cache = f->cache;
+        }
+        return OUT_DONE;
+}
+
+enum outcome act_alloc_fail(struct machine *m, struct thread *th, struct frame *f)
+{
+        irq_restore(m, th, f);
+        th->ret = PLACE_NONE;
+        if (is_own(th, f)) {
+                th->path = PATH_FAILED;
+                th->cache = f->cache;
+        }
+        return OUT_DONE;
+}
+
+enum outcome act_alloc_no_class(struct machine *m, struct thread *th, struct frame *f)
+{
+        (void)m;
+        th->ret = PLACE_NONE;
+        if (is_own(th, f)) {
+                th->path = PATH_NO_CLASS;
+                th->cache = CACHE_ID_NONE;
+        }
+        return OUT_DONE;
+}
+
+enum outcome act_refill_batch(struct machine *m, struct thread *th, struct frame *f)
+{
+        const struct array_cache *ac = magazine_of(m, th, f->cache);
+
+        f->alloc.want = ac->batchcount;
+        if (!ac->touched && f->alloc.want > BATCHREFILL_LIMIT)
+                f->alloc.want = BATCHREFILL_LIMIT;
+        return OUT_OK;
+}
+
+/* Moves the newest entries of `from` to the top of `to`, in order. */
+static uint32_t transfer_top(struct array_cache *to, struct array_cache *from, uint32_t want)
+{
+        uint32_t count = from->avail < want ? from->avail : want;
+
+        if (count > to->limit - to->avail)
+                count = to->limit - to->avail;
+        memcpy(&to->entry[to->avail], &from->entry[from->avail - count], sizeof(to->entry[0]) * count);
+        from->avail -= count;
+        to->avail += count;
+        return count;
+}
+
+enum outcome act_refill_from_shared(struct machine *m, struct thread *th, struct frame *f)
+{
+        struct slab_lists *lists = lists_of(m, f);
+        struct array_cache *ac = magazine_of(m, th, f->cache);
+        struct array_cache *shared;
+        uint32_t moved;
+
+        if (!lists->shared)
+                return OUT_NO;
+        shared = memory_array(&m->mem, lists->shared);
+        moved = transfer_top(ac, shared, f->alloc.want);
+        if (!moved)
+                return OUT_NO;
+        ac->touched = 1;
+        spend(m, COST_SHARED_MOVE, 1);
+        spend(m, COST_SHARED_OBJ, moved);
+        spend(m, COST_MISS, (moved + 7) / 8);
+        machine_event(m, th, EV_SHARED_TAKEN, f->cache, moved, shared->avail);
+        if (is_own(th, f))
+                note_path(th, PATH_SHARED);
+        return OUT_OK;
+}
+
+enum outcome act_refill_pick_slab(struct machine *m, struct thread *th, struct frame *f)
+{
+        struct slab_lists *lists = lists_of(m, f);
+
+        if (f->alloc.want == 0)
+                return OUT_NO;
+        f->alloc.slab = lists->list[SLABS_PARTIAL].head;
+        if (f->alloc.slab) {
+                if (is_own(th, f))
+                        note_path(th, PATH_PARTIAL_SLAB);
+                return OUT_OK;
+        }
+        lists->free_touched = 1;
+        f->alloc.slab = lists->list[SLABS_FREE].head;
+        if (!f->alloc.slab)
+                return OUT_ALT;
+        if (is_own(th, f))
+                note_path(th, PATH_FREE_SLAB);
+        return OUT_OK;
+}
+
+enum outcome act_refill_take_obj(struct machine *m, struct thread *th, struct frame *f)
+{
+        struct kmem_cache *cache = &m->mem.caches[f->cache];
+        struct slab *slab = &m->mem.slabs[f->alloc.slab];
+        struct array_cache *ac = magazine_of(m, th, f->cache);
+        uint32_t taken = 0;
+
+        CHECK(slab->inuse < slab->num);
+        while (slab->inuse < slab->num && f->alloc.want > 0) {
+                uint32_t index = slab_get(slab, &m->mem.pool);
+
+                f->alloc.want--;
+                ac->entry[ac->avail++] = memory_object_place(&m->mem, slab, index);
+                taken++;
+        }
+        CHECK(ac->avail <= ac->limit);
+        cache->allocs += taken;
+        cache->num_active += taken;
+        if (cache->num_active > cache->high)
+                cache->high = cache->num_active;
+        spend(m, COST_TAKE_OBJ, taken);
+        spend(m, COST_MISS, 1 + taken / 16);
+        machine_event(m, th, EV_SLAB_TAKEN, slab->pfn, taken, slab->inuse);
+        return OUT_OK;
+}
+
+enum outcome act_refill_relink_slab(struct machine *m, struct thread *th, struct frame *f)
+{
+        struct slab_list *lists = lists_of(m, f)->list;
+        uint32_t id = f->alloc.slab;
+
+        (void)th;
+        slab_list_remove(m->mem.slabs, lists, id);
+        slab_list_add_head(m->mem.slabs, lists, m->mem.slabs[id].free == BUFCTL_END ? SLABS_FULL : SLABS_PARTIAL, id);
+        return OUT_OK;
+}
+
+enum outcome act_refill_must_grow(struct machine *m, struct thread *th, struct frame *f)
+{
+        (void)m;
+        (void)th;
+        (void)f;
+        return OUT_OK;
+}
+
+enum outcome act_refill_count(struct machine *m, struct thread *th, struct frame *f)
+{
+        lists_of(m, f)->free_objects -= magazine_of(m, th, f->cache)->avail;
+        return OUT_OK;
+}
+
+enum outcome act_refill_unlock(struct machine *m, struct thread *th, struct frame *f)
+{
+        lock_drop(m, th, &lists_of(m, f)->lock);
+        return OUT_OK;
+}
+
+enum outcome act_refill_done(struct machine *m, struct thread *th, struct frame *f)
+{
+        struct frame *grow;
+
+        if (magazine_of(m, th, f->cache)->avail > 0) {
+                pop(m, th, f);
+                return OUT_OK;
+        }
+        grow = call_path(th, GROW_BEGIN, f->cache);
+        grow->gfp = f->gfp | (m->mem.numa ? GFP_THISNODE_NUMA : 0);
+        grow->node = f->node;
+        return OUT_CALL;
+}
+
+enum outcome act_refill_regrown(struct machine *m, struct thread *th, struct frame *f)
+{
+        bool grown = th->ret == 1;
+
+        if (magazine_of(m, th, f->cache)->avail > 0) { /* filled behind our back: the new slab stays on the free list */
+                pop(m, th, f);
+                return OUT_OK;
+        }
+        if (!grown)
+                return OUT_NO;
+        if (is_own(th, f))
+                note_path(th, PATH_NEW_SLAB);
+        return OUT_ALT;
+}
+
+/* A new slab. Returns 1 if it is on the free list. */
+
+enum outcome act_grow_begin(struct machine *m, struct thread *th, struct frame *f)
+{
+        (void)m;
+        th->ret = 0;
+        return f->gfp & __GFP_NO_GROW ? OUT_DONE : OUT_OK;
+}
+
+enum outcome act_grow_colour(struct machine *m, struct thread *th, struct frame *f)
+{
+        const struct kmem_cache *cache = &m->mem.caches[f->cache];
+        struct slab_lists *lists = lists_of(m, f);
+
+        f->grow.colour_bytes = lists->colour_next * cache->colour_off;
+        if (++lists->colour_next >= cache->colour)
+                lists->colour_next = 0;
+        lock_drop(m, th, &lists->lock);
+        return OUT_OK;
+}
+
+enum outcome act_grow_irq_window(struct machine *m, struct thread *th, struct frame *f)
+{
+        if (f->gfp & __GFP_WAIT)
+                irq_enable(m, th->cpu);
+        return OUT_OK;
+}
+
+enum outcome act_grow_pages(struct machine *m, struct thread *th, struct frame *f)
+{
+        const struct kmem_cache *cache = &m->mem.caches[f->cache];
+        struct frame *pages = call_path(th, PA_FAST, f->cache);
+
+        pages->gfp = f->gfp | cache->gfpflags;
+        pages->order = (uint8_t)cache->gfporder;
+        pages->node = f->node;
+        return OUT_CALL;
+}
+
+enum outcome act_grow_pages_got(struct machine *m, struct thread *th, struct frame *f)
+{
+        const struct kmem_cache *cache = &m->mem.caches[f->cache];
+        struct zone *zone;
+
+        f->grow.header = PLACE_NONE;
+        if (th->ret == PLACE_NONE)
+                return OUT_NO;
+        f->grow.pfn = place_pfn(th->ret);
+        zone = memory_zone_of(&m->mem, f->grow.pfn);
+        if (cache->flags & CACHE_RECLAIM_ACCOUNT)
+                zone->nr_slab_reclaimable += 1u << cache->gfporder;
+        else
+                zone->nr_slab_unreclaimable += 1u << cache->gfporder;
+        return OUT_OK;
+}
+
+enum outcome act_grow_header(struct machine *m, struct thread *th, struct frame *f)
+{
+        const struct kmem_cache *cache = &m->mem.caches[f->cache];
+        uint32_t gfp = f->gfp & GFP_LEVEL_MASK;
+
+        if (!cache->off_slab)
+                return OUT_OK;
+        if (m->mem.numa)
+                gfp &= ~GFP_THISNODE_NUMA;
+        call_cache_alloc(th, cache->slabp_cache, cache->slab_size, gfp);
+        return OUT_CALL;
+}
+
+enum outcome act_grow_header_got(struct machine *m, struct thread *th, struct frame *f)
+{
+        (void)m;
+        f->grow.header = th->ret;
+        return th->ret != PLACE_NONE ? OUT_OK : OUT_NO;
+}
+
+/* Undoes act_grow_pages_got and sends the pages back. Shared with slab release (act_slabd_pages). */
+static void slab_pages_back(struct machine *m, struct thread *th, const struct kmem_cache *cache, uint32_t pfn)
+{
+        struct zone *zone = memory_zone_of(&m->mem, pfn);
+        struct frame *free;
+
+        if (cache->flags & CACHE_RECLAIM_ACCOUNT)
+                zone->nr_slab_reclaimable -= 1u << cache->gfporder;
+        else
+                zone->nr_slab_unreclaimable -= 1u << cache->gfporder;
+        for (uint32_t i = 0; i < 1u << cache->gfporder; i++)
+                m->mem.pages[pfn + i].state = PAGE_NONE;
+        free = call_path(th, PF_ENTER, CACHE_ID_NONE);
+        free->order = (uint8_t)cache->gfporder;
+        free->pages.pfn = pfn;
+}
+
+enum outcome act_grow_give_back(struct machine *m, struct thread *th, struct frame *f)
+{
+        slab_pages_back(m, th, &m->mem.caches[f->cache], f->grow.pfn);
+        machine_event(m, th, EV_GROW_FAILED, f->cache, f->gfp, 1);
+        f->grow.pfn = PFN_NONE; /* reported */
+        return OUT_CALL;
+}
+
+enum outcome act_grow_init(struct machine *m, struct thread *th, struct frame *f)
+{
+        const struct kmem_cache *cache = &m->mem.caches[f->cache];
+        uint32_t id = memory_slab_new(&m->mem, cache->num);
+        struct slab *slab = &m->mem.slabs[id];
+
+        (void)th;
+        slab->pfn = f->grow.pfn;
+        slab->cache = f->cache;
+        slab->node = f->node;
+        slab->header = f->grow.header;
+        slab->colouroff = f->grow.colour_bytes + (cache->off_slab ? 0 : cache->slab_size);
+        slab_init(slab, &m->mem.pool);
+        for (uint32_t i = 0; i < 1u << cache->gfporder; i++) {
+                m->mem.pages[slab->pfn + i].state = PAGE_SLAB;
+                m->mem.pages[slab->pfn + i].slab = id;
+        }
+        f->grow.slab = id;
+        spend(m, COST_INIT_OBJ, cache->num);
+        spend(m, COST_INIT_PAGE, 1u << cache->gfporder);
+        return OUT_OK;
+}
+
+enum outcome act_grow_lock(struct machine *m, struct thread *th, struct frame *f)
+{
+        cpu_of(m, th)->irq_off = 1;
+        return act_lock_list(m, th, f);
+}
+
+enum outcome act_grow_link(struct machine *m, struct thread *th, struct frame *f)
+{
+        struct kmem_cache *cache = &m->mem.caches[f->cache];
+        struct slab_lists *lists = lists_of(m, f);
+
+        slab_list_add_tail(m->mem.slabs, lists->list, SLABS_FREE, f->grow.slab);
+        lists->free_objects += cache->num;
+        cache->grown++;
+        cache->slab_count++;
+        machine_event(m, th, EV_SLAB_GROWN, f->grow.pfn, f->cache, m->mem.slabs[f->grow.slab].colouroff);
+        lock_drop(m, th, &lists->lock);
+        th->ret = 1;
+        return OUT_DONE;
+}
+
+enum outcome act_grow_fail(struct machine *m, struct thread *th, struct frame *f)
+{
+        cpu_of(m, th)->irq_off = 1;
+        if (f->grow.pfn != PFN_NONE)
+                machine_event(m, th, EV_GROW_FAILED, f->cache, f->gfp, 0);
+        th->ret = 0;
+        return OUT_DONE;
+}
+
+/* An empty slab goes: pages before header, as in slab_destroy(). */
+
+enum outcome act_slabd_rcu(struct machine *m, struct thread *th, struct frame *f)
+{
+        uint32_t id = f->slabd.slab;
+        const struct slab *slab = &m->mem.slabs[id];
+
+        (void)th;
+        if (!(m->mem.caches[slab->cache].flags & CACHE_DESTROY_BY_RCU))
+                return OUT_OK;
+        m->mem.slabs[id].next = SLAB_NONE;
+        if (m->mem.rcu_tail)
+                m->mem.slabs[m->mem.rcu_tail].next = id;
+        else
+                m->mem.rcu_head = id;
+        m->mem.rcu_tail = id;
+        return OUT_DONE;
+}
+
+enum outcome act_slabd_pages(struct machine *m, struct thread *th, struct frame *f)
+{
+        const struct slab *slab = &m->mem.slabs[f->slabd.slab];
+        struct kmem_cache *cache = &m->mem.caches[slab->cache];
+        uint32_t pfn = slab->pfn;
+
+        f->cache = slab->cache;
+        f->slabd.header = slab->header;
+        cache->slab_count--;
+        machine_event(m, th, EV_SLAB_RELEASED, pfn, f->cache, cache->gfporder);
+        memory_slab_drop(&m->mem, f->slabd.slab);
+        slab_pages_back(m, th, cache, pfn);
+        return OUT_CALL;
+}
+
+enum outcome act_slabd_header(struct machine *m, struct thread *th, struct frame *f)
+{
+        if (f->slabd.header == PLACE_NONE)
+                return OUT_DONE;
+        call_free(m, th, f->slabd.header, m->mem.caches[f->cache].slab_size);
+        return OUT_CALL;
+}
+
+enum outcome act_rcu_next(struct machine *m, struct thread *th, struct frame *f)
+{
+        struct frame *release;
+        uint32_t id = m->mem.rcu_head;
+
+        (void)f;
+        if (!id)
+                return OUT_DONE;
+        m->mem.rcu_head = m->mem.slabs[id].next;
+        if (!m->mem.rcu_head)
+                m->mem.rcu_tail = SLAB_NONE;
+        release = call_path(th, SLABD_PAGES, CACHE_ID_NONE);
+        release->slabd.slab = id;
+        return OUT_CALL;
+}

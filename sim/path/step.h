@@ -1,0 +1,362 @@
+/*
+ * step.h - CPUs, threads and frames as data, and the table that moves them.
+ *
+ * A thread is one flow of control: a task, an interrupt handler, a kernel thread (the reaper), or the other end of a
+ * call on all CPUs. What the kernel keeps on a stack is here a short array of frames: which state, which cache, which
+ * counters. So a CPU can stop between any two steps, be printed, hashed, saved and gone on with.
+ *
+ * run_step's contract: an action (declared in steps.def, one per state) changes models, may take or drop one lock,
+ * and answers with an outcome; the table says the next state. Actions are entered at machine->now_ns and put what
+ * they cost beyond the table's figure into machine->spent_cycles.
+ *
+ * Who may wait where:
+ *   WAIT   a spinlock is held: the CPU spins, interrupts off, until the holder hands over (first come, first served)
+ *   SLEEP  the mutex is held, congestion wait: interrupts on, the thread leaves its CPU to others
+ *   PARK   a call on all CPUs is under way: the CPU is kept, interrupts on
+ */
+#ifndef KMEMSIM_PATH_STEP_H
+#define KMEMSIM_PATH_STEP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/check.h"
+#include "base/units.h"
+#include "mm/memory.h"
+#include "path/cost.h"
+#include "trace/event.h"
+#include "trace/gfp.h"
+#include "trace/op.h"
+#include "trace/tape.h"
+
+#define FRAMES_MAX 14u
+
+enum state {
+#define STEP(id, action, cost, held, order, ok, no, alt, call, callee, what) id,
+#include "path/steps.def"
+#undef STEP
+        STATE_COUNT,
+        DONE = STATE_COUNT, /* the path ends */
+};
+
+enum outcome { OUT_OK, OUT_NO, OUT_ALT, OUT_CALL, OUT_DONE, OUT_WAIT, OUT_SLEEP, OUT_PARK };
+
+enum held { HELD_ON, HELD_OFF, HELD_LIST, HELD_ZONE, HELD_CHAIN };
+
+struct machine;
+struct thread;
+struct frame;
+
+struct step {
+        enum outcome (*act)(struct machine *m, struct thread *th, struct frame *f);
+        uint8_t cost;    /* enum cost_kind, COST_KIND_COUNT: none */
+        uint8_t shared;  /* 1: ordered among all CPUs */
+        uint8_t next[4]; /* by outcome OK, NO, ALT, CALL */
+        uint8_t held;    /* enum held */
+        uint8_t callee;
+};
+
+struct step_text {
+        const char *name;
+        const char *what;
+};
+
+extern const struct step steps[STATE_COUNT];
+extern const struct step_text step_texts[STATE_COUNT];
+
+/* Which look a zonelist walk takes at the zones. */
+enum mark { MARK_LOW, MARK_MIN, MARK_HIGH, MARK_NONE };
+
+struct frame {
+        uint8_t state;
+        uint8_t irq_saved; /* interrupts were off when this path turned them off */
+        uint8_t node;
+        uint8_t order;
+        uint32_t cache;
+        uint32_t gfp;
+        uint32_t pad;
+        union {
+                struct {
+                        uint64_t size_bytes; /* asked for */
+                        uint32_t want;       /* objects the refill still wants */
+                        uint32_t slab;       /* slab being emptied */
+                } alloc;
+                struct {
+                        uint64_t header; /* place of an off-slab header, PLACE_NONE: on-slab */
+                        uint32_t pfn;
+                        uint32_t slab;
+                        uint32_t colour_bytes;
+                } grow;
+                struct {
+                        uint32_t pfn; /* free: first page */
+                        uint8_t high, harder;
+                } pages;
+                struct {
+                        uint32_t pfn;
+                        uint8_t list_node, list_type; /* the zonelist */
+                        uint8_t next;                 /* index of the zone to look at */
+                        uint8_t zone;                 /* zone in hand */
+                        uint8_t mark;                 /* enum mark */
+                        uint8_t high, harder, cold;
+                } scan;
+                struct {
+                        uint64_t place;
+                        uint64_t size_bytes; /* what had been asked for */
+                        uint32_t moved;      /* objects a flush moves */
+                } free;
+                struct {
+                        uint32_t array;     /* pool reference */
+                        uint32_t next, end; /* entries [next, end) go back */
+                        uint32_t slab;
+                } ret;
+                struct {
+                        uint32_t slab;
+                        uint64_t header; /* kept for after the slab is gone */
+                } slabd;
+                struct {
+                        uint32_t array;
+                        uint32_t count;
+                        uint8_t force, is_shared;
+                } drain;
+                struct {
+                        uint64_t want; /* slabs */
+                        uint32_t freed;
+                } drainf;
+                struct {
+                        uint32_t next; /* cache id */
+                        uint32_t reaped;
+                } reap;
+                struct {
+                        uint64_t work; /* place of the work area */
+                        uint32_t limit, batchcount, shared;
+                        uint32_t index;     /* CPU or node in turn */
+                        uint32_t array;     /* old magazine or new shared array */
+                        uint32_t old_array;
+                } tune;
+                struct {
+                        uint32_t index;
+                        uint32_t what; /* enum boot_replace */
+                } boot;
+                struct {
+                        uint64_t place; /* new magazine */
+                        uint32_t cpu, next, array, old_array;
+                        uint32_t drop;  /* 1: a magazine waits for its kfree */
+                } hotplug;
+                struct {
+                        uint32_t cpu, zone, cold;
+                } drainp;
+                uint64_t words[6];
+        };
+};
+_Static_assert(sizeof(struct frame) == 64, "a frame is one cache line");
+
+enum thread_role { ROLE_TASK, ROLE_IRQ, ROLE_KTHREAD, ROLE_CALL };
+
+/* What a thread is doing, as the engine sees it. */
+enum thread_state {
+        TH_IDLE,     /* no request */
+        TH_QUEUED,   /* has a request or a wake-up, waits for its CPU */
+        TH_ON_CPU,   /* its CPU carries it out, or it was interrupted there */
+        TH_SLEEPING, /* left the CPU until a time or the mutex */
+        TH_HANDLER,  /* an interrupt handler between requests */
+};
+
+struct thread {
+        uint64_t ret;        /* what the last path returned */
+        uint64_t ready_ns;   /* next step, while interrupted; TIME_NEVER: parked */
+        int8_t top;          /* frame in hand, -1: none */
+        uint8_t cpu;
+        uint8_t role;        /* enum thread_role */
+        uint8_t state;       /* enum thread_state */
+        uint8_t kind;        /* of the request */
+        uint8_t path;        /* enum op_path so far */
+        uint8_t order;
+        uint8_t victim;      /* OOM killed: takes pages without watermarks until its op ends */
+        uint32_t id;
+        uint32_t next_wait;  /* thread behind it in the queue of a lock or CPU */
+        uint32_t wait_kind;  /* which lock it waits for: as event lock_waited */
+        uint32_t below;      /* thread it interrupted, 0: the CPU was idle */
+        uint64_t wait_since_ns;
+        uint64_t op_id;
+        uint64_t began_ns;
+        uint64_t size_bytes; /* of the request */
+        uint64_t frees;      /* op that allocated what this one frees */
+        uint64_t stolen_ns;  /* interrupted at */
+        uint64_t kept_ret;   /* ret, kept while a grace period is worked off */
+        uint32_t first_seq;
+        uint32_t gfp;
+        uint32_t cache;      /* of the request */
+        uint32_t object;     /* handle freed or returned */
+        uint32_t irq;        /* number of the interrupt being handled */
+        uint32_t result;
+        uint8_t irq_pending; /* raised, not delivered */
+        uint8_t wake_set;
+        uint8_t rcu_busy;    /* works off what a grace period has set free */
+        uint8_t node_plus_1; /* of the request */
+        uint8_t target_cpu;
+        uint32_t wait_subject;
+        uint64_t wake_order; /* of the wake-up that counts; one asked for earlier is stale */
+        struct op_record done; /* the last op */
+        struct frame frames[FRAMES_MAX];
+};
+
+struct cpu {
+        uint64_t next_ns;   /* next step of `thread`; TIME_NEVER: idle, spinning, or the workload has the turn */
+        uint32_t thread;    /* on the CPU, 0: idle */
+        uint8_t irq_off;
+        uint8_t deliver_set; /* a delivery is in the queue */
+        uint8_t dispatch_set;
+        uint8_t spare;
+        uint32_t resumed_head, resumed_tail; /* threads that go on: slept in an op, kernel threads */
+        uint32_t queued_head, queued_tail;   /* threads with a new request */
+        uint32_t irq_head, irq_tail;         /* interrupts raised, in order */
+        uint32_t call_pending;               /* 1: a call from another CPU waits for interrupts on */
+        uint32_t call_thread;                /* the thread that answers calls */
+        uint32_t reap_thread;
+};
+
+/* A call on all CPUs under way (smp_call_function): one at a time, under cache_chain_mutex. */
+struct cross_call {
+        uint32_t caller; /* thread id, 0: none */
+        uint32_t left;   /* CPUs that have not answered */
+        uint8_t state;   /* where the called threads begin */
+        uint32_t cache;
+};
+
+struct machine {
+        struct memory mem;
+        struct cpu cpus[MACHINE_CPUS_MAX];
+        struct thread *threads; /* [id], from 1 */
+        uint32_t thread_count;
+        uint64_t now_ns;
+        uint64_t horizon_ns;    /* the CPU in hand may run shared steps up to here */
+        uint64_t spent_cycles;  /* by the step in hand, beyond the table's figure */
+        uint64_t extra_ns;      /* the same, for what is given in time */
+        uint32_t cost_cycles[COST_KIND_COUNT];
+        uint32_t cost_ns[COST_KIND_COUNT + 1]; /* rounded; the last is 0: no cost */
+        uint64_t ns_per_cycle_q32;
+        uint64_t tick_ns;
+        uint64_t manual_ticks;
+        uint32_t manual_clock;
+        uint32_t booting;       /* nothing goes to the tape */
+        uint32_t boot_lists;    /* static node lists handed out so far */
+        struct cross_call call;
+        struct tape *tape;
+        /* what path/ asks of the engine (it does not call up: it leaves a note here and engine/ reads it) */
+        uint64_t sleep_until_ns; /* after OUT_SLEEP: TIME_NEVER: until woken by the mutex */
+        uint64_t steps;
+};
+
+/* Services of the engine that actions use; engine/sched.c. */
+void sched_handed_over(struct machine *m, struct thread *th, uint64_t delay_ns); /* a lock is theirs: go on */
+void sched_call_others(struct machine *m, struct thread *caller);                /* machine.call is set up */
+void sched_irqs_on(struct machine *m, uint32_t cpu);                             /* deliver what is pending */
+
+#define INITIAL_JIFFIES 0xfffedb08u /* for HZ 250: -300 * HZ */
+
+static inline uint64_t machine_jiffies(const struct machine *m)
+{
+        uint64_t initial = (uint32_t)(0u - 300u * m->mem.hz);
+        uint64_t ticks = m->manual_clock ? m->manual_ticks : m->booting ? 0 : m->now_ns / m->tick_ns;
+
+        return m->mem.arch->word_bytes == 4 ? (uint32_t)(initial + ticks) : initial + ticks;
+}
+
+/* time_after(a, b) in the word of the machine. */
+static inline bool jiffies_after(const struct machine *m, uint64_t a, uint64_t b)
+{
+        if (m->mem.arch->word_bytes == 4)
+                return (int32_t)((uint32_t)b - (uint32_t)a) < 0;
+        return (int64_t)(b - a) < 0;
+}
+
+static inline void spend(struct machine *m, enum cost_kind kind, uint32_t times)
+{
+        m->spent_cycles += (uint64_t)m->cost_cycles[kind] * times;
+}
+
+static inline uint64_t cycles_to_ns(const struct machine *m, uint64_t cycles)
+{
+        return (cycles * m->ns_per_cycle_q32 + (1ull << 31)) >> 32;
+}
+
+/* Writes an event of the op in hand. */
+void machine_event(struct machine *m, const struct thread *th, enum event_kind kind, uint32_t a, uint32_t b, uint32_t c);
+
+/* Pushes a zeroed frame for path `state` of `cache`. The caller answers OUT_CALL. */
+static inline struct frame *call_path(struct thread *th, enum state state, uint32_t cache)
+{
+        struct frame *f;
+
+        th->top++;
+        CHECK((uint32_t)th->top < FRAMES_MAX);
+        f = &th->frames[th->top];
+        memset(f, 0, sizeof(*f));
+        f->state = (uint8_t)state;
+        f->cache = cache;
+        return f;
+}
+
+static inline struct cpu *cpu_of(struct machine *m, const struct thread *th)
+{
+        return &m->cpus[th->cpu];
+}
+
+static inline struct array_cache *magazine_of(struct machine *m, const struct thread *th, uint32_t cache)
+{
+        return memory_array(&m->mem, m->mem.caches[cache].array[th->cpu]);
+}
+
+static inline struct slab_lists *lists_of(struct machine *m, const struct frame *f)
+{
+        return memory_lists(&m->mem, f->cache, f->node);
+}
+
+static inline void irq_save(struct machine *m, const struct thread *th, struct frame *f)
+{
+        f->irq_saved = m->cpus[th->cpu].irq_off;
+        m->cpus[th->cpu].irq_off = 1;
+}
+
+static inline void irq_enable(struct machine *m, uint32_t cpu)
+{
+        m->cpus[cpu].irq_off = 0;
+        if (m->cpus[cpu].irq_head || m->cpus[cpu].call_pending)
+                sched_irqs_on(m, cpu);
+}
+
+static inline void irq_restore(struct machine *m, const struct thread *th, const struct frame *f)
+{
+        if (!f->irq_saved)
+                irq_enable(m, th->cpu);
+}
+
+/* Takes a lock or queues for it. kind and subject as in event lock_waited. */
+enum outcome lock_take(struct machine *m, struct thread *th, struct spinlock *lock, uint32_t kind, uint32_t subject);
+void lock_drop(struct machine *m, struct thread *th, struct spinlock *lock);
+
+/* Requests of internal paths: kmalloc and kfree for the allocator's own structures. */
+struct frame *call_kmalloc(struct thread *th, uint64_t size_bytes, uint32_t gfp);
+struct frame *call_cache_alloc(struct thread *th, uint32_t cache, uint64_t size_bytes, uint32_t gfp);
+struct frame *call_free(struct machine *m, struct thread *th, uint64_t place, uint64_t size_bytes);
+struct frame *call_return_objects(struct machine *m, struct thread *th, uint32_t cache, uint32_t node, uint32_t array,
+                                  uint32_t end);
+
+/* The op in hand asked for this itself (it is not a nested request). */
+static inline bool is_own(const struct thread *th, const struct frame *f)
+{
+        return f == &th->frames[0];
+}
+
+static inline void note_path(struct thread *th, enum op_path path)
+{
+        if (th->path < path)
+                th->path = (uint8_t)path;
+}
+
+#define STEP(id, action, cost, held, order, ok, no, alt, call, callee, what)                                           \
+        enum outcome act_##action(struct machine *m, struct thread *th, struct frame *f);
+#include "path/steps.def"
+#undef STEP
+
+#endif

@@ -1,0 +1,129 @@
+/*
+ * op.h - the language going in: one op is one request to the allocator, and how it ended.
+ *
+ * A request is what a task, an interrupt handler, an ops file or a recording asks for. The engine turns it into an
+ * op record when it is done: the record is what the digest covers, what SQLite stores and what replay compares.
+ * Records hold integers and ids only, no pointers and no padding, so that they can be hashed byte for byte.
+ */
+#ifndef KMEMSIM_TRACE_OP_H
+#define KMEMSIM_TRACE_OP_H
+
+#include <stdint.h>
+
+/* What is asked for. X(enum suffix, name in SQL and Lua, what it is) */
+#define OP_KINDS(X)                                                                                                    \
+        X(NONE, "none", "no request")                                                                                  \
+        X(KMALLOC, "kmalloc", "kmalloc(size_bytes, gfp)")                                                              \
+        X(ALLOC, "alloc", "kmem_cache_alloc(cache, gfp)")                                                              \
+        X(PAGES, "pages", "alloc_pages(gfp, order)")                                                                   \
+        X(FREE, "free", "kfree, kmem_cache_free or __free_pages of what op `frees` returned")                          \
+        X(CREATE, "create", "kmem_cache_create")                                                                       \
+        X(SHRINK, "shrink", "kmem_cache_shrink")                                                                       \
+        X(DESTROY, "destroy", "kmem_cache_destroy")                                                                    \
+        X(REAP, "reap", "one pass of cache_reap on this CPU")                                                          \
+        X(DRAIN, "drain", "give this CPU's page lists back to the buddy lists")                                        \
+        X(CPU_UP, "cpu_up", "bring a CPU up")                                                                          \
+        X(CPU_DOWN, "cpu_down", "take a CPU down")                                                                     \
+        X(TICK, "tick", "jiffies move by size_bytes ticks (ops files only)")                                           \
+        X(WORK, "work", "the task computes for size_bytes nanoseconds")
+
+enum op_kind {
+#define X(id, name, what) OP_##id,
+        OP_KINDS(X)
+#undef X
+        OP_KIND_COUNT
+};
+
+/*
+ * Which way an op went. The deepest stage it needed is the path: a kmalloc that had to add a slab is NEW_SLAB even
+ * though it also looked at the shared array and the slab lists. X(enum suffix, name, what it means)
+ */
+#define OP_PATHS(X)                                                                                                    \
+        X(NONE, "none", "nothing to allocate or free")                                                                 \
+        X(MAGAZINE, "magazine", "alloc: hit in this CPU's magazine; free: it had room")                                \
+        X(SHARED, "shared", "alloc: refilled from the shared array; free: flushed to it")                              \
+        X(PARTIAL_SLAB, "partial_slab", "refilled from partial slabs")                                                 \
+        X(FREE_SLAB, "free_slab", "refilled from a free slab as well")                                                 \
+        X(NEW_SLAB, "new_slab", "the cache grew by a slab")                                                            \
+        X(SLABS, "slabs", "free: flushed to the slabs")                                                                \
+        X(SLAB_RELEASED, "slab_released", "free: a slab became empty and went back to the buddy lists")                \
+        X(PAGE_LIST, "page_list", "pages: from or to this CPU's hot or cold page list")                                \
+        X(PAGE_LIST_BULK, "page_list_bulk", "pages: the page list was refilled from or drained to the buddy lists")    \
+        X(BUDDY, "buddy", "pages: straight from or to the buddy lists")                                                \
+        X(MIN_WATERMARK, "min_watermark", "pages: only below pages_low, down to pages_min")                            \
+        X(RESERVES, "reserves", "pages: after reclaim and the OOM killer, without watermarks")                         \
+        X(NO_CLASS, "no_class", "failed: larger than the largest kmalloc class")                                       \
+        X(FAILED, "failed", "failed: no memory, or refused")
+
+enum op_path {
+#define X(id, name, what) PATH_##id,
+        OP_PATHS(X)
+#undef X
+        OP_PATH_COUNT
+};
+
+extern const char *const op_kind_names[OP_KIND_COUNT];
+extern const char *const op_path_names[OP_PATH_COUNT];
+
+#define CACHE_NAME_MAX 31
+
+/* kmem_cache_create's flags (spec 01 section 4); the values are our own. */
+#define CACHE_HWCACHE_ALIGN      0x01u
+#define CACHE_DMA                0x02u
+#define CACHE_MUST_HWCACHE_ALIGN 0x04u
+#define CACHE_RECLAIM_ACCOUNT    0x08u
+#define CACHE_PANIC              0x10u
+#define CACHE_DESTROY_BY_RCU     0x20u
+#define CACHE_MEM_SPREAD         0x40u
+
+/* Arguments of kmem_cache_create. size and align in bytes. */
+struct cache_spec {
+        char name[CACHE_NAME_MAX + 1];
+        uint32_t size_bytes;
+        uint32_t align_bytes;
+        uint32_t flags;
+};
+
+#define CACHE_ID_NONE  UINT32_MAX /* caches are numbered in order of creation, boot first; numbers are never reused */
+#define OBJECT_NONE    UINT32_MAX /* handle of what an alloc, kmalloc or pages op returned, see sim_submit */
+
+/* One request. Fields a kind does not use are 0. */
+struct request {
+        uint8_t kind;        /* enum op_kind */
+        uint8_t order;       /* PAGES: 2^order pages */
+        uint8_t cpu;         /* CPU_UP, CPU_DOWN: which one */
+        uint8_t node_plus_1; /* 0: the CPU's own node */
+        uint32_t gfp;        /* KMALLOC, ALLOC, PAGES */
+        uint64_t size_bytes; /* KMALLOC: bytes; TICK: ticks; WORK: ns */
+        uint32_t cache;      /* ALLOC, SHRINK, DESTROY: cache id */
+        uint32_t object;     /* FREE: handle */
+        const struct cache_spec *spec; /* CREATE; read during sim_submit only */
+};
+
+/* One op, done. 80 bytes, no padding. */
+struct op_record {
+        uint64_t id;         /* from 1, in the order the ops began */
+        uint64_t t_ns;       /* when it began, simulated ns since the end of boot */
+        uint64_t dur_ns;     /* how long it took, waiting included */
+        uint64_t size_bytes; /* KMALLOC: asked bytes; ALLOC: object size asked at creation; PAGES: 4096 << order */
+        uint64_t frees;      /* FREE: id of the op that allocated it; others 0 */
+        uint32_t first_seq;  /* low 32 bits of the event counter when it began */
+        uint32_t irq;        /* number of the interrupt it ran in, 0: task */
+        uint32_t gfp;
+        uint32_t cache;      /* id of the cache of the object, CACHE_ID_NONE: pages or none */
+        uint32_t pfn;        /* of what was returned or freed; PFN_NONE: failed or nothing */
+        uint32_t offset;     /* byte in the page */
+        uint32_t result;     /* SHRINK, DESTROY: 0/1; CREATE: 0 or 1 = failed; REAP: slabs released */
+        uint16_t task;       /* id of the task or interrupt handler, see sim_thread_new */
+        uint8_t cpu;
+        uint8_t kind;        /* enum op_kind */
+        uint8_t path;        /* enum op_path */
+        uint8_t order;
+        uint8_t origin;      /* 0: the workload asked; 1: the machine itself (reaper) */
+        uint8_t node_plus_1; /* as asked; 0: the CPU's own node */
+        uint8_t target_cpu;  /* CPU_UP, CPU_DOWN: which one */
+        uint8_t spare[3];
+};
+_Static_assert(sizeof(struct op_record) == 80, "op_record has no padding");
+
+#endif
