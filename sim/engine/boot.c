@@ -102,7 +102,7 @@ static void boot_cache_cache(struct sim *sim)
         cache->limit = 1;
         cache->batchcount = 1;
         cache->shared = 1;
-        cache->live = 1;
+        cache->live = CACHE_LIVE;
         cache->boot = 1;
         cache->array[0] = memory_array_new(mem, 1, 1, PLACE_NONE);
         memory_lists(mem, id, 0)->present = 1;

@@ -138,10 +138,14 @@ static void begin(struct sim *sim, struct thread *th)
         uint64_t cycles = m->cost_cycles[COST_ENTER];
         uint64_t enter_ns;
 
+        if (th->kind == OP_ALLOC || (th->kind >= OP_CREATE && th->kind <= OP_DESTROY))
+                sim_begins(sim, th);
+        if (th->kind == OP_WORK)
+                cycles = 0;
         if (th->kind == OP_KMALLOC && th->size_bytes <= KMALLOC_MAX)
                 cycles += (uint64_t)m->cost_cycles[COST_CLASS_COMPARE] *
                           (m->mem.class_of[(th->size_bytes + 31) / 32] + 1u);
-        enter_ns = cycles_to_ns(m, cycles);
+        enter_ns = cycles_to_ns(m, cycles) + (th->kind == OP_WORK ? th->size_bytes : 0);
         if (th->role == ROLE_IRQ && !th->irq) /* numbered by its first op: a handler that does nothing leaves no trace */
                 th->irq = (uint32_t)++sim->irq_number;
         th->op_id = ++m->tape->op_total;
@@ -489,40 +493,14 @@ static bool finish(struct sim *sim, struct thread *th)
         return true;
 }
 
-/* One step of the frame in hand; the outcome is acted on except for the end of all frames. */
-static inline enum outcome step_once(struct machine *m, struct thread *th, uint64_t *clock_ns)
-{
-        struct frame *f = &th->frames[th->top];
-        const struct step *step = &steps[f->state];
-        enum outcome outcome;
-
-        m->now_ns = *clock_ns;
-        m->spent_cycles = 0;
-        outcome = step->act(m, th, f);
-        *clock_ns += m->cost_ns[step->cost];
-        if (m->spent_cycles)
-                *clock_ns += cycles_to_ns(m, m->spent_cycles);
-        m->steps++;
-        if (outcome <= OUT_CALL) {
-                CHECK(step->next[outcome] != DONE);
-                f->state = step->next[outcome];
-        } else if (outcome == OUT_DONE) {
-                th->top--;
-        }
-        return outcome;
-}
-
 void sched_run_alone(struct machine *m, struct thread *th)
 {
-        uint64_t clock_ns = m->now_ns;
+        uint64_t clock_ns = 0;
 
-        while (th->top >= 0) {
-                enum outcome outcome = step_once(m, th, &clock_ns);
-
-                CHECK(outcome <= OUT_DONE);
-        }
+        m->horizon_ns = TIME_NEVER;
+        while (run_steps(m, th, &clock_ns) != RUN_ENDED)
+                CHECK(!"boot never waits");
         m->now_ns = 0;
-        m->extra_ns = 0;
 }
 
 /* The CPU keeps its turn up to the horizon. True: the workload has the turn. */
@@ -534,50 +512,38 @@ static bool run_cpu(struct sim *sim, uint32_t cpu_index, uint32_t *ret_thread)
         uint64_t clock_ns = cpu->next_ns;
 
         for (;;) {
-                enum outcome outcome;
-
-                if (steps[th->frames[th->top].state].shared && clock_ns > m->horizon_ns)
-                        break;
-                outcome = step_once(m, th, &clock_ns);
-                if (sim->config.audit > 1)
-                        CHECK(sim_audit_now(sim) == NULL);
-                if (outcome <= OUT_CALL) {
-                        clock_ns += m->extra_ns;
-                        m->extra_ns = 0;
-                        continue;
-                }
-                if (outcome == OUT_DONE) {
-                        if (th->top >= 0)
-                                continue;
+                switch (run_steps(m, th, &clock_ns)) {
+                case RUN_HORIZON:
+                        cpu->next_ns = clock_ns;
+                        return false;
+                case RUN_ENDED:
                         if (clock_ns > m->now_ns) { /* the last step takes time as well: the end is in its turn */
                                 th->top = 0;
                                 th->frames[0].state = OP_END;
                                 continue;
                         }
-                        if (!finish(sim, th)) {
-                                if (th->top >= 0)
-                                        continue;
-                                return false;
+                        if (finish(sim, th)) {
+                                *ret_thread = th->id;
+                                return true;
                         }
-                        *ret_thread = th->id;
-                        return true;
-                }
-                if (outcome == OUT_SLEEP) {
-                        struct frame *f = &th->frames[th->top];
-
+                        if (th->top < 0)
+                                return false;
+                        continue;
+                case RUN_SLEEPS:
                         th->state = TH_SLEEPING;
                         if (m->sleep_until_ns != TIME_NEVER) {
+                                struct frame *f = &th->frames[th->top];
+
                                 f->state = steps[f->state].next[OUT_OK];
                                 sched_due(sim, m->sleep_until_ns, DUE_RESUME, th->id);
                         }
                         leave_cpu(sim, th);
                         return false;
+                case RUN_WAITS:
+                        cpu->next_ns = TIME_NEVER;
+                        return false;
                 }
-                cpu->next_ns = TIME_NEVER; /* WAIT, PARK */
-                return false;
         }
-        cpu->next_ns = clock_ns;
-        return false;
 }
 
 enum sim_what sched_run(struct sim *sim, uint64_t until_ns, uint32_t *ret_thread)

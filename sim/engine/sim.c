@@ -79,6 +79,7 @@ struct sim *sim_create(const struct sim_config *config, struct tape *tape, const
         sim->object_unused = OBJECT_NONE;
         sim->m.tape = tape;
         sim->m.manual_clock = config->manual_clock;
+        sim->m.audit_steps = config->audit > 1;
         set_costs(&sim->m, config);
         for (uint32_t cpu = 0; cpu < MACHINE_CPUS_MAX; cpu++) {
                 sim->m.cpus[cpu].next_ns = TIME_NEVER;
@@ -148,11 +149,10 @@ static const char *begin_kmalloc(struct sim *sim, struct thread *th, const struc
         return NULL;
 }
 
-static const char *find_cache(struct sim *sim, uint32_t id)
+/* Whether it is still live is looked at when the op begins (sim_begins). */
+static const char *find_cache(const struct sim *sim, uint32_t id)
 {
-        if (id >= sim->m.mem.cache_count || !sim->m.mem.caches[id].live)
-                return "there is no such cache (destroyed, or its creation failed)";
-        return NULL;
+        return id < sim->m.mem.cache_count ? NULL : "there is no such cache";
 }
 
 static const char *begin_alloc(struct sim *sim, struct thread *th, const struct request *request)
@@ -167,6 +167,7 @@ static const char *begin_alloc(struct sim *sim, struct thread *th, const struct 
         if (problem)
                 return problem;
         cache = &sim->m.mem.caches[request->cache];
+        th->cache = request->cache;
         gfp |= cache->gfpflags; /* allocations from a DMA cache always carry it */
         if ((gfp & __GFP_DMA) && !cache->gfpflags)
                 return "kernel BUG at mm/slab.c:2640! __GFP_DMA asked of a cache without SLAB_CACHE_DMA";
@@ -226,18 +227,18 @@ static const char *begin_free(struct sim *sim, struct thread *th, const struct r
 static const char *begin_create(struct sim *sim, struct thread *th, const struct request *request)
 {
         const char *problem = cache_spec_problem(request->spec, sim->m.mem.arch);
-        uint32_t id;
+        struct frame *f;
 
         if (problem)
                 return problem;
-        id = memory_cache_new(&sim->m.mem, request->spec);
-        if (id == CACHE_ID_NONE)
-                return "a run can create at most 262144 caches";
-        call_path(th, CREATE_LOCK, id);
-        th->cache = id;
+        if (sim->m.mem.cache_count + sim->config.threads_max >= CACHES_MAX)
+                return "a run can create at most 200000 caches";
+        f = call_path(th, CREATE_LOCK, CACHE_ID_NONE);
+        memcpy(f->words, request->spec, sizeof(*request->spec)); /* until the op begins and the cache gets its id */
         th->size_bytes = request->spec->size_bytes;
         return NULL;
 }
+_Static_assert(sizeof(struct cache_spec) <= sizeof(((struct frame *)0)->words), "a spec fits into a frame");
 
 static const char *begin_on_cache(struct sim *sim, struct thread *th, const struct request *request, enum state state)
 {
@@ -245,11 +246,8 @@ static const char *begin_on_cache(struct sim *sim, struct thread *th, const stru
 
         if (problem)
                 return problem;
-        if (state == DESTROY_LOCK) {
-                if (sim->m.mem.caches[request->cache].boot)
-                        return "a cache of the boot sequence cannot be destroyed";
-                sim->m.mem.caches[request->cache].live = 2; /* going: nobody else may use it */
-        }
+        if (state == DESTROY_LOCK && sim->m.mem.caches[request->cache].boot)
+                return "a cache of the boot sequence cannot be destroyed";
         call_path(th, state, request->cache);
         th->cache = request->cache;
         return NULL;
@@ -309,7 +307,7 @@ static const char *begin_request(struct sim *sim, struct thread *th, const struc
         case OP_WORK:
                 if (request->size_bytes > 1000000000000000ull)
                         return "a task can work for at most 1000000 s at a time";
-                call_path(th, WORK_BEGIN, CACHE_ID_NONE);
+                call_path(th, WORK_END, CACHE_ID_NONE);
                 th->size_bytes = request->size_bytes;
                 return NULL;
         default:
@@ -419,6 +417,33 @@ enum sim_what sim_run_until(struct sim *sim, uint64_t until_ns, uint32_t *ret_th
         return run(sim, until_ns, ret_thread);
 }
 
+/* An op begins: what depends on the order in which ops begin is settled here, not when they were asked for. */
+void sim_begins(struct sim *sim, struct thread *th)
+{
+        struct frame *f = &th->frames[0];
+        struct kmem_cache *cache;
+        struct cache_spec spec;
+
+        if (th->kind == OP_CREATE) {
+                memcpy(&spec, f->words, sizeof(spec));
+                memset(f->words, 0, sizeof(f->words));
+                f->cache = memory_cache_new(&sim->m.mem, &spec);
+                CHECK(f->cache != CACHE_ID_NONE);
+                th->cache = f->cache;
+                return;
+        }
+        cache = &sim->m.mem.caches[th->cache];
+        if (cache->live != CACHE_LIVE || (th->kind == OP_DESTROY && cache->users)) {
+                f->state = OP_REFUSED;
+                th->refused = 1;
+                return;
+        }
+        if (th->kind == OP_DESTROY)
+                cache->live = CACHE_GOING;
+        else
+                cache->users++;
+}
+
 /* The end of an op: handles, counts, record. */
 
 static void object_new(struct sim *sim, struct thread *th)
@@ -495,8 +520,11 @@ void sim_complete(struct sim *sim, struct thread *th)
 
         th->victim = 0;
         switch ((enum op_kind)th->kind) {
-        case OP_KMALLOC:
         case OP_ALLOC:
+                if (!th->refused)
+                        sim->m.mem.caches[th->cache].users--;
+                /* fall through */
+        case OP_KMALLOC:
         case OP_PAGES:
                 if (th->ret != PLACE_NONE)
                         object_new(sim, th);
@@ -505,14 +533,20 @@ void sim_complete(struct sim *sim, struct thread *th)
                 object_gone(sim, th);
                 break;
         case OP_DESTROY:
-                if (th->result) /* objects in use: the cache stays */
-                        sim->m.mem.caches[th->cache].live = 1;
+                if (th->result && !th->refused) /* objects in use: the cache stays */
+                        sim->m.mem.caches[th->cache].live = CACHE_LIVE;
+                th->ret = PLACE_NONE;
+                break;
+        case OP_SHRINK:
+                if (!th->refused)
+                        sim->m.mem.caches[th->cache].users--;
                 th->ret = PLACE_NONE;
                 break;
         default:
                 th->ret = PLACE_NONE;
                 break;
         }
+        th->refused = 0;
         fill_record(sim, th, &th->done);
         sim->counts.ops_by_path[th->kind][th->path]++;
         if (tape->op_count == tape->op_cap) {
@@ -567,7 +601,7 @@ uint32_t sim_cache_find(const struct sim *sim, const char *name)
 {
         uint32_t id = memory_cache_find(&sim->m.mem, name);
 
-        return id != CACHE_ID_NONE && sim->m.mem.caches[id].live == 1 ? id : CACHE_ID_NONE;
+        return id != CACHE_ID_NONE && sim->m.mem.caches[id].live == CACHE_LIVE ? id : CACHE_ID_NONE;
 }
 
 void sim_pending(const struct sim *sim,
@@ -616,11 +650,28 @@ const struct sim_counts *sim_counts(const struct sim *sim)
         return &sim->counts;
 }
 
+uint64_t sim_step_count(const struct sim *sim)
+{
+        return sim->m.steps;
+}
+
+uint64_t sim_edge_count(const struct sim *sim, uint32_t state, uint32_t outcome)
+{
+        CHECK(state < STATE_COUNT);
+        CHECK(outcome <= OUT_PARK);
+#ifdef KMEMSIM_AUDIT_FULL
+        return sim->m.edges[state][outcome];
+#else
+        (void)sim;
+        return 0;
+#endif
+}
+
 bool sim_cache_stock(const struct sim *sim, uint32_t cache, struct cache_stock *ret)
 {
         const struct kmem_cache *c = &sim->m.mem.caches[cache];
 
-        if (cache >= sim->m.mem.cache_count || !c->live)
+        if (cache >= sim->m.mem.cache_count || c->live == CACHE_GONE)
                 return false;
         memset(ret, 0, sizeof(*ret));
         for (uint32_t node = 0; node < sim->m.mem.nodes; node++) {
@@ -683,7 +734,7 @@ bool sim_cache_get(const struct sim *sim, uint32_t cache, struct cache_view *ret
         memset(ret, 0, sizeof(*ret));
         ret->name = c->spec.name;
         ret->spec = c->spec;
-        ret->live = c->live != 0;
+        ret->live = c->live != CACHE_GONE;
         ret->off_slab = c->off_slab != 0;
         ret->boot = c->boot != 0;
         ret->buffer_size = c->buffer_size;

@@ -104,9 +104,13 @@ bool sim_object_get(const struct sim *sim, uint32_t object, struct sim_object *r
 /* Cumulative counts since the end of boot. */
 struct sim_counts {
         uint64_t ops_by_path[OP_KIND_COUNT][OP_PATH_COUNT];
-        uint64_t steps; /* state machine steps taken */
 };
 const struct sim_counts *sim_counts(const struct sim *sim);
+uint64_t sim_step_count(const struct sim *sim); /* state machine steps taken, boot included */
+
+/* How often `outcome` (enum outcome) was the answer of `state` (enum state), boot included: 0 unless the core was
+ * built with the full audit. For tests that want every edge of the tables taken. */
+uint64_t sim_edge_count(const struct sim *sim, uint32_t state, uint32_t outcome);
 
 /* What cache_sample holds: the stock of one cache at this moment. Objects of an op that has not finished count where
  * they were when it began, so that samples agree with what finished ops and events add up to. */

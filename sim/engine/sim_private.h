@@ -75,7 +75,8 @@ void sched_leave_irq(struct sim *sim, struct thread *th);
 void sched_arm_reap(struct sim *sim, uint32_t cpu, uint32_t delay_ticks);
 void sched_run_alone(struct machine *m, struct thread *th); /* boot: all frames of th, no time passes */
 
-/* sim.c: an op has reached the end of its frames. */
+/* sim.c: an op that names a cache begins; an op has reached the end of its frames. */
+void sim_begins(struct sim *sim, struct thread *th);
 void sim_complete(struct sim *sim, struct thread *th);
 
 /* mm/memory_audit.c runs under these conditions */

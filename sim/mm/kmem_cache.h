@@ -23,6 +23,8 @@
 
 #define CACHES_MAX (1u << 18) /* caches a run may create, destroyed ones included: ids are never reused */
 
+enum cache_life { CACHE_GONE, CACHE_LIVE, CACHE_GOING };
+
 struct slab_lists {
         struct slab_list list[SLAB_LIST_KINDS];
         uint64_t free_objects;  /* on slabs of this node; those in arrays are not counted */
@@ -54,7 +56,9 @@ struct kmem_cache {
         uint32_t off_slab;
         uint32_t slabp_cache;             /* cache id that supplies off-slab headers */
         uint32_t limit, batchcount, shared;
-        uint32_t live, boot;
+        uint32_t live;                    /* enum cache_life */
+        uint32_t boot;                    /* 1: made by the boot sequence */
+        uint32_t users;                   /* alloc and shrink ops under way: it cannot be destroyed meanwhile */
         uint32_t new_array[MACHINE_CPUS_MAX]; /* magazines of a tuning in progress */
         uint64_t place;                   /* of the descriptor, PLACE_NONE: static */
         uint64_t created_ns, destroyed_ns;

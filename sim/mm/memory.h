@@ -130,5 +130,6 @@ uint64_t memory_shared_objs(const struct memory *memory, uint32_t cache);
 /* memory_audit.c: recounts everything; NULL or the first broken invariant. O(memory). under_way: ops are under way
  * and may have objects in hand that no array, slab or owner holds. */
 const char *memory_audit(const struct memory *memory, bool under_way);
+const char *memory_audit_cache(const struct memory *memory, uint32_t cache, bool under_way);
 
 #endif

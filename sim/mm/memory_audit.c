@@ -4,9 +4,11 @@
 #include "base/core_only.h"
 #include "mm/memory.h"
 
+/* While list_lock is held a slab may be between two lists: then only the links are looked at. */
 static const char *audit_list(const struct memory *memory, uint32_t cache, const struct slab_lists *lists,
                               enum slab_list_kind kind, uint64_t *free_objects, uint64_t *inuse)
 {
+        bool locked = lists->lock.holder != 0;
         const struct kmem_cache *c = &memory->caches[cache];
         uint8_t seen[2048];
         uint32_t count = 0;
@@ -25,9 +27,9 @@ static const char *audit_list(const struct memory *memory, uint32_t cache, const
                 problem = slab_audit(slab, &memory->pool, seen);
                 if (problem)
                         return problem;
-                if (kind == SLABS_FULL && slab->inuse != slab->num)
+                if (!locked && kind == SLABS_FULL && slab->inuse != slab->num)
                         return "a slab on the full list has free objects";
-                if (kind == SLABS_FREE && slab->inuse != 0)
+                if (!locked && kind == SLABS_FREE && slab->inuse != 0)
                         return "a slab on the free list is in use";
                 for (uint32_t i = 0; i < 1u << c->gfporder; i++) {
                         if (memory->pages[slab->pfn + i].state != PAGE_SLAB || memory->pages[slab->pfn + i].slab != id)
@@ -57,7 +59,7 @@ static const char *audit_array(const struct memory *memory, uint32_t cache, uint
         return NULL;
 }
 
-static const char *audit_cache(const struct memory *memory, uint32_t cache, bool under_way)
+const char *memory_audit_cache(const struct memory *memory, uint32_t cache, bool under_way)
 {
         const struct kmem_cache *c = &memory->caches[cache];
         const char *problem = NULL;
@@ -73,8 +75,11 @@ static const char *audit_cache(const struct memory *memory, uint32_t cache, bool
                         problem = audit_list(memory, cache, lists, (enum slab_list_kind)kind, &free_objects, &inuse);
                 if (problem)
                         return problem;
-                locked |= lists->lock.holder != 0;
-                if (!lists->lock.holder && free_objects != lists->free_objects)
+                if (lists->lock.holder) { /* objects may be between an array and a slab */
+                        locked = true;
+                        continue;
+                }
+                if (free_objects != lists->free_objects)
                         return "free_objects is not the sum over partial and free slabs";
                 if (lists->shared) {
                         problem = audit_array(memory, cache, lists->shared);
@@ -83,7 +88,7 @@ static const char *audit_cache(const struct memory *memory, uint32_t cache, bool
                         in_arrays += memory_array(memory, lists->shared)->avail;
                 }
         }
-        for (uint32_t cpu = 0; cpu < MACHINE_CPUS_MAX; cpu++) {
+        for (uint32_t cpu = 0; cpu < MACHINE_CPUS_MAX && !locked; cpu++) {
                 if (!c->array[cpu])
                         continue;
                 problem = audit_array(memory, cache, c->array[cpu]);
@@ -93,7 +98,7 @@ static const char *audit_cache(const struct memory *memory, uint32_t cache, bool
         }
         if (!locked && inuse != c->num_active)
                 return "num_active is not the sum of inuse over all slabs";
-        if (!under_way && inuse != in_arrays + c->live_objs)
+        if (!locked && !under_way && inuse != in_arrays + c->live_objs)
                 return "an object is neither in an array nor with its owner";
         return NULL;
 }
@@ -107,7 +112,7 @@ const char *memory_audit(const struct memory *memory, bool under_way)
                         return problem;
         }
         for (uint32_t id = memory->chain; id != CACHE_ID_NONE; id = memory->caches[id].next) {
-                const char *problem = audit_cache(memory, id, under_way);
+                const char *problem = memory_audit_cache(memory, id, under_way);
 
                 if (problem)
                         return problem;

@@ -1,5 +1,6 @@
 /*
- * alloc.c - kmalloc, kmem_cache_alloc, the refill of a magazine, and a new slab.
+ * alloc.c - what kmalloc and kmem_cache_alloc do when the magazine is empty: refill it, and add a slab. The hit is in
+ * run.c.
  *
  * Stands for __kmalloc(), ____cache_alloc(), cache_alloc_refill() and cache_grow() in mm/slab.c of 2.6.20 (spec 02
  * sections 2 to 4). From the magazine check to the return interrupts are off; the lists are changed under list_lock;
@@ -11,34 +12,7 @@
 
 #define BATCHREFILL_LIMIT 16u
 
-enum outcome act_alloc_size_class(struct machine *m, struct thread *th, struct frame *f)
-{
-        (void)th;
-        if (f->alloc.size_bytes > KMALLOC_MAX)
-                return OUT_NO;
-        f->cache = m->mem.class_of[(f->alloc.size_bytes + 31) / 32]; /* a class index until the next step */
-        return OUT_OK;
-}
-
-enum outcome act_alloc_select_cache(struct machine *m, struct thread *th, struct frame *f)
-{
-        (void)th;
-        f->cache = m->mem.class_cache[f->cache][f->gfp & __GFP_DMA ? 1 : 0];
-        return OUT_OK;
-}
-
-enum outcome act_alloc_irq_off(struct machine *m, struct thread *th, struct frame *f)
-{
-        irq_save(m, th, f);
-        return OUT_OK;
-}
-
-enum outcome act_alloc_mag_check(struct machine *m, struct thread *th, struct frame *f)
-{
-        return magazine_of(m, th, f->cache)->avail > 0 ? OUT_OK : OUT_NO;
-}
-
-static void pop(struct machine *m, struct thread *th, struct frame *f)
+static void pop(struct machine *m, struct thread *th, const struct frame *f)
 {
         struct array_cache *ac = magazine_of(m, th, f->cache);
 
@@ -46,36 +20,11 @@ static void pop(struct machine *m, struct thread *th, struct frame *f)
         th->ret = ac->entry[--ac->avail];
 }
 
-enum outcome act_alloc_mag_hit(struct machine *m, struct thread *th, struct frame *f)
-{
-        pop(m, th, f);
-        m->mem.caches[f->cache].allochit++;
-        if (is_own(th, f))
-                note_path(th, PATH_MAGAZINE);
-        return OUT_OK;
-}
-
 enum outcome act_alloc_mag_miss(struct machine *m, struct thread *th, struct frame *f)
 {
         m->mem.caches[f->cache].allocmiss++;
         f->node = (uint8_t)m->mem.node_of_cpu[th->cpu]; /* never read again, wherever the task goes on */
         return OUT_OK;
-}
-
-/* An object for the allocator itself is on record here; one for the workload when its op is done. */
-enum outcome act_alloc_return(struct machine *m, struct thread *th, struct frame *f)
-{
-        irq_restore(m, th, f);
-        if (!is_own(th, f)) {
-                struct kmem_cache *cache = &m->mem.caches[f->cache];
-
-                cache->live_objs++;
-                cache->requested_bytes += f->alloc.size_bytes;
-                machine_event(m, th, EV_META_ALLOCATED, f->cache, place_pfn(th->ret), place_offset(th->ret));
-        } else {
-                th->cache = f->cache;
-        }
-        return OUT_DONE;
 }
 
 enum outcome act_alloc_fail(struct machine *m, struct thread *th, struct frame *f)

@@ -105,7 +105,7 @@ enum outcome act_create_link(struct machine *m, struct thread *th, struct frame 
 {
         struct kmem_cache *cache = &m->mem.caches[f->cache];
 
-        cache->live = 1;
+        cache->live = CACHE_LIVE;
         cache->created_ns = m->now_ns;
         memory_chain_add(&m->mem, f->cache);
         machine_event(m, th, EV_CACHE_CREATED, f->cache, cache->buffer_size, cache->num);
@@ -204,7 +204,7 @@ enum outcome act_bootc_lists_got(struct machine *m, struct thread *th, struct fr
 
 enum outcome act_bootc_link(struct machine *m, struct thread *th, struct frame *f)
 {
-        m->mem.caches[f->cache].live = 1;
+        m->mem.caches[f->cache].live = CACHE_LIVE;
         m->mem.caches[f->cache].boot = 1;
         memory_chain_add(&m->mem, f->cache);
         th->ret = 0;
@@ -665,7 +665,7 @@ enum outcome act_destroy_end(struct machine *m, struct thread *th, struct frame 
 {
         struct kmem_cache *cache = &m->mem.caches[f->cache];
 
-        cache->live = 0;
+        cache->live = CACHE_GONE;
         cache->destroyed_ns = m->now_ns;
         machine_event(m, th, EV_CACHE_DESTROYED, f->cache, 0, 0);
         lock_drop(m, th, &m->mem.chain_mutex);

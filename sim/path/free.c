@@ -1,54 +1,10 @@
 /*
- * free.c - kfree and kmem_cache_free, the flush of a full magazine, and objects going back to their slabs.
+ * free.c - the flush of a full magazine, and objects going back to their slabs. The push is in run.c.
  *
  * Stands for __cache_free(), cache_flusharray() and free_block() in mm/slab.c of 2.6.20 (spec 02 sections 5 and 6).
  */
 #include "base/core_only.h"
 #include "path/step.h"
-
-enum outcome act_free_lookup(struct machine *m, struct thread *th, struct frame *f)
-{
-        irq_save(m, th, f);
-        return OUT_OK;
-}
-
-enum outcome act_free_mag_check(struct machine *m, struct thread *th, struct frame *f)
-{
-        const struct array_cache *ac = magazine_of(m, th, f->cache);
-        struct kmem_cache *cache = &m->mem.caches[f->cache];
-
-        if (ac->avail < ac->limit) {
-                cache->freehit++;
-                if (is_own(th, f))
-                        note_path(th, PATH_MAGAZINE);
-                return OUT_OK;
-        }
-        cache->freemiss++;
-        f->node = (uint8_t)m->mem.node_of_cpu[th->cpu];
-        return OUT_NO;
-}
-
-enum outcome act_free_mag_put(struct machine *m, struct thread *th, struct frame *f)
-{
-        struct array_cache *ac = magazine_of(m, th, f->cache);
-
-        CHECK(ac->avail < ac->limit);
-        ac->entry[ac->avail++] = f->free.place;
-        return OUT_OK;
-}
-
-enum outcome act_free_return(struct machine *m, struct thread *th, struct frame *f)
-{
-        irq_restore(m, th, f);
-        if (!is_own(th, f)) {
-                struct kmem_cache *cache = &m->mem.caches[f->cache];
-
-                cache->live_objs--;
-                cache->requested_bytes -= f->free.size_bytes;
-                machine_event(m, th, EV_META_FREED, f->cache, place_pfn(f->free.place), place_offset(f->free.place));
-        }
-        return OUT_DONE;
-}
 
 enum outcome act_flush_to_shared(struct machine *m, struct thread *th, struct frame *f)
 {

@@ -1,13 +1,9 @@
 #include "base/core_only.h"
 #include "path/step.h"
 
-#define COST_NONE     COST_KIND_COUNT
-#define ORDER_LOCAL   0
-#define ORDER_SHARED  1
-
 const struct step steps[STATE_COUNT] = {
 #define STEP(id, action, cost, held, order, ok, no, alt, call, callee, what)                                           \
-        [id] = { act_##action, COST_##cost, ORDER_##order, { ok, no, alt, call }, HELD_##held, callee },
+        [id] = { COST_##cost, ORDER_##order, { ok, no, alt, call }, HELD_##held, callee },
 #include "path/steps.def"
 #undef STEP
 };
@@ -166,11 +162,14 @@ enum outcome act_path_end(struct machine *m, struct thread *th, struct frame *f)
         return OUT_DONE;
 }
 
-enum outcome act_work_begin(struct machine *m, struct thread *th, struct frame *f)
+enum outcome act_op_refused(struct machine *m, struct thread *th, struct frame *f)
 {
+        (void)m;
         (void)f;
-        m->extra_ns = th->size_bytes;
-        return OUT_OK;
+        th->ret = PLACE_NONE;
+        th->path = PATH_FAILED;
+        th->result = 1;
+        return OUT_DONE;
 }
 
 enum outcome act_tick_add(struct machine *m, struct thread *th, struct frame *f)

@@ -5,9 +5,9 @@
  * call on all CPUs. What the kernel keeps on a stack is here a short array of frames: which state, which cache, which
  * counters. So a CPU can stop between any two steps, be printed, hashed, saved and gone on with.
  *
- * run_step's contract: an action (declared in steps.def, one per state) changes models, may take or drop one lock,
- * and answers with an outcome; the table says the next state. Actions are entered at machine->now_ns and put what
- * they cost beyond the table's figure into machine->spent_cycles.
+ * The contract of an action (one per state, named in steps.def): it is entered at machine->now_ns, changes models, may
+ * take or drop a lock, puts what it costs beyond the table's figure into machine->spent_cycles, and answers with an
+ * outcome; the table says the next state. run.c is the loop.
  *
  * Who may wait where:
  *   WAIT   a spinlock is held: the CPU spins, interrupts off, until the holder hands over (first come, first served)
@@ -47,8 +47,11 @@ struct machine;
 struct thread;
 struct frame;
 
+#define COST_NONE    COST_KIND_COUNT
+#define ORDER_LOCAL  0
+#define ORDER_SHARED 1
+
 struct step {
-        enum outcome (*act)(struct machine *m, struct thread *th, struct frame *f);
         uint8_t cost;    /* enum cost_kind, COST_KIND_COUNT: none */
         uint8_t shared;  /* 1: ordered among all CPUs */
         uint8_t next[4]; /* by outcome OK, NO, ALT, CALL */
@@ -194,6 +197,7 @@ struct thread {
         uint8_t rcu_busy;    /* works off what a grace period has set free */
         uint8_t node_plus_1; /* of the request */
         uint8_t target_cpu;
+        uint8_t refused;     /* the op ended before it began */
         uint32_t wait_subject;
         uint64_t wake_order; /* of the wake-up that counts; one asked for earlier is stale */
         struct op_record done; /* the last op */
@@ -231,7 +235,6 @@ struct machine {
         uint64_t now_ns;
         uint64_t horizon_ns;    /* the CPU in hand may run shared steps up to here */
         uint64_t spent_cycles;  /* by the step in hand, beyond the table's figure */
-        uint64_t extra_ns;      /* the same, for what is given in time */
         uint32_t cost_cycles[COST_KIND_COUNT];
         uint32_t cost_ns[COST_KIND_COUNT + 1]; /* rounded; the last is 0: no cost */
         uint64_t ns_per_cycle_q32;
@@ -239,13 +242,26 @@ struct machine {
         uint64_t manual_ticks;
         uint32_t manual_clock;
         uint32_t booting;       /* nothing goes to the tape */
+        uint32_t audit_steps;   /* recount everything after every step */
         uint32_t boot_lists;    /* static node lists handed out so far */
         struct cross_call call;
         struct tape *tape;
         /* what path/ asks of the engine (it does not call up: it leaves a note here and engine/ reads it) */
         uint64_t sleep_until_ns; /* after OUT_SLEEP: TIME_NEVER: until woken by the mutex */
         uint64_t steps;
+#ifdef KMEMSIM_AUDIT_FULL
+        uint64_t edges[STATE_COUNT][OUT_PARK + 1]; /* how often each outcome of each state was seen */
+#endif
 };
+
+/* run.c: takes steps of `th` from *clock_ns on, until it has to stop; *ret_clock_ns: when its next step is due. */
+enum run_end {
+        RUN_HORIZON, /* the next step is SHARED and somebody else comes first */
+        RUN_ENDED,   /* the last frame is done */
+        RUN_WAITS,   /* spins on a lock, or parked: whoever hands over makes it ready */
+        RUN_SLEEPS,  /* leaves the CPU, see machine.sleep_until_ns */
+};
+enum run_end run_steps(struct machine *m, struct thread *th, uint64_t *clock_ns);
 
 /* Services of the engine that actions use; engine/sched.c. */
 void sched_handed_over(struct machine *m, struct thread *th, uint64_t delay_ns); /* a lock is theirs: go on */

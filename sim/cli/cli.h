@@ -1,0 +1,33 @@
+/*
+ * cli.h - the commands of the program, their exit codes, and what they share.
+ */
+#ifndef KMEMSIM_CLI_CLI_H
+#define KMEMSIM_CLI_CLI_H
+
+enum {
+        EXIT_OK = 0,
+        EXIT_INTERNAL = 1,
+        EXIT_USAGE = 2,
+        EXIT_SCENARIO = 3,
+        EXIT_IO = 4,
+        EXIT_INVARIANT = 10,
+        EXIT_SIMULATED = 11,
+        EXIT_DIFFERS = 13,
+        EXIT_INTERRUPTED = 130,
+};
+
+/* Commands. argv[0] is the command's name; they return an exit code. */
+int cmd_run(int argc, char **argv);
+int cmd_replay(int argc, char **argv);
+int cmd_query(int argc, char **argv);
+int cmd_import(int argc, char **argv);
+int cmd_ops(int argc, char **argv);
+int cmd_paths(int argc, char **argv);
+
+/* The folder `sub` ("lua", "reports", "scenarios") of the installation or of the checkout. Newly allocated. */
+char *data_dir(const char *sub);
+
+/* Last line of every failure: one command that repeats it, quoted for a shell. */
+void say_repeat(int argc, char **argv);
+
+#endif

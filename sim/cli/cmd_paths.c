@@ -1,0 +1,135 @@
+/*
+ * cmd_paths.c - kmemsim paths [--dot] [NAME]: the tables that move the CPUs, as text or as a graph for Graphviz.
+ *
+ * Printed from the tables themselves (path/steps.def), so what is shown is what runs.
+ */
+#include <glib.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "path/step.h"
+
+static const char *const held_texts[] = { "irqs on", "irqs off", "list_lock", "zone lock", "chain mutex" };
+static const char *const outcome_texts[] = { "", "no", "else", "after" };
+
+/* The entry state of the path a state belongs to: tables are in order, a path begins where somebody calls it. */
+struct section {
+        const char *title;
+        int first; /* enum state */
+};
+
+static const struct section sections[] = {
+        { "kmalloc, kmem_cache_alloc", ALLOC_SIZE_CLASS },
+        { "refill of a magazine", REFILL_BATCH },
+        { "a new slab", GROW_BEGIN },
+        { "alloc_pages", PA_FAST },
+        { "walk over a zonelist", SCAN_ZONE },
+        { "free_pages", PF_ENTER },
+        { "kfree, kmem_cache_free", FREE_LOOKUP },
+        { "objects back to their slabs", RETOBJ_NEXT },
+        { "an empty slab goes", SLABD_RCU },
+        { "part of an array to the slabs", DRAIN_TEST },
+        { "free slabs to the buddy lists", DRAINF_NEXT },
+        { "cache_reap", REAP_TRYLOCK },
+        { "kmem_cache_create", CREATE_LOCK },
+        { "a cache of the boot sequence", BOOTC_DESCRIPTOR },
+        { "do_tune_cpucache", TUNE_WORK },
+        { "what a cache owns goes back", RELEASE_MAG },
+        { "kmem_cache_shrink", SHRINK_LOCK },
+        { "kmem_cache_destroy", DESTROY_LOCK },
+        { "after a grace period", RCU_NEXT },
+        { "page lists to the buddy lists", DRAINP_NEXT },
+        { "CPU up", UP_LOCK },
+        { "CPU down", DOWN_LOCK },
+        { "calls on other CPUs", IPI_SWAP },
+        { "end of an op, work, ticks", OP_END },
+};
+
+static int section_end(size_t section)
+{
+        return section + 1 < G_N_ELEMENTS(sections) ? sections[section + 1].first : STATE_COUNT;
+}
+
+static void print_text(void)
+{
+        for (size_t s = 0; s < G_N_ELEMENTS(sections); s++) {
+                printf("%s%s\n", s ? "\n" : "", sections[s].title);
+                for (int id = sections[s].first; id < section_end(s); id++) {
+                        const struct step *step = &steps[id];
+
+                        printf("  %-20s %-11s", step_texts[id].name, held_texts[step->held]);
+                        if (step->cost < COST_KIND_COUNT)
+                                printf(" %6u cycles", cost_infos[step->cost].cycles);
+                        else
+                                printf("              ");
+                        printf("  %s\n", step_texts[id].what);
+                        for (int outcome = OUT_OK; outcome <= OUT_CALL; outcome++) {
+                                if (step->next[outcome] == DONE)
+                                        continue;
+                                printf("  %20s -> %s", outcome_texts[outcome], step_texts[step->next[outcome]].name);
+                                if (outcome == OUT_CALL)
+                                        printf(", first runs %s", step_texts[step->callee].name);
+                                printf("\n");
+                        }
+                }
+        }
+}
+
+static void print_dot(void)
+{
+        printf("digraph paths {\n  rankdir=TB;\n  node [shape=box, fontname=\"sans-serif\", fontsize=10];\n"
+               "  edge [fontname=\"sans-serif\", fontsize=9];\n");
+        for (size_t s = 0; s < G_N_ELEMENTS(sections); s++) {
+                printf("  subgraph cluster_%zu {\n    label=\"%s\";\n", s, sections[s].title);
+                for (int id = sections[s].first; id < section_end(s); id++)
+                        printf("    %s [tooltip=\"%s\"];\n", step_texts[id].name, step_texts[id].what);
+                printf("  }\n");
+        }
+        for (int id = 0; id < STATE_COUNT; id++) {
+                for (int outcome = OUT_OK; outcome <= OUT_CALL; outcome++) {
+                        if (steps[id].next[outcome] == DONE)
+                                continue;
+                        printf("  %s -> %s", step_texts[id].name, step_texts[steps[id].next[outcome]].name);
+                        if (outcome != OUT_OK)
+                                printf(" [label=\"%s\"]", outcome_texts[outcome]);
+                        printf(";\n");
+                }
+                if (steps[id].next[OUT_CALL] != DONE)
+                        printf("  %s -> %s [style=dashed, label=\"calls\"];\n", step_texts[id].name,
+                               step_texts[steps[id].callee].name);
+        }
+        printf("}\n");
+}
+
+int cmd_paths(int argc, char **argv)
+{
+        gboolean dot = FALSE;
+        const GOptionEntry entries[] = {
+                { "dot", 0, 0, G_OPTION_ARG_NONE, &dot, "Print a graph for Graphviz", NULL },
+                { NULL },
+        };
+        g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+        g_autoptr(GError) error = NULL;
+
+        g_option_context_set_summary(context, "Examples:\n"
+                                              "  kmemsim paths                                    the state tables as text\n"
+                                              "  kmemsim paths --dot | dot -Tsvg > paths.svg      as a picture\n"
+                                              "\n"
+                                              "One line a state: what is held, what the step costs, what it does; below it\n"
+                                              "where it goes from there.");
+        g_option_context_add_main_entries(context, entries, NULL);
+        if (!g_option_context_parse(context, &argc, &argv, &error)) {
+                fprintf(stderr, "kmemsim paths: %s\n", error->message);
+                return EXIT_USAGE;
+        }
+        if (argc != 1) {
+                fprintf(stderr, "kmemsim paths: unexpected argument %s\n", argv[1]);
+                return EXIT_USAGE;
+        }
+        if (dot)
+                print_dot();
+        else
+                print_text();
+        return EXIT_OK;
+}

@@ -1,0 +1,54 @@
+/*
+ * common.c - what the commands share: where the data is, and the last line of a failure.
+ */
+#include <glib.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "sim_config.h"
+
+/*
+ * In this order: $KMEMSIM_DATADIR; the checkout whose build folder the program runs from; the installed folder; the
+ * checkout it was built from.
+ */
+char *data_dir(const char *sub)
+{
+        const char *set = g_getenv("KMEMSIM_DATADIR");
+        g_autofree char *program = g_file_read_link("/proc/self/exe", NULL);
+        char *found;
+
+        if (set)
+                return g_build_filename(set, sub, NULL);
+        if (program) { /* CHECKOUT/build/sim/kmemsim */
+                g_autofree char *sim = g_path_get_dirname(program);
+                g_autofree char *build = g_path_get_dirname(sim);
+                g_autofree char *top = g_path_get_dirname(build);
+                g_autofree char *marker = g_build_filename(top, "sim", "cli", "main.c", NULL);
+
+                if (g_file_test(marker, G_FILE_TEST_EXISTS))
+                        return g_build_filename(top, sub, NULL);
+        }
+        found = g_build_filename(KMEMSIM_DATADIR, sub, NULL);
+        if (g_file_test(found, G_FILE_TEST_IS_DIR))
+                return found;
+        g_free(found);
+        return g_build_filename(KMEMSIM_SOURCE_DIR, sub, NULL);
+}
+
+void say_repeat(int argc, char **argv)
+{
+        fprintf(stderr, "repeat with: kmemsim");
+        for (int i = 0; i < argc; i++) {
+                g_autofree char *quoted = NULL;
+
+                if (argv[i][0] && argv[i][strspn(argv[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                                          "0123456789_-./=+:,@%")] == '\0') {
+                        fprintf(stderr, " %s", argv[i]);
+                        continue;
+                }
+                quoted = g_shell_quote(argv[i]);
+                fprintf(stderr, " %s", quoted);
+        }
+        fprintf(stderr, "\n");
+}
