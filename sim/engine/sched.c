@@ -135,17 +135,17 @@ static uint32_t pop(struct sim *sim, uint32_t *head, uint32_t *tail)
 static void begin(struct sim *sim, struct thread *th)
 {
         struct machine *m = &sim->m;
-        uint64_t cycles = m->cost_cycles[COST_ENTER];
-        uint64_t enter_ns;
+        uint64_t enter_ns = m->enter_ns[KMALLOC_CLASSES_MAX];
 
-        if (th->kind == OP_ALLOC || (th->kind >= OP_CREATE && th->kind <= OP_DESTROY))
-                sim_begins(sim, th);
-        if (th->kind == OP_WORK)
-                cycles = 0;
-        if (th->kind == OP_KMALLOC && th->size_bytes <= KMALLOC_MAX)
-                cycles += (uint64_t)m->cost_cycles[COST_CLASS_COMPARE] *
-                          (m->mem.class_of[(th->size_bytes + 31) / 32] + 1u);
-        enter_ns = cycles_to_ns(m, cycles) + (th->kind == OP_WORK ? th->size_bytes : 0);
+        if (th->kind == OP_KMALLOC) {
+                if (th->size_bytes <= KMALLOC_MAX)
+                        enter_ns = m->enter_ns[m->mem.class_of[(th->size_bytes + 31) / 32]];
+        } else if (th->kind != OP_FREE) {
+                if (th->kind == OP_ALLOC || (th->kind >= OP_CREATE && th->kind <= OP_DESTROY))
+                        sim_begins(sim, th);
+                else if (th->kind == OP_WORK)
+                        enter_ns = th->size_bytes ? th->size_bytes : 1;
+        }
         if (th->role == ROLE_IRQ && !th->irq) /* numbered by its first op: a handler that does nothing leaves no trace */
                 th->irq = (uint32_t)++sim->irq_number;
         th->op_id = ++m->tape->op_total;
@@ -153,7 +153,7 @@ static void begin(struct sim *sim, struct thread *th)
         th->first_seq = (uint32_t)m->tape->event_total;
         th->state = TH_ON_CPU;
         m->cpus[th->cpu].thread = th->id;
-        m->cpus[th->cpu].next_ns = m->now_ns + (enter_ns ? enter_ns : 1); /* the first change is never at once */
+        m->cpus[th->cpu].next_ns = m->now_ns + enter_ns;
 }
 
 static void dispatch(struct sim *sim, uint32_t cpu_index)
@@ -176,11 +176,11 @@ static void dispatch(struct sim *sim, uint32_t cpu_index)
                 begin(sim, thread_at(sim, id));
 }
 
-static void ask_dispatch(struct sim *sim, uint32_t cpu_index)
+static inline void ask_dispatch(struct sim *sim, uint32_t cpu_index)
 {
         struct cpu *cpu = &sim->m.cpus[cpu_index];
 
-        if (cpu->thread || cpu->dispatch_set || !(cpu->resumed_head || cpu->queued_head))
+        if (!(cpu->resumed_head | cpu->queued_head) || cpu->thread || cpu->dispatch_set)
                 return;
         cpu->dispatch_set = 1;
         sched_due(sim, sim->m.now_ns, DUE_DISPATCH, cpu_index);
@@ -201,10 +201,11 @@ void sched_start_or_queue(struct sim *sim, struct thread *th)
 {
         struct machine *m = &sim->m;
         struct cpu *cpu = &m->cpus[th->cpu];
-        bool first = !cpu->thread && !cpu->resumed_head && !cpu->queued_head && due_next_ns(sim) > m->now_ns;
+        uint64_t now_ns = m->now_ns;
+        bool first = !(cpu->thread | cpu->resumed_head | cpu->queued_head) && due_next_ns(sim) > now_ns;
 
-        for (uint32_t i = 0; first && i < m->mem.cpus; i++)
-                first = m->cpus[i].next_ns > m->now_ns;
+        for (uint32_t i = 0; i < m->mem.cpus; i++)
+                first &= m->cpus[i].next_ns > now_ns;
         th->began_ns = TIME_NEVER;
         sim->busy++;
         if (first) { /* it would be the next thing to happen anyway */

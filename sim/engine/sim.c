@@ -34,6 +34,12 @@ static void set_costs(struct machine *m, const struct sim_config *config)
                 m->cost_ns[i] = (uint32_t)cycles_to_ns(m, config->cost_cycles[i]);
         }
         m->cost_ns[COST_KIND_COUNT] = 0;
+        for (uint32_t class = 0; class <= KMALLOC_CLASSES_MAX; class++) {
+                uint64_t compares = class < KMALLOC_CLASSES_MAX ? class + 1 : 0;
+                uint64_t ns = cycles_to_ns(m, m->cost_cycles[COST_ENTER] + compares * m->cost_cycles[COST_CLASS_COMPARE]);
+
+                m->enter_ns[class] = ns ? (uint32_t)ns : 1; /* the first change of an op is never at once */
+        }
         m->tick_ns = 1000000000ull / config->hz;
 }
 
@@ -116,8 +122,7 @@ uint32_t sim_thread_new(struct sim *sim, enum thread_kind kind, uint32_t cpu)
 
 static struct thread *workload_thread(const struct sim *sim, uint32_t thread)
 {
-        CHECK(thread > 0);
-        CHECK(thread <= sim->m.thread_count - sim->task_first);
+        CHECK(thread - 1 < sim->m.thread_count - sim->task_first);
         return &sim->m.threads[sim->task_first + thread];
 }
 
@@ -489,26 +494,29 @@ static void object_gone(struct sim *sim, struct thread *th)
         sim->object_unused = th->object;
 }
 
-static void fill_record(const struct sim *sim, const struct thread *th, struct op_record *op)
+/* now_ns: its end, or the moment of looking at it. */
+static inline void fill_record(const struct sim *sim, const struct thread *th, uint64_t now_ns, struct op_record *op)
 {
+        bool machine = th->role == ROLE_KTHREAD;
+
         op->id = th->op_id;
         op->t_ns = th->began_ns;
-        op->dur_ns = sim->m.now_ns - th->began_ns;
+        op->dur_ns = now_ns - th->began_ns;
         op->size_bytes = th->size_bytes;
         op->frees = th->frees;
         op->first_seq = th->first_seq;
-        op->irq = th->role == ROLE_IRQ ? th->irq : 0;
+        op->irq = th->irq;
         op->gfp = th->gfp;
         op->cache = th->cache;
         op->pfn = th->ret == PLACE_NONE ? PFN_NONE : place_pfn(th->ret);
         op->offset = th->ret == PLACE_NONE ? 0 : place_offset(th->ret);
         op->result = th->result;
-        op->task = th->role == ROLE_KTHREAD ? 0 : (uint16_t)(th->id - sim->task_first);
+        op->task = machine ? 0 : (uint16_t)(th->id - sim->task_first);
         op->cpu = th->cpu;
         op->kind = th->kind;
         op->path = th->path;
         op->order = th->order;
-        op->origin = th->role == ROLE_KTHREAD;
+        op->origin = machine;
         op->node_plus_1 = th->node_plus_1;
         op->target_cpu = th->target_cpu;
         memset(op->spare, 0, sizeof(op->spare));
@@ -547,7 +555,7 @@ void sim_complete(struct sim *sim, struct thread *th)
                 break;
         }
         th->refused = 0;
-        fill_record(sim, th, &th->done);
+        th->ended_ns = sim->m.now_ns;
         sim->counts.ops_by_path[th->kind][th->path]++;
         if (tape->op_count == tape->op_cap) {
                 if (tape->full)
@@ -555,14 +563,17 @@ void sim_complete(struct sim *sim, struct thread *th)
                 else
                         tape->op_count = 0;
         }
-        tape->ops[tape->op_count++] = th->done;
+        fill_record(sim, th, sim->m.now_ns, &tape->ops[tape->op_count++]);
         if (sim->config.audit)
                 CHECK(sim_audit_now(sim) == NULL);
 }
 
-const struct op_record *sim_result(const struct sim *sim, uint32_t thread)
+const struct op_record *sim_result(struct sim *sim, uint32_t thread)
 {
-        return &workload_thread(sim, thread)->done;
+        const struct thread *th = workload_thread(sim, thread);
+
+        fill_record(sim, th, th->ended_ns, &sim->result);
+        return &sim->result;
 }
 
 uint32_t sim_result_object(const struct sim *sim, uint32_t thread)
@@ -622,7 +633,7 @@ void sim_pending(const struct sim *sim,
                 }
                 if (!next)
                         return;
-                fill_record(sim, next, &op);
+                fill_record(sim, next, sim->m.now_ns, &op);
                 op.pfn = PFN_NONE;
                 op.offset = 0;
                 visit(&op, next->kind == OP_CREATE ? &sim->m.mem.caches[next->cache].spec : NULL, context);

@@ -200,7 +200,7 @@ struct thread {
         uint8_t refused;     /* the op ended before it began */
         uint32_t wait_subject;
         uint64_t wake_order; /* of the wake-up that counts; one asked for earlier is stale */
-        struct op_record done; /* the last op */
+        uint64_t ended_ns;   /* the last op */
         struct frame frames[FRAMES_MAX];
 };
 
@@ -237,6 +237,7 @@ struct machine {
         uint64_t spent_cycles;  /* by the step in hand, beyond the table's figure */
         uint32_t cost_cycles[COST_KIND_COUNT];
         uint32_t cost_ns[COST_KIND_COUNT + 1]; /* rounded; the last is 0: no cost */
+        uint32_t enter_ns[KMALLOC_CLASSES_MAX + 1]; /* entry of a kmalloc by class; the last: of any other request */
         uint64_t ns_per_cycle_q32;
         uint64_t tick_ns;
         uint64_t manual_ticks;
