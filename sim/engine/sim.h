@@ -121,7 +121,7 @@ struct cache_stock {
         uint64_t shared_objs;     /* in shared (and alien) arrays */
         uint64_t live_objs;       /* with the workload or the allocator itself */
         uint64_t magazine_objs;   /* active - shared - live: in magazines or in an op on its way */
-        uint64_t requested_bytes; /* of live objects */
+        uint64_t requested_bytes; /* of live objects; the allocator's own count with the object size of their cache */
         uint64_t allocated_bytes; /* live_objs * buffer_size */
         uint64_t slab_bytes;      /* pages of all slabs */
 };

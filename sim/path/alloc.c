@@ -193,6 +193,8 @@ enum outcome act_refill_regrown(struct machine *m, struct thread *th, struct fra
 
         if (magazine_of(m, th, f->cache)->avail > 0) { /* filled behind our back: the new slab stays on the free list */
                 pop(m, th, f);
+                if (is_own(th, f))
+                        note_path(th, PATH_MAGAZINE);
                 return OUT_OK;
         }
         if (!grown)

@@ -50,7 +50,8 @@ enum outcome act_alloc_mag_hit(struct machine *m, struct thread *th, struct fram
         return OUT_OK;
 }
 
-/* An object for the allocator itself is on record here; one for the workload when its op is done. */
+/* An object for the allocator itself is on record here, with the size of its cache as what was asked for, so that the
+ * events tell all; one for the workload when its op is done. */
 enum outcome act_alloc_return(struct machine *m, struct thread *th, struct frame *f)
 {
         irq_restore(m, th, f);
@@ -58,7 +59,7 @@ enum outcome act_alloc_return(struct machine *m, struct thread *th, struct frame
                 struct kmem_cache *cache = &m->mem.caches[f->cache];
 
                 cache->live_objs++;
-                cache->requested_bytes += f->alloc.size_bytes;
+                cache->requested_bytes += cache->spec.size_bytes;
                 machine_event(m, th, EV_META_ALLOCATED, f->cache, place_pfn(th->ret), place_offset(th->ret));
         } else {
                 th->cache = f->cache;
@@ -104,7 +105,7 @@ enum outcome act_free_return(struct machine *m, struct thread *th, struct frame 
                 struct kmem_cache *cache = &m->mem.caches[f->cache];
 
                 cache->live_objs--;
-                cache->requested_bytes -= f->free.size_bytes;
+                cache->requested_bytes -= cache->spec.size_bytes;
                 machine_event(m, th, EV_META_FREED, f->cache, place_pfn(f->free.place), place_offset(f->free.place));
         }
         return OUT_DONE;

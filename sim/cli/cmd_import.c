@@ -1,0 +1,407 @@
+/*
+ * cmd_import.c - kmemsim import TRACE [-o FILE.ops]
+ *
+ * Puts the figures of the trace on standard output and the ops into a file. The file is written under another name
+ * beside its place and moved there when it is whole, so an import that is stopped leaves no half file and takes nothing
+ * away. Something that is no regular file (a pipe, /dev/stdout) is written to as it is.
+ */
+#include "cli/cli.h"
+#include "import/import.h"
+#include "import/ops_writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gio/gio.h>
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PROGRESS_EVERY_US_TERMINAL 200000
+#define PROGRESS_EVERY_US 10000000
+#define TOP_DEFAULT 6
+
+static const char examples[] =
+        "Examples:\n"
+        "  kmemsim import trace.txt                      ops into trace.ops, figures on standard output\n"
+        "  kmemsim import trace.dat.txt.xz -o t.ops      plain, .gz, .xz, .bz2 and .zst are read alike\n"
+        "  kmemsim import -n --json trace.txt            figures alone, as JSON\n"
+        "  perf script --ns | kmemsim import - -o t.ops  what perf recorded\n"
+        "  kmemsim ops t.ops                             run the ops\n"
+        "\n"
+        "TRACE is what `cat /sys/kernel/tracing/trace`, `trace-cmd report` or `perf script` prints, with the kmem\n"
+        "events kmalloc, kfree, kmem_cache_alloc, kmem_cache_free, mm_page_alloc and mm_page_free switched on. Its\n"
+        "format is found out. A line that cannot be read is counted and does not stop the import.";
+
+static volatile sig_atomic_t stop_asked;
+
+static void on_stop(int signal_number)
+{
+        stop_asked = signal_number;
+}
+
+struct command {
+        char *path, *output_path;
+        char *pages_word, *page_offset_word, *progress_word;
+        gboolean force, no_output, json;
+        gint cpus, mem_mib, top_count;
+        gint64 tsc_khz;
+        struct import_options options;
+        int output_fd;
+        gint64 next_progress_us, progress_every_us;
+        bool on_terminal, progress_shown;
+};
+
+static void say(const char *format, ...) G_GNUC_PRINTF(1, 2);
+
+static void say(const char *format, ...)
+{
+        va_list arguments;
+
+        fputs("kmemsim import: ", stderr);
+        va_start(arguments, format);
+        vfprintf(stderr, format, arguments);
+        va_end(arguments);
+        fputc('\n', stderr);
+}
+
+static void clear_progress(struct command *command)
+{
+        if (command->progress_shown && command->on_terminal)
+                fputs("\r\033[K", stderr);
+        command->progress_shown = false;
+}
+
+/* The last line of every failure. */
+static int fail(struct command *command, int status, const char *repeat)
+{
+        clear_progress(command);
+        fprintf(stderr, "repeat with: %s\n", repeat);
+        return status;
+}
+
+static bool show_progress(const struct import_progress *progress, void *data)
+{
+        struct command *command = data;
+        gint64 now_us = g_get_monotonic_time();
+
+        if (stop_asked)
+                return false;
+        if (now_us < command->next_progress_us)
+                return true;
+        command->next_progress_us = now_us + command->progress_every_us;
+        command->progress_shown = true;
+        fprintf(stderr, "%simport: %" G_GUINT64_FORMAT ".%" G_GUINT64_FORMAT " M events",
+                command->on_terminal ? "\r" : "", progress->events / 1000000, progress->events / 100000 % 10);
+        if (progress->is_writing)
+                fputs(", writing", stderr);
+        else if (progress->bytes_total)
+                fprintf(stderr, ", %" G_GUINT64_FORMAT " %% of the file",
+                        progress->bytes_read * 100 / progress->bytes_total);
+        fputs(command->on_terminal ? "\033[K" : "\n", stderr);
+        return true;
+}
+
+/* trace.ftrace.txt.xz -> trace.ftrace.ops */
+static char *default_output(const char *path)
+{
+        static const char *const packed[] = { ".xz", ".gz", ".bz2", ".zst" };
+        g_autofree char *name = strcmp(path, "-") == 0 ? g_strdup("trace") : g_path_get_basename(path);
+
+        for (size_t i = 0; i < G_N_ELEMENTS(packed); i++) {
+                if (g_str_has_suffix(name, packed[i]) && strlen(name) > strlen(packed[i])) {
+                        name[strlen(name) - strlen(packed[i])] = '\0';
+                        break;
+                }
+        }
+        if (g_str_has_suffix(name, ".txt") && strlen(name) > strlen(".txt"))
+                name[strlen(name) - strlen(".txt")] = '\0';
+        return g_strconcat(name, ".ops", NULL);
+}
+
+static bool parse_words(struct command *command, GError **error)
+{
+        char *end = NULL;
+
+        if (!command->pages_word || strcmp(command->pages_word, "user") == 0)
+                command->options.pages = IMPORT_PAGES_USER;
+        else if (strcmp(command->pages_word, "none") == 0)
+                command->options.pages = IMPORT_PAGES_NONE;
+        else if (strcmp(command->pages_word, "all") == 0)
+                command->options.pages = IMPORT_PAGES_ALL;
+        else {
+                g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--pages is none, user or all, not \"%s\"",
+                            command->pages_word);
+                return false;
+        }
+        if (command->cpus < 0 || command->cpus > (int)OPS_CPUS_MAX) {
+                g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--cpus is 1 to %u, not %d", OPS_CPUS_MAX,
+                            command->cpus);
+                return false;
+        }
+        if (command->mem_mib < 0 || command->tsc_khz < 0 || command->top_count < 0) {
+                g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                            "--mem-mib, --tsc-khz and --top are not negative");
+                return false;
+        }
+        if (command->page_offset_word) {
+                errno = 0;
+                command->options.page_offset = g_ascii_strtoull(command->page_offset_word, &end, 16);
+                if (errno || *end || command->options.page_offset == 0) {
+                        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                                    "--page-offset is a hexadecimal address, not \"%s\"", command->page_offset_word);
+                        return false;
+                }
+        }
+        command->options.cpus = (unsigned)command->cpus;
+        command->options.mem_mib = (unsigned)command->mem_mib;
+        command->options.tsc_khz = (uint64_t)command->tsc_khz;
+        return true;
+}
+
+static bool parse_progress(struct command *command, GError **error)
+{
+        const char *word = command->progress_word ? command->progress_word : "auto";
+
+        command->on_terminal = isatty(STDERR_FILENO);
+        command->progress_every_us = command->on_terminal ? PROGRESS_EVERY_US_TERMINAL : PROGRESS_EVERY_US;
+        command->next_progress_us = g_get_monotonic_time() + command->progress_every_us;
+        if (strcmp(word, "none") == 0)
+                command->next_progress_us = G_MAXINT64;
+        else if (strcmp(word, "auto") != 0) {
+                g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--progress is auto or none, not \"%s\"",
+                            word);
+                return false;
+        }
+        command->options.progress = show_progress;
+        command->options.progress_data = command;
+        return true;
+}
+
+static int parse_command(struct command *command, int argc, char **argv, const char *repeat)
+{
+        const GOptionEntry entries[] = {
+                { "output", 'o', 0, G_OPTION_ARG_FILENAME, &command->output_path,
+                  "where the ops go; - is standard output (default: name of the trace with .ops, in this folder)",
+                  "FILE.ops" },
+                { "force", 0, 0, G_OPTION_ARG_NONE, &command->force, "overwrite FILE.ops", NULL },
+                { "no-output", 'n', 0, G_OPTION_ARG_NONE, &command->no_output, "figures alone, no ops", NULL },
+                { "json", 0, 0, G_OPTION_ARG_NONE, &command->json, "figures as JSON, with all caches and call sites",
+                  NULL },
+                { "top", 0, 0, G_OPTION_ARG_INT, &command->top_count,
+                  "so many caches and call sites of each kind among the figures (default: 6)", "N" },
+                { "pages", 0, 0, G_OPTION_ARG_STRING, &command->pages_word,
+                  "which page blocks become ops: user (default; not those of slabs and of large kmallocs), none, all",
+                  "WHICH" },
+                { "page-offset", 0, 0, G_OPTION_ARG_STRING, &command->page_offset_word,
+                  "where the kernel's linear mapping begins (default: found out)", "ADDRESS" },
+                { "cpus", 0, 0, G_OPTION_ARG_INT, &command->cpus,
+                  "CPUs of the machine (default: those of the trace, at most 8)", "N" },
+                { "mem-mib", 0, 0, G_OPTION_ARG_INT, &command->mem_mib, "memory of the machine (default: 2048)",
+                  "MIB" },
+                { "tsc-khz", 0, 0, G_OPTION_ARG_INT64, &command->tsc_khz,
+                  "ticks per millisecond, for traces with the x86-tsc clock (default: times are event numbers)", "N" },
+                { "progress", 0, 0, G_OPTION_ARG_STRING, &command->progress_word, "auto (default) or none", "HOW" },
+                { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
+        };
+        g_autoptr(GOptionContext) context = g_option_context_new("TRACE");
+        g_autoptr(GError) error = NULL;
+        g_autofree char *help = NULL;
+        bool wants_help = false, wants_examples = false;
+
+        for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+                wants_examples |= strcmp(argv[i], "--help") == 0;
+                wants_help |= wants_examples || strcmp(argv[i], "-h") == 0;
+        }
+        g_option_context_set_help_enabled(context, FALSE);
+        g_option_context_add_main_entries(context, entries, NULL);
+        if (wants_help) {
+                g_set_prgname("kmemsim import"); /* for the line of usage */
+                help = g_option_context_get_help(context, TRUE, NULL);
+                if (wants_examples)
+                        printf("kmemsim import - turn a kernel trace text into ops\n\n%s\n\n", examples);
+                fputs(help, stdout);
+                return EXIT_OK;
+        }
+        if (!g_option_context_parse(context, &argc, &argv, &error) || !parse_words(command, &error) ||
+            !parse_progress(command, &error)) {
+                say("%s", error->message);
+                return fail(command, EXIT_USAGE, repeat);
+        }
+        if (argc != 2) {
+                say(argc < 2 ? "TRACE is missing (kmemsim import --help shows examples)" : "one TRACE at a time");
+                return fail(command, EXIT_USAGE, repeat);
+        }
+        command->path = g_strdup(argv[1]);
+        if (command->no_output && command->output_path) {
+                say("--no-output and --output do not go together");
+                return fail(command, EXIT_USAGE, repeat);
+        }
+        if (!command->output_path && !command->no_output)
+                command->output_path = default_output(command->path);
+        return -1;
+}
+
+/* An error whose text begins with the name of the file. */
+static bool output_error(const struct command *command, int reason, const char *text, GError **error)
+{
+        g_set_error(error, G_IO_ERROR, (gint)g_io_error_from_errno(reason), "%s: %s",
+                    strcmp(command->output_path, "-") == 0 ? "standard output" : command->output_path,
+                    text ? text : g_strerror(reason));
+        return false;
+}
+
+/* Opens the file the ops go to. *ret_temporary is what to rename in the end, NULL if the file is written in place. */
+static bool open_output(struct command *command, char **ret_temporary, GError **error)
+{
+        const char *path = command->output_path;
+        struct stat status;
+        bool exists = stat(path, &status) == 0;
+
+        if (strcmp(path, "-") == 0) {
+                command->output_fd = STDOUT_FILENO;
+                return true;
+        }
+        if (exists && S_ISREG(status.st_mode) && !command->force)
+                return output_error(command, EEXIST, "is there already (--force overwrites it)", error);
+        if (exists && S_ISDIR(status.st_mode))
+                return output_error(command, EISDIR, NULL, error);
+        if (exists && !S_ISREG(status.st_mode)) {
+                command->output_fd = g_open(path, O_WRONLY | O_CLOEXEC, 0);
+        } else {
+                *ret_temporary = g_strdup_printf("%s.%d.tmp", path, (int)getpid());
+                command->output_fd = g_open(*ret_temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        }
+        if (command->output_fd >= 0)
+                return true;
+        output_error(command, errno, NULL, error);
+        g_clear_pointer(ret_temporary, g_free);
+        return false;
+}
+
+static bool write_output(void *data, const char *bytes, size_t length, GError **error)
+{
+        const struct command *command = data;
+        ssize_t now;
+
+        for (; length; bytes += now, length -= (size_t)now) {
+                now = write(command->output_fd, bytes, length);
+                if (now < 0 && errno == EINTR)
+                        now = 0;
+                if (now < 0)
+                        return output_error(command, errno, NULL, error);
+        }
+        return true;
+}
+
+/* Some file systems find out only now that there is no room. */
+static bool close_output(struct command *command, GError **error)
+{
+        int fd = command->output_fd;
+
+        command->output_fd = -1;
+        if (fd < 0 || fd == STDOUT_FILENO)
+                return true;
+        return close(fd) == 0 || output_error(command, errno, NULL, error);
+}
+
+static void print_figures(const struct command *command, const struct import_report *report, FILE *to)
+{
+        g_autoptr(GString) text = g_string_new(NULL);
+
+        if (command->json)
+                import_report_print_json(report, text);
+        else
+                import_report_print(report, (unsigned)command->top_count, text);
+        fwrite(text->str, 1, text->len, to);
+}
+
+/* The trace becomes the file. *ret_report as in import_trace. */
+static bool import_to_output(struct command *command, struct import_report **ret_report, GError **error)
+{
+        struct ops_sink sink = { write_output, command };
+        g_autofree char *temporary = NULL;
+        bool good;
+
+        if (!command->output_path)
+                return import_trace(command->path, &command->options, NULL, ret_report, error);
+        if (!open_output(command, &temporary, error))
+                return false;
+        good = import_trace(command->path, &command->options, &sink, ret_report, error);
+        good = close_output(command, good ? error : NULL) && good;
+        if (good && temporary && g_rename(temporary, command->output_path) < 0)
+                good = output_error(command, errno, NULL, error);
+        if (!good && temporary)
+                g_unlink(temporary);
+        return good;
+}
+
+static int run(struct command *command, const char *repeat)
+{
+        struct import_report *report = NULL;
+        g_autoptr(GPtrArray) warnings = NULL;
+        g_autoptr(GError) error = NULL;
+        bool to_stdout = command->output_path && strcmp(command->output_path, "-") == 0;
+        bool good = import_to_output(command, &report, &error);
+
+        clear_progress(command);
+        if (report) {
+                warnings = import_report_warnings(report);
+                for (unsigned i = 0; i < warnings->len; i++)
+                        say("%s", (const char *)warnings->pdata[i]);
+                if (good)
+                        print_figures(command, report, to_stdout ? stderr : stdout);
+                import_report_free(report);
+        }
+        if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
+                say("interrupted, nothing was written");
+                return fail(command, EXIT_INTERRUPTED, repeat);
+        }
+        if (good && (fflush(stdout) != 0 || ferror(stdout))) {
+                say("standard output: %s", g_strerror(errno));
+                return fail(command, EXIT_IO, repeat);
+        }
+        if (!good) {
+                say("%s", error->message);
+                return fail(command, EXIT_IO, repeat);
+        }
+        if (command->output_path && !to_stdout)
+                say("ops are in %s", command->output_path);
+        return EXIT_OK;
+}
+
+int cmd_import(int argc, char **argv)
+{
+        struct command command = { .top_count = TOP_DEFAULT, .output_fd = -1 };
+        struct sigaction action = { .sa_handler = on_stop }, old_interrupt, old_terminate;
+        g_autoptr(GString) repeat = g_string_new("kmemsim import");
+        g_autofree char **arguments = g_new0(char *, (gsize)argc + 1);
+        int status;
+
+        for (int i = 0; i < argc; i++) { /* a copy, since GOption takes out what it has understood */
+                g_autofree char *quoted = g_shell_quote(argv[i]);
+                bool plain =
+                        argv[i][0] != '\0' &&
+                        strspn(argv[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+") ==
+                                strlen(argv[i]);
+
+                arguments[i] = argv[i];
+                if (i > 0)
+                        g_string_append_printf(repeat, " %s", plain ? argv[i] : quoted);
+        }
+        stop_asked = 0;
+        sigaction(SIGINT, &action, &old_interrupt);
+        sigaction(SIGTERM, &action, &old_terminate);
+        status = parse_command(&command, argc, arguments, repeat->str);
+        if (status < 0)
+                status = run(&command, repeat->str);
+        sigaction(SIGINT, &old_interrupt, NULL);
+        sigaction(SIGTERM, &old_terminate, NULL);
+        g_free(command.path);
+        g_free(command.output_path);
+        g_free(command.pages_word);
+        g_free(command.page_offset_word);
+        g_free(command.progress_word);
+        return status;
+}

@@ -1,0 +1,619 @@
+/*
+ * cmd_query.c - kmemsim query: a named query of reports/, or any SQL, asked of a recording; read-only.
+ *
+ * A report is one .sql file with one SELECT. Its opening comment is what --list and --help show of it:
+ *
+ *      -- The question it answers?          first line
+ *      -- Parameters:
+ *      --   :name = default   meaning       any number; -p name=value replaces the default
+ *      -- Columns:
+ *      --   name              meaning, with the unit in the name or here
+ *
+ * stdout carries the answer alone: an aligned table, CSV (RFC 4180) or JSON (an array of objects).
+ */
+#include <glib.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "record/record_error.h"
+#include "record/recording.h"
+
+static const char examples[] =
+        "Examples:\n"
+        "  kmemsim query --list                                    the named queries\n"
+        "  kmemsim query run.db summary                            one of them\n"
+        "  kmemsim query run.db fragmentation -p order=5 --csv     with a parameter, as CSV\n"
+        "  kmemsim query --sql latency                             its SQL, to start from\n"
+        "  kmemsim query run.db \"SELECT * FROM op_named LIMIT 10\"  any SQL\n"
+        "  kmemsim query run.db \"SELECT * FROM column_doc\"         what is in a recording, with units\n"
+        "\n"
+        "FILE.db is opened read-only. NAME is a file of reports/, without .sql.";
+
+enum format { FORMAT_TABLE, FORMAT_CSV, FORMAT_JSON };
+
+struct query {
+        gboolean table, csv, json, list, show_sql;
+        char **parameters; /* name=value */
+        enum format format;
+        const char *path;
+        const char *what; /* name or SQL */
+};
+
+/* -- reports -------------------------------------------------------------------------------------------------------- */
+
+static int compare_texts(gconstpointer a, gconstpointer b)
+{
+        return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Names of all reports, in order. */
+static GPtrArray *report_names(void)
+{
+        GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+        g_autofree char *folder = data_dir("reports");
+        g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+        const char *file;
+
+        while (dir != NULL && (file = g_dir_read_name(dir)) != NULL)
+                if (g_str_has_suffix(file, ".sql") && file[0] != '.')
+                        g_ptr_array_add(names, g_strndup(file, strlen(file) - strlen(".sql")));
+        g_ptr_array_sort(names, compare_texts);
+        return names;
+}
+
+/* Text of a report, or NULL if there is none of that name. */
+static char *report_text(const char *name)
+{
+        g_autofree char *folder = data_dir("reports");
+        g_autofree char *file = g_strconcat(name, ".sql", NULL);
+        g_autofree char *path = g_build_filename(folder, file, NULL);
+        char *text = NULL;
+
+        g_file_get_contents(path, &text, NULL, NULL);
+        return text;
+}
+
+/* Words that can be the name of a report; all else is SQL. */
+static gboolean is_name(const char *what)
+{
+        return what[0] != '\0' && strspn(what, "abcdefghijklmnopqrstuvwxyz0123456789_-") == strlen(what);
+}
+
+/* The comment lines a report opens with, without their dashes, up to and without the first other line. */
+static GPtrArray *report_comment(const char *text)
+{
+        GPtrArray *lines = g_ptr_array_new_with_free_func(g_free);
+        g_auto(GStrv) all = g_strsplit(text, "\n", -1);
+
+        for (char **line = all; *line != NULL && g_str_has_prefix(*line, "--"); line++)
+                g_ptr_array_add(lines, g_strdup(*line + 2));
+        return lines;
+}
+
+/* A line of the comment that declares a parameter: "  :name = default   meaning". */
+static gboolean parse_parameter(const char *line, char **ret_name, char **ret_default)
+{
+        const char *at = line + strspn(line, " ");
+        gsize length;
+
+        if (*at != ':')
+                return FALSE;
+        length = strcspn(at + 1, " =");
+        *ret_name = g_strndup(at + 1, length);
+        at += 1 + length;
+        at += strspn(at, " ");
+        if (*at != '=') {
+                g_clear_pointer(ret_name, g_free);
+                return FALSE;
+        }
+        at++;
+        at += strspn(at, " ");
+        *ret_default = g_strndup(at, strcspn(at, " "));
+        return TRUE;
+}
+
+static int list_reports(void)
+{
+        g_autoptr(GPtrArray) names = report_names();
+
+        for (guint i = 0; i < names->len; i++) {
+                g_autofree char *text = report_text(names->pdata[i]);
+                g_autoptr(GPtrArray) comment = report_comment(text != NULL ? text : "");
+
+                printf("%-16s%s\n", (const char *)names->pdata[i],
+                       comment->len > 0 ? (const char *)comment->pdata[0] : "");
+                for (guint line = 1; line < comment->len; line++) {
+                        char *name, *value;
+
+                        if (!parse_parameter(comment->pdata[line], &name, &value))
+                                continue;
+                        printf("%-16s   -p %s\n", "", (const char *)comment->pdata[line] +
+                                                          strcspn(comment->pdata[line], ":") + 1);
+                        g_free(name);
+                        g_free(value);
+                }
+        }
+        return EXIT_OK;
+}
+
+/* -- parameters ----------------------------------------------------------------------------------------------------- */
+
+static void bind_word(sqlite3_stmt *statement, int at, const char *word)
+{
+        gint64 number;
+        double real;
+        char *end;
+
+        real = g_ascii_strtod(word, &end);
+        if (g_ascii_string_to_signed(word, 10, G_MININT64, G_MAXINT64, &number, NULL))
+                sqlite3_bind_int64(statement, at, number);
+        else if (*word != '\0' && *end == '\0')
+                sqlite3_bind_double(statement, at, real);
+        else if (strcmp(word, "NULL") == 0)
+                sqlite3_bind_null(statement, at);
+        else
+                sqlite3_bind_text(statement, at, word, -1, SQLITE_TRANSIENT);
+}
+
+/* Value of a parameter: what -p says, else the report's default. NULL: neither. */
+static char *find_value(const struct query *query, const GPtrArray *comment, const char *name)
+{
+        char *found = NULL;
+
+        for (char **given = query->parameters; given != NULL && *given != NULL; given++) {
+                gsize length = strcspn(*given, "=");
+
+                if (length == strlen(name) && strncmp(*given, name, length) == 0) {
+                        g_free(found);
+                        found = g_strdup(*given + length + 1);
+                }
+        }
+        for (guint i = 0; i < comment->len && found == NULL; i++) {
+                g_autofree char *declared = NULL;
+                g_autofree char *value = NULL;
+
+                if (parse_parameter(comment->pdata[i], &declared, &value) && strcmp(declared, name) == 0)
+                        found = g_steal_pointer(&value);
+        }
+        return found;
+}
+
+static gboolean bind_parameters(const struct query *query, const char *text, sqlite3_stmt *statement)
+{
+        g_autoptr(GPtrArray) comment = report_comment(text);
+        int count = sqlite3_bind_parameter_count(statement);
+
+        for (char **given = query->parameters; given != NULL && *given != NULL; given++) {
+                g_autofree char *name = g_strndup(*given, strcspn(*given, "="));
+                g_autofree char *spelled = g_strconcat(":", name, NULL);
+
+                if (strchr(*given, '=') == NULL) {
+                        fprintf(stderr, "kmemsim query: -p %s: say -p NAME=VALUE\n", *given);
+                        return FALSE;
+                }
+                if (sqlite3_bind_parameter_index(statement, spelled) == 0) {
+                        fprintf(stderr, "kmemsim query: this query has no parameter %s\n", name);
+                        return FALSE;
+                }
+        }
+        for (int at = 1; at <= count; at++) {
+                const char *spelled = sqlite3_bind_parameter_name(statement, at);
+                g_autofree char *value = spelled != NULL ? find_value(query, comment, spelled + 1) : NULL;
+
+                if (value == NULL) {
+                        fprintf(stderr, "kmemsim query: the parameter %s has no value: -p %s=VALUE\n",
+                                spelled != NULL ? spelled : "?", spelled != NULL ? spelled + 1 : "NAME");
+                        return FALSE;
+                }
+                bind_word(statement, at, value);
+        }
+        return TRUE;
+}
+
+/* -- the answer ----------------------------------------------------------------------------------------------------- */
+
+/* A value as text; NULL for NULL. Real numbers look the same in every locale. */
+static char *cell_text(sqlite3_stmt *row, int column)
+{
+        char number[G_ASCII_DTOSTR_BUF_SIZE];
+        GString *hex;
+
+        switch (sqlite3_column_type(row, column)) {
+        case SQLITE_NULL: return NULL;
+        case SQLITE_FLOAT: return g_strdup(g_ascii_dtostr(number, sizeof(number), sqlite3_column_double(row, column)));
+        case SQLITE_BLOB:
+                hex = g_string_new("x'");
+                for (int i = 0; i < sqlite3_column_bytes(row, column); i++)
+                        g_string_append_printf(hex, "%02x", ((const guchar *)sqlite3_column_blob(row, column))[i]);
+                return g_string_free(g_string_append_c(hex, '\''), FALSE);
+        default:
+                return g_utf8_make_valid((const char *)sqlite3_column_text(row, column),
+                                         sqlite3_column_bytes(row, column));
+        }
+}
+
+static gboolean is_number(int type)
+{
+        return type == SQLITE_INTEGER || type == SQLITE_FLOAT;
+}
+
+static void put_json_text(const char *text)
+{
+        putchar('"');
+        for (const char *at = text; *at != '\0'; at++) {
+                switch (*at) {
+                case '"': fputs("\\\"", stdout); break;
+                case '\\': fputs("\\\\", stdout); break;
+                case '\n': fputs("\\n", stdout); break;
+                case '\r': fputs("\\r", stdout); break;
+                case '\t': fputs("\\t", stdout); break;
+                default:
+                        if ((guchar)*at < 0x20 || *at == 0x7f)
+                                printf("\\u%04x", (guchar)*at);
+                        else
+                                putchar(*at);
+                }
+        }
+        putchar('"');
+}
+
+/* Names of the columns; a name that comes again gets a number, so that objects keep all values. */
+static char **column_names(sqlite3_stmt *statement)
+{
+        int count = sqlite3_column_count(statement);
+        char **names = g_new0(char *, (gsize)count + 1);
+
+        for (int i = 0; i < count; i++) {
+                int same = 1;
+
+                for (int other = 0; other < i; other++)
+                        same += strcmp(sqlite3_column_name(statement, other), sqlite3_column_name(statement, i)) == 0;
+                names[i] = same > 1 ? g_strdup_printf("%s_%d", sqlite3_column_name(statement, i), same)
+                                    : g_strdup(sqlite3_column_name(statement, i));
+        }
+        return names;
+}
+
+static int answer_json(sqlite3_stmt *statement)
+{
+        g_auto(GStrv) names = column_names(statement);
+        gboolean first = TRUE;
+        int code;
+
+        putchar('[');
+        while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+                fputs(first ? "\n{" : ",\n{", stdout);
+                first = FALSE;
+                for (int i = 0; names[i] != NULL; i++) {
+                        g_autofree char *text = cell_text(statement, i);
+
+                        fputs(i > 0 ? ", " : "", stdout);
+                        put_json_text(names[i]);
+                        fputs(": ", stdout);
+                        if (text == NULL || strpbrk(text, "iInN") == NULL ? FALSE
+                                                                          : sqlite3_column_type(statement, i) == SQLITE_FLOAT)
+                                fputs("null", stdout); /* JSON has no infinity */
+                        else if (text == NULL)
+                                fputs("null", stdout);
+                        else if (is_number(sqlite3_column_type(statement, i)))
+                                fputs(text, stdout);
+                        else
+                                put_json_text(text);
+                }
+                putchar('}');
+        }
+        fputs(first ? "]\n" : "\n]\n", stdout);
+        return code;
+}
+
+static void put_csv_cell(const char *text, gboolean last)
+{
+        if (text != NULL && (*text == '\0' || strpbrk(text, "\",\r\n") != NULL)) {
+                putchar('"');
+                for (const char *at = text; *at != '\0'; at++) {
+                        if (*at == '"')
+                                putchar('"');
+                        putchar(*at);
+                }
+                putchar('"');
+        } else if (text != NULL) {
+                fputs(text, stdout);
+        }
+        fputs(last ? "\r\n" : ",", stdout);
+}
+
+static int answer_csv(sqlite3_stmt *statement)
+{
+        int count = sqlite3_column_count(statement);
+        int code;
+
+        for (int i = 0; i < count; i++)
+                put_csv_cell(sqlite3_column_name(statement, i), i + 1 == count);
+        while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+                for (int i = 0; i < count; i++) {
+                        g_autofree char *text = cell_text(statement, i);
+
+                        put_csv_cell(text, i + 1 == count);
+                }
+        }
+        return code;
+}
+
+static glong display_width(const char *text)
+{
+        glong width = 0;
+
+        for (const char *at = text; *at != '\0'; at = g_utf8_next_char(at)) {
+                gunichar c = g_utf8_get_char(at);
+
+                width += g_unichar_iszerowidth(c) ? 0 : g_unichar_iswide(c) ? 2 : 1;
+        }
+        return width;
+}
+
+/* Lines and control characters would break the table, or worse, the terminal. */
+static char *one_line(char *text)
+{
+        GString *safe;
+
+        if (text == NULL || strpbrk(text, "\001\002\003\004\005\006\007\010\011\012\013\014\015\016\017\020\021\022\023"
+                                          "\024\025\026\027\030\031\032\033\034\035\036\037\177") == NULL)
+                return text;
+        safe = g_string_new(NULL);
+        for (const char *at = text; *at != '\0'; at++) {
+                if (*at == '\n')
+                        g_string_append(safe, "\\n");
+                else if ((guchar)*at < 0x20 || *at == 0x7f)
+                        g_string_append_printf(safe, "\\x%02x", (guchar)*at);
+                else
+                        g_string_append_c(safe, *at);
+        }
+        g_free(text);
+        return g_string_free(safe, FALSE);
+}
+
+static void put_table_cell(const char *text, glong width, gboolean right, gboolean last)
+{
+        glong pad = MAX(width - display_width(text), 0);
+
+        if (right)
+                printf("%*s", (int)pad, "");
+        fputs(text, stdout);
+        if (!right && !last)
+                printf("%*s", (int)pad, "");
+        fputs(last ? "\n" : "  ", stdout);
+}
+
+static int answer_table(sqlite3_stmt *statement)
+{
+        int count = sqlite3_column_count(statement);
+        g_autoptr(GPtrArray) cells = g_ptr_array_new_with_free_func(g_free);
+        g_autofree glong *widths = g_new0(glong, (gsize)count);
+        g_autofree gboolean *is_text = g_new0(gboolean, (gsize)count);
+        int code;
+
+        for (int i = 0; i < count; i++)
+                widths[i] = display_width(sqlite3_column_name(statement, i));
+        while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+                for (int i = 0; i < count; i++) {
+                        char *text = one_line(cell_text(statement, i));
+
+                        if (text != NULL && !is_number(sqlite3_column_type(statement, i)))
+                                is_text[i] = TRUE;
+                        if (text != NULL)
+                                widths[i] = MAX(widths[i], display_width(text));
+                        g_ptr_array_add(cells, text);
+                }
+        }
+        for (int i = 0; i < count; i++)
+                put_table_cell(sqlite3_column_name(statement, i), widths[i], !is_text[i], i + 1 == count);
+        for (int i = 0; i < count; i++) {
+                g_autofree char *line = g_strnfill((gsize)widths[i], '-');
+
+                put_table_cell(line, widths[i], FALSE, i + 1 == count);
+        }
+        for (guint at = 0; at < cells->len; at++) {
+                int column = (int)(at % (guint)count);
+                const char *text = cells->pdata[at];
+
+                put_table_cell(text != NULL ? text : "", widths[column], !is_text[column], column + 1 == count);
+        }
+        return code;
+}
+
+/* -- asking --------------------------------------------------------------------------------------------------------- */
+
+/* What a query may do: read. The file is opened read-only as well; this also keeps other files out of reach. */
+static int authorize(void *context, int action, const char *first, const char *second, const char *db,
+                     const char *trigger)
+{
+        static const char *const pragmas[] = {
+                "application_id", "index_info", "index_list", "index_xinfo", "integrity_check", "quick_check",
+                "table_info",     "table_list", "table_xinfo", "user_version", NULL,
+        };
+
+        (void)context, (void)db, (void)trigger;
+        switch (action) {
+        case SQLITE_SELECT:
+        case SQLITE_READ:
+        case SQLITE_RECURSIVE: return SQLITE_OK;
+        case SQLITE_FUNCTION: return g_strcmp0(second, "load_extension") == 0 ? SQLITE_DENY : SQLITE_OK;
+        case SQLITE_PRAGMA: return first != NULL && g_strv_contains(pragmas, first) ? SQLITE_OK : SQLITE_DENY;
+        default: return SQLITE_DENY;
+        }
+}
+
+/* An error of SQLite: that of a damaged file or of the query. */
+static int fail_sql(struct recording *recording, int code)
+{
+        g_autoptr(GError) error = NULL;
+
+        switch (code & 0xff) {
+        case SQLITE_AUTH:
+        case SQLITE_READONLY:
+                fprintf(stderr, "kmemsim query: a query can only read (%s)\n", sqlite3_errmsg(recording->db));
+                return EXIT_USAGE;
+        case SQLITE_CORRUPT:
+        case SQLITE_NOTADB:
+        case SQLITE_IOERR:
+        case SQLITE_CANTOPEN:
+        case SQLITE_BUSY:
+                record_fail(&error, recording->db, code, "read", recording->path);
+                fprintf(stderr, "kmemsim query: %s\n", error->message);
+                return EXIT_IO;
+        default:
+                fprintf(stderr, "kmemsim query: %s\n", sqlite3_errmsg(recording->db));
+                return EXIT_USAGE;
+        }
+}
+
+/* Is there anything but white space and comments behind the first statement? */
+static gboolean has_more(const char *tail)
+{
+        while (*tail != '\0') {
+                if (g_ascii_isspace(*tail) || *tail == ';') {
+                        tail++;
+                } else if (g_str_has_prefix(tail, "--")) {
+                        tail += strcspn(tail, "\n");
+                } else if (g_str_has_prefix(tail, "/*") && strstr(tail + 2, "*/") != NULL) {
+                        tail = strstr(tail + 2, "*/") + 2;
+                } else {
+                        return TRUE;
+                }
+        }
+        return FALSE;
+}
+
+static int ask(const struct query *query, struct recording *recording, const char *sql)
+{
+        g_autoptr(sqlite3_stmt) statement = NULL;
+        const char *tail;
+        int code;
+
+        sqlite3_set_authorizer(recording->db, authorize, NULL);
+        code = sqlite3_prepare_v2(recording->db, sql, -1, &statement, &tail);
+        if (code != SQLITE_OK)
+                return fail_sql(recording, code);
+        if (statement == NULL || has_more(tail)) {
+                fprintf(stderr, "kmemsim query: %s\n", statement == NULL ? "there is no query" : "one query at a time");
+                return EXIT_USAGE;
+        }
+        if (!bind_parameters(query, sql, statement))
+                return EXIT_USAGE;
+        switch (query->format) {
+        case FORMAT_CSV: code = answer_csv(statement); break;
+        case FORMAT_JSON: code = answer_json(statement); break;
+        default: code = answer_table(statement); break;
+        }
+        if (code != SQLITE_DONE)
+                return fail_sql(recording, code);
+        if (fflush(stdout) != 0 || ferror(stdout)) {
+                fprintf(stderr, "kmemsim query: the answer could not be written\n");
+                return EXIT_IO;
+        }
+        return EXIT_OK;
+}
+
+static int unknown_name(const char *name)
+{
+        g_autoptr(GPtrArray) names = report_names();
+
+        fprintf(stderr, "kmemsim query: there is no query \"%s\"; there are", name);
+        for (guint i = 0; i < names->len; i++)
+                fprintf(stderr, "%s %s", i > 0 ? "," : "", (const char *)names->pdata[i]);
+        fprintf(stderr, "\n");
+        return EXIT_USAGE;
+}
+
+static int show_sql(const char *name)
+{
+        g_autofree char *text = is_name(name) ? report_text(name) : NULL;
+
+        if (text == NULL)
+                return unknown_name(name);
+        fputs(text, stdout);
+        return EXIT_OK;
+}
+
+static int run_query(struct query *query)
+{
+        g_autoptr(recording_auto) recording = NULL;
+        g_autoptr(GError) error = NULL;
+        g_autofree char *report = NULL;
+
+        if (is_name(query->what)) {
+                report = report_text(query->what);
+                if (report == NULL)
+                        return unknown_name(query->what);
+        }
+        recording = recording_open(query->path, &error);
+        if (recording == NULL) {
+                fprintf(stderr, "kmemsim query: %s\n", error->message);
+                return EXIT_IO;
+        }
+        return ask(query, recording, report != NULL ? report : query->what);
+}
+
+static int usage(const char *problem)
+{
+        fprintf(stderr, "kmemsim query: %s\n", problem);
+        return EXIT_USAGE;
+}
+
+static int parse_and_run(struct query *query, int argc, char **argv)
+{
+        const GOptionEntry entries[] = {
+                { "table", 0, 0, G_OPTION_ARG_NONE, &query->table, "answer as an aligned table (default)", NULL },
+                { "csv", 0, 0, G_OPTION_ARG_NONE, &query->csv, "answer as CSV", NULL },
+                { "json", 0, 0, G_OPTION_ARG_NONE, &query->json, "answer as JSON, an array of objects", NULL },
+                { "parameter", 'p', 0, G_OPTION_ARG_STRING_ARRAY, &query->parameters, "value of a parameter",
+                  "NAME=VALUE" },
+                { "list", 0, 0, G_OPTION_ARG_NONE, &query->list, "the named queries and their parameters", NULL },
+                { "sql", 0, 0, G_OPTION_ARG_NONE, &query->show_sql, "the SQL of a named query", NULL },
+                { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
+        };
+        g_autoptr(GOptionContext) context = g_option_context_new("FILE.db NAME|SQL");
+        g_autoptr(GError) error = NULL;
+        gboolean wants_help = FALSE;
+
+        for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+                wants_help |= strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
+        g_option_context_set_help_enabled(context, FALSE);
+        g_option_context_add_main_entries(context, entries, NULL);
+        if (wants_help) {
+                g_autofree char *help = g_option_context_get_help(context, TRUE, NULL);
+
+                printf("kmemsim query - ask a recording\n\n%s\n\n%s", examples, help);
+                return EXIT_OK;
+        }
+        if (!g_option_context_parse(context, &argc, &argv, &error))
+                return usage(error->message);
+        if (query->table + query->csv + query->json > 1)
+                return usage("one of --table, --csv and --json");
+        query->format = query->csv ? FORMAT_CSV : query->json ? FORMAT_JSON : FORMAT_TABLE;
+        if (query->list)
+                return list_reports();
+        if (query->show_sql)
+                return argc < 2 ? usage("the SQL of which query? (kmemsim query --list)") : show_sql(argv[argc - 1]);
+        if (argc < 3)
+                return usage(argc < 2 ? "FILE.db is missing (kmemsim query --help shows examples)"
+                                      : "ask what? A name (kmemsim query --list) or SQL");
+        if (argc > 3)
+                return usage("one query at a time; SQL goes in quotes");
+        query->path = argv[1];
+        query->what = argv[2];
+        return run_query(query);
+}
+
+int cmd_query(int argc, char **argv)
+{
+        struct query query = { 0 };
+        g_autofree char **words = g_memdup2(argv, ((gsize)argc + 1) * sizeof(*argv)); /* GOption takes out what it knows */
+        int code = parse_and_run(&query, argc, words);
+
+        g_strfreev(query.parameters);
+        if (code != EXIT_OK)
+                say_repeat(argc, argv);
+        return code;
+}

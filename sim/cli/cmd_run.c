@@ -1,0 +1,653 @@
+/*
+ * cmd_run.c - kmemsim run SCENARIO.lua [-o FILE.db] [--seed N] [--set KEY=VALUE]... [--record rows|none] ...
+ *
+ * Loads the scenario, builds its machine, lets it run while the recorder writes beside it, audits the end state,
+ * evaluates the expectations and prints the summary on standard output. All else goes to standard error.
+ */
+#include <errno.h>
+#include <glib.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "cli/cli.h"
+#include "observe/observer.h"
+#include "record/record_error.h"
+#include "record/recorder.h"
+#include "script/figures.h"
+#include "script/quantity.h"
+#include "script/scenario.h"
+
+#define PROGRESS_TERMINAL_US (200 * 1000)
+#define PROGRESS_JSON_US     (1000 * 1000)
+#define PROGRESS_LINE_US     (10 * 1000 * 1000)
+#define TOTAL_PER_BURST      200
+#define TEXT_BYTES           32 /* of a figure in words */
+
+static const char examples[] =
+        "Examples:\n"
+        "  kmemsim run scenarios/quickstart.lua                    records into quickstart.db\n"
+        "  kmemsim run scenarios/quickstart.lua --help             what the scenario asks, and its parameters\n"
+        "  kmemsim run scenarios/quickstart.lua --set rounds=50 --seed 7 -o seven.db\n"
+        "  kmemsim run scenarios/quickstart.lua --record none      the summary alone, no file\n";
+
+static const char exit_codes[] =
+        "Exit codes: 0 done, 2 usage, 3 the scenario is wrong, 4 a file cannot be read or written, 10 an expectation or an\n"
+        "invariant is broken, 11 a simulated failure that the scenario did not handle, 130 interrupted. The recording is\n"
+        "valid in all cases, up to the point where the run ended.\n";
+
+static volatile sig_atomic_t stop_asked;
+
+static void on_stop(int signal_number)
+{
+        stop_asked = signal_number;
+}
+
+enum progress_style { PROGRESS_AUTO, PROGRESS_JSON, PROGRESS_NONE };
+
+struct run {
+        int argc; /* as given, for the last line of a failure */
+        char **argv;
+
+        /* options */
+        char *scenario_path, *output_path;
+        uint64_t seed, limit;
+        char **settings;
+        gboolean is_recorded, force;
+        enum progress_style progress;
+        gboolean on_terminal; /* standard error */
+        const char *bold, *plain;
+
+        struct scenario *scenario;
+        struct observer *observer;
+        struct recorder *recorder;
+        struct sim *sim;
+        gint64 started_us, next_progress_us, progress_every_us;
+        gboolean progress_shown;
+        gboolean file_made; /* by this run */
+};
+
+/* -- messages --------------------------------------------------------------------------------------------------------- */
+
+static void clear_progress(struct run *run)
+{
+        if (run->progress_shown && run->on_terminal)
+                fputs("\r\033[K", stderr);
+        run->progress_shown = FALSE;
+}
+
+static void say(struct run *run, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+static void say(struct run *run, const char *format, ...)
+{
+        va_list args;
+
+        clear_progress(run);
+        fputs("kmemsim run: ", stderr);
+        va_start(args, format);
+        vfprintf(stderr, format, args);
+        va_end(args);
+        fputc('\n', stderr);
+}
+
+/* The command that does it again; the file of this run would be in its way. */
+static int fail(struct run *run, int code)
+{
+        g_autoptr(GPtrArray) words = g_ptr_array_new();
+        gboolean has_force = FALSE;
+
+        clear_progress(run);
+        for (int i = 0; i < run->argc; i++) {
+                g_ptr_array_add(words, run->argv[i]);
+                has_force |= strcmp(run->argv[i], "--force") == 0;
+        }
+        if (run->file_made && !has_force)
+                g_ptr_array_add(words, (char *)"--force");
+        say_repeat((int)words->len, (char **)words->pdata);
+        return code;
+}
+
+static void show_message(const char *line, void *context)
+{
+        clear_progress(context);
+        fprintf(stderr, "%s\n", line);
+}
+
+static void show_progress(void *context)
+{
+        struct run *run = context;
+        gint64 now_us = g_get_monotonic_time();
+        uint64_t ops, time_ns;
+        double seconds;
+
+        if (now_us < run->next_progress_us)
+                return;
+        run->next_progress_us = now_us + run->progress_every_us;
+        ops = observer_op_count(run->observer);
+        time_ns = sim_now_ns(run->sim);
+        seconds = (double)(now_us - run->started_us) / 1e6;
+        if (run->progress == PROGRESS_JSON) {
+                fprintf(stderr, "{\"ops\": %" PRIu64 ", \"time_ns\": %" PRIu64 ", \"wall_ms\": %" G_GINT64_FORMAT "}\n", ops, time_ns,
+                        (now_us - run->started_us) / 1000);
+                return;
+        }
+        run->progress_shown = TRUE;
+        fprintf(stderr, "%srun: %.1f M ops, %.3f s simulated, %.1f M ops/s%s", run->on_terminal ? "\r" : "",
+                (double)ops / 1e6, (double)time_ns / 1e9, (double)ops / 1e6 / seconds, run->on_terminal ? "\033[K" : "\n");
+}
+
+/* -- options ---------------------------------------------------------------------------------------------------------- */
+
+struct option_words {
+        char *seed, *record, *progress, *color, *limit;
+};
+
+static gboolean bad_value(GError **error, const char *option, const char *allowed, const char *word)
+{
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s is %s, not \"%s\"", option, allowed, word);
+        return FALSE;
+}
+
+static gboolean read_words(struct run *run, const struct option_words *words, GError **error)
+{
+        const char *word;
+        guint64 limit;
+        gboolean color;
+
+        run->seed = 1;
+        if (words->seed && !g_ascii_string_to_unsigned(words->seed, 10, 0, G_MAXUINT64, &run->seed, NULL))
+                return bad_value(error, "--seed", "a whole number, 0 or more", words->seed);
+        if (words->limit) {
+                if (!g_ascii_string_to_unsigned(words->limit, 10, 1000, G_MAXINT64 / TOTAL_PER_BURST, &limit, NULL))
+                        return bad_value(error, "--limit", "a number of instructions, 1000 or more", words->limit);
+                run->limit = limit;
+        }
+        word = words->record ? words->record : "rows";
+        run->is_recorded = strcmp(word, "rows") == 0;
+        if (!run->is_recorded && strcmp(word, "none") != 0)
+                return bad_value(error, "--record", "rows or none", word);
+        word = words->progress ? words->progress : "auto";
+        run->progress = strcmp(word, "json") == 0 ? PROGRESS_JSON : strcmp(word, "none") == 0 ? PROGRESS_NONE : PROGRESS_AUTO;
+        if (run->progress == PROGRESS_AUTO && strcmp(word, "auto") != 0)
+                return bad_value(error, "--progress", "auto, json or none", word);
+        word = words->color ? words->color : "auto";
+        color = strcmp(word, "always") == 0;
+        if (strcmp(word, "auto") == 0)
+                color = isatty(STDOUT_FILENO) && !g_getenv("NO_COLOR");
+        else if (!color && strcmp(word, "never") != 0)
+                return bad_value(error, "--color", "auto, always or never", word);
+        run->bold = color ? "\033[1m" : "";
+        run->plain = color ? "\033[0m" : "";
+        run->on_terminal = isatty(STDERR_FILENO);
+        run->progress_every_us = run->progress == PROGRESS_JSON ? PROGRESS_JSON_US :
+                                 run->on_terminal ? PROGRESS_TERMINAL_US : PROGRESS_LINE_US;
+        return TRUE;
+}
+
+/* quickstart.lua -> quickstart.db, in the current folder */
+static char *default_output(const char *path)
+{
+        g_autofree char *name = g_path_get_basename(path);
+
+        if (g_str_has_suffix(name, ".lua") && strlen(name) > strlen(".lua"))
+                name[strlen(name) - strlen(".lua")] = '\0';
+        return g_strconcat(name, ".db", NULL);
+}
+
+static void scenario_options(struct run *run, const char *library, struct scenario_options *ret)
+{
+        *ret = (struct scenario_options){ .seed = run->seed, .settings = (const char *const *)run->settings, .library = library,
+                                          .stop = &stop_asked, .message = show_message, .context = run };
+        sandbox_limits_default(&ret->limits);
+        if (run->progress != PROGRESS_NONE)
+                ret->progress = show_progress;
+        if (run->limit) {
+                ret->limits.burst = run->limit;
+                ret->limits.total = run->limit * TOTAL_PER_BURST;
+        }
+}
+
+static int exit_code_of(const GError *error)
+{
+        static const int codes[] = {
+                [SCENARIO_ERROR_USAGE] = EXIT_USAGE,
+                [SCENARIO_ERROR_SCRIPT] = EXIT_SCENARIO,
+                [SCENARIO_ERROR_FILE] = EXIT_IO,
+                [SCENARIO_ERROR_SIMULATED] = EXIT_SIMULATED,
+                [SCENARIO_ERROR_EXPECTATION] = EXIT_INVARIANT,
+                [SCENARIO_ERROR_INTERRUPTED] = EXIT_INTERRUPTED,
+        };
+
+        return error->domain == SCENARIO_ERROR ? codes[error->code] : EXIT_IO;
+}
+
+/* -- help ------------------------------------------------------------------------------------------------------------- */
+
+static void print_params(const struct scenario *scenario)
+{
+        printf("%s", scenario_question(scenario));
+        if (scenario_param_count(scenario) == 0) {
+                printf("\n%s has no parameters.\n", scenario_path(scenario));
+                return;
+        }
+        printf("\nParameters of %s (--set NAME=VALUE):\n", scenario_path(scenario));
+        for (uint32_t i = 0; i < scenario_param_count(scenario); i++) {
+                const struct scenario_param *param = scenario_param(scenario, i);
+                g_autofree char *preset = g_strdup_printf("%s=%s", param->name, param->preset);
+                gboolean has_unit = param->unit[0] && param->type != PARAM_TIME && param->type != PARAM_SIZE;
+
+                printf("  %-24s %s%s%s%s\n", preset, param->description, has_unit ? " (" : "", has_unit ? param->unit : "",
+                       has_unit ? ")" : "");
+        }
+}
+
+/* -h: the options; --help: examples first, and what the scenario says about itself if one is named. */
+static int print_help(struct run *run, GOptionContext *context, gboolean is_long)
+{
+        g_autofree char *help = g_option_context_get_help(context, TRUE, NULL);
+        g_autofree char *library = data_dir("lua");
+        struct scenario_options options;
+        g_autoptr(GError) error = NULL;
+
+        if (run->scenario_path) {
+                scenario_options(run, library, &options);
+                run->scenario = scenario_load(run->scenario_path, &options, &error);
+                if (!run->scenario) {
+                        say(run, "%s", error->message);
+                        return fail(run, exit_code_of(error));
+                }
+                print_params(run->scenario);
+                return EXIT_OK;
+        }
+        if (is_long)
+                printf("kmemsim run - run a scenario and record it\n\n%s\n", examples);
+        printf("%s", help);
+        if (is_long)
+                printf("%s", exit_codes);
+        return EXIT_OK;
+}
+
+/* -1: go on; else the exit code. */
+static int parse_options(struct run *run, int argc, char **argv)
+{
+        struct option_words words = { 0 };
+        const GOptionEntry entries[] = {
+                { "output", 'o', 0, G_OPTION_ARG_FILENAME, &run->output_path,
+                  "the recording (default: name of the scenario with .db, in this folder)", "FILE.db" },
+                { "seed", 0, 0, G_OPTION_ARG_STRING, &words.seed, "of all random numbers (default: 1)", "N" },
+                { "set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &run->settings,
+                  "a parameter of the scenario; may be repeated (SCENARIO.lua --help lists them)", "KEY=VALUE" },
+                { "record", 0, 0, G_OPTION_ARG_STRING, &words.record, "rows (default) or none: no file", "HOW" },
+                { "force", 0, 0, G_OPTION_ARG_NONE, &run->force, "overwrite FILE.db", NULL },
+                { "limit", 0, 0, G_OPTION_ARG_STRING, &words.limit,
+                  "Lua instructions between two requests (default: 500000000); 200 times as many in all", "N" },
+                { "progress", 0, 0, G_OPTION_ARG_STRING, &words.progress, "auto (default), json or none", "HOW" },
+                { "color", 0, 0, G_OPTION_ARG_STRING, &words.color, "auto (default), always or never", "WHEN" },
+                { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
+        };
+        g_autoptr(GOptionContext) context = g_option_context_new("SCENARIO.lua");
+        g_autoptr(GPtrArray) kept = g_ptr_array_new();
+        g_autoptr(GError) error = NULL;
+        g_autofree char **left = NULL;
+        gboolean good, wants_help = FALSE, wants_long_help = FALSE;
+        int count;
+
+        for (int i = 0; i < argc; i++) {
+                if (strcmp(argv[i], "--help") == 0)
+                        wants_long_help = TRUE;
+                else if (strcmp(argv[i], "-h") == 0)
+                        wants_help = TRUE;
+                else
+                        g_ptr_array_add(kept, argv[i]);
+        }
+        count = (int)kept->len;
+        g_ptr_array_add(kept, NULL);
+        left = g_memdup2(kept->pdata, kept->len * sizeof(char *)); /* the parser moves what it does not know to the front */
+        g_option_context_set_help_enabled(context, FALSE);
+        g_option_context_add_main_entries(context, entries, NULL);
+        good = g_option_context_parse(context, &count, &left, &error) && read_words(run, &words, &error);
+        g_free(words.seed);
+        g_free(words.record);
+        g_free(words.progress);
+        g_free(words.color);
+        g_free(words.limit);
+        if (!good) {
+                say(run, "%s", error->message);
+                return fail(run, EXIT_USAGE);
+        }
+        run->scenario_path = count > 1 ? g_strdup(left[1]) : NULL;
+        if (wants_help || wants_long_help)
+                return print_help(run, context, wants_long_help);
+        if (count != 2) {
+                say(run, count < 2 ? "SCENARIO.lua is missing (kmemsim run --help shows examples)" : "one scenario at a time");
+                return fail(run, EXIT_USAGE);
+        }
+        if (!run->is_recorded && run->output_path) {
+                say(run, "--record none and --output do not go together");
+                return fail(run, EXIT_USAGE);
+        }
+        if (run->is_recorded && !run->output_path)
+                run->output_path = default_output(run->scenario_path);
+        return -1;
+}
+
+/* -- summary ---------------------------------------------------------------------------------------------------------- */
+
+/* Thousandths of `whole` as "12.3". */
+static const char *percent(uint64_t part, uint64_t whole, char ret[TEXT_BYTES])
+{
+        uint64_t permille = whole ? (uint64_t)(((unsigned __int128)part * 1000 + whole / 2) / whole) : 0;
+
+        snprintf(ret, TEXT_BYTES, "%" PRIu64 ".%" PRIu64, permille / 10, permille % 10);
+        return ret;
+}
+
+static const char *bytes_text(uint64_t bytes, char ret[TEXT_BYTES])
+{
+        static const char *const units[] = { "B", "KiB", "MiB", "GiB" };
+        uint64_t unit = 1;
+        int i = 0;
+
+        for (; i < 3 && bytes / unit >= 1024; i++)
+                unit *= 1024;
+        if (i == 0)
+                snprintf(ret, TEXT_BYTES, "%" PRIu64 " B", bytes);
+        else
+                snprintf(ret, TEXT_BYTES, "%" PRIu64 ".%" PRIu64 " %s", bytes / unit, bytes % unit * 10 / unit, units[i]);
+        return ret;
+}
+
+/* With one decimal, rounded; below ten of a unit in the smaller one. */
+static const char *time_text(uint64_t ns, char ret[TEXT_BYTES])
+{
+        static const struct { const char *name; uint64_t ns; } units[] = { { "us", 1000 }, { "ms", 1000000 }, { "s", 1000000000 } };
+        uint64_t tenths;
+        int i = 0;
+
+        if (ns < 10000) {
+                snprintf(ret, TEXT_BYTES, "%" PRIu64 " ns", ns);
+                return ret;
+        }
+        while (i < 2 && ns / units[i + 1].ns >= 10)
+                i++;
+        tenths = (ns + units[i].ns / 20) / (units[i].ns / 10);
+        snprintf(ret, TEXT_BYTES, "%" PRIu64 ".%" PRIu64 " %s", tenths / 10, tenths % 10, units[i].name);
+        return ret;
+}
+
+static void heading(const struct run *run, const char *word)
+{
+        printf("%s%-11s%s", run->bold, word, run->plain);
+}
+
+static void print_latency(const struct run *run, const struct figures *figures)
+{
+        gboolean any = FALSE;
+        char p50[TEXT_BYTES], p99[TEXT_BYTES], max[TEXT_BYTES];
+
+        for (uint32_t i = 0; i < LATENCY_CLASS_COUNT; i++) {
+                const struct figures_latency *latency = &figures->latency[i];
+
+                if (latency->count == 0)
+                        continue;
+                heading(run, any ? "" : "latency");
+                printf("%-6s p50 %s, p99 %s, longest %s\n", latency_class_names[i], time_text(latency->p50_ns, p50),
+                       time_text(latency->p99_ns, p99), time_text(latency->max_ns, max));
+                any = TRUE;
+        }
+}
+
+/* How far the memory is from being used well: inside of slabs, and in the free blocks outside. */
+static void print_fragmentation(const struct run *run, const struct figures *figures)
+{
+        static const uint32_t orders[] = { 1, 3, 5, 9 };
+        char requested[TEXT_BYTES], slabs[TEXT_BYTES], share[TEXT_BYTES];
+
+        heading(run, "inside");
+        printf("%s asked for by live objects, in slabs of %s: %s %% in use\n", bytes_text(figures->requested_bytes, requested),
+               bytes_text(figures->slab_bytes, slabs), percent(figures->requested_bytes, figures->slab_bytes, share));
+        for (uint32_t i = 0; i < figures->zone_count; i++) {
+                const struct figures_zone *zone = &figures->zones[i];
+
+                heading(run, i ? "" : "outside");
+                printf("%-7s %s free, unusable for order", zone->view.name,
+                       bytes_text(zone->view.free_pages * 4096, requested));
+                for (uint32_t k = 0; k < G_N_ELEMENTS(orders); k++)
+                        printf("%s %u: %s %%", k ? "," : "", orders[k], percent(zone->unusable[orders[k]], 1000, share));
+                printf("\n");
+        }
+}
+
+static void print_trace(const struct run *run)
+{
+        struct scenario_trace trace;
+        char requested[TEXT_BYTES], allocated[TEXT_BYTES], share[TEXT_BYTES];
+
+        if (!scenario_trace(run->scenario, &trace))
+                return;
+        heading(run, "trace");
+        printf("%s: %" PRIu64 " operations, %" PRIu64 " allocations, %" PRIu64 " failed\n", trace.file, trace.lines,
+               trace.allocations, trace.failures);
+        heading(run, "");
+        printf("simulated: %s requested, %s allocated, %s %% lost to rounding\n",
+               bytes_text(trace.simulated_requested_bytes, requested), bytes_text(trace.simulated_allocated_bytes, allocated),
+               percent(trace.simulated_allocated_bytes - MIN(trace.simulated_requested_bytes, trace.simulated_allocated_bytes),
+                       trace.simulated_allocated_bytes, share));
+        if (!trace.has_own_bytes)
+                return;
+        heading(run, "");
+        printf("traced:    %s requested, %s allocated, %s %% lost to rounding\n", bytes_text(trace.own_requested_bytes, requested),
+               bytes_text(trace.own_allocated_bytes, allocated),
+               percent(trace.own_allocated_bytes - MIN(trace.own_requested_bytes, trace.own_allocated_bytes),
+                       trace.own_allocated_bytes, share));
+}
+
+static void print_summary(const struct run *run, const struct figures *figures, const char *status)
+{
+        const struct sim_config *config = scenario_config(run->scenario);
+        const GPtrArray *lines = scenario_summary(run->scenario);
+        char text[TEXT_BYTES], hits[TEXT_BYTES], refills[TEXT_BYTES];
+
+        heading(run, "scenario");
+        printf("%s, seed %" PRIu64 ": %s\n", run->scenario_path, run->seed, status);
+        heading(run, "machine");
+        printf("%s, %u CPU%s, %u MiB, cache line %u bytes, HZ %u, %u MHz\n", config->arch == ARCH_I386 ? "i386" : "x86_64",
+               config->cpus, config->cpus == 1 ? "" : "s", config->node_mib[0], config->line_bytes, config->hz,
+               config->cpu_mhz);
+        heading(run, "simulated");
+        printf("%s, %" PRIu64 " ops, %" PRIu64 " events\n", time_text(figures->time_ns, text), figures->ops, figures->events);
+        heading(run, "objects");
+        printf("%" PRIu64 " allocations: %s %% magazine hits, %s %% refills, %" PRIu64 " slabs made, %" PRIu64 " failed\n",
+               figures->objects_asked, percent(figures->magazine_hits, figures->objects_asked, hits),
+               percent(figures->refills, figures->objects_asked, refills), figures->slabs_made, figures->objects_failed);
+        if (figures->pages_asked) {
+                heading(run, "pages");
+                printf("%" PRIu64 " allocations, %" PRIu64 " failed\n", figures->pages_asked, figures->pages_failed);
+        }
+        print_latency(run, figures);
+        print_fragmentation(run, figures);
+        print_trace(run);
+        for (guint i = 0; i < lines->len; i++) {
+                g_auto(GStrv) parts = g_strsplit(lines->pdata[i], "\t", 2);
+
+                printf("%s%s%s: %s\n", run->bold, parts[0], run->plain, parts[1]);
+        }
+        heading(run, "digest");
+        printf("%s\n", figures->digest);
+        if (!run->recorder)
+                return;
+        heading(run, "recording");
+        printf("%s\n", run->output_path);
+}
+
+static void print_next(const struct run *run)
+{
+        g_autofree char *file = g_shell_quote(run->output_path);
+        gboolean plain = run->output_path[strspn(run->output_path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                                                   "0123456789_-./")] == '\0';
+        const char *name = plain ? run->output_path : file;
+
+        printf("\n%sNext:%s\n", run->bold, run->plain);
+        printf("  kmemsim replay %s\n", name);
+        printf("  kmemsim query %s fragmentation\n", name);
+        printf("  sqlite3 %s 'SELECT kind, path, count(*), avg(dur_ns) FROM op_named GROUP BY kind, path'\n", name);
+}
+
+/* -- run -------------------------------------------------------------------------------------------------------------- */
+
+/* A CHECK has failed: what is known goes to the recording and to standard error. */
+static void last_words(void *context)
+{
+        struct run *run = context;
+
+        say(run, "at %" PRIu64 " ns, in op %" PRIu64 ", seed %" PRIu64, sim_now_ns(run->sim),
+            observer_tape(run->observer)->op_total, run->seed);
+        observer_last_words(run->observer);
+        if (run->recorder)
+                recorder_last_words(run->recorder, "failed");
+        fail(run, EXIT_INTERNAL);
+}
+
+static void record_facts(struct run *run)
+{
+        const struct sandbox *sandbox = scenario_sandbox(run->scenario);
+
+        recorder_set_config(run->recorder, scenario_config(run->scenario));
+        recorder_set_text(run->recorder, "scenario", run->scenario_path);
+        recorder_set_int(run->recorder, "seed", (int64_t)run->seed);
+        for (uint32_t i = 0; i < scenario_param_count(run->scenario); i++) {
+                const struct scenario_param *param = scenario_param(run->scenario, i);
+                g_autofree char *key = g_strconcat("param_", param->name, NULL);
+
+                recorder_set_text(run->recorder, key, param->value);
+        }
+        for (uint32_t i = 0; i < sandbox_source_count(sandbox); i++) {
+                const struct sandbox_source *source = sandbox_source(sandbox, i);
+
+                recorder_add_source(run->recorder, source->name, source->text, (gssize)source->length);
+        }
+}
+
+/* Opens everything; an exit code, or -1. */
+static int prepare(struct run *run)
+{
+        g_autofree char *library = data_dir("lua");
+        struct scenario_options options;
+        g_autoptr(GError) error = NULL;
+        const char *problem;
+
+        if (run->is_recorded && !run->force && g_file_test(run->output_path, G_FILE_TEST_EXISTS)) {
+                say(run, "%s is there already: --force overwrites it, -o names another file", run->output_path);
+                return fail(run, EXIT_IO);
+        }
+        scenario_options(run, library, &options);
+        run->scenario = scenario_load(run->scenario_path, &options, &error);
+        if (!run->scenario) {
+                say(run, "%s", error->message);
+                return fail(run, exit_code_of(error));
+        }
+        run->observer = observer_new();
+        run->sim = sim_create(scenario_config(run->scenario), observer_tape(run->observer), &problem);
+        if (!run->sim) {
+                say(run, "%s: the machine cannot be built: %s", run->scenario_path, problem);
+                return fail(run, EXIT_SCENARIO);
+        }
+        if (run->is_recorded) {
+                run->recorder = recorder_open(run->output_path, run->force, &error);
+                if (!run->recorder) {
+                        say(run, "%s", error->message);
+                        return fail(run, EXIT_IO);
+                }
+                run->file_made = TRUE;
+                record_facts(run);
+        }
+        sim_set_last_words(run->sim, last_words, run);
+        return -1;
+}
+
+/* What happened after the run itself: the audit first, since with a broken structure no figure means much. */
+static void check_end(struct run *run, const struct figures *figures, GError **error, int *ret_code)
+{
+        const char *broken = sim_audit(run->sim);
+        struct failure failure = { .t_ns = sim_now_ns(run->sim), .kind = "invariant", .message = broken };
+
+        if (broken) {
+                say(run, "a broken invariant at the end of the run: %s", broken);
+                if (run->recorder)
+                        recorder_add_failure(run->recorder, &failure);
+                *ret_code = EXIT_INVARIANT;
+                return;
+        }
+        if (*ret_code == EXIT_OK && !scenario_expect(run->scenario, figures, error)) {
+                *ret_code = exit_code_of(*error);
+                say(run, "%s", (*error)->message);
+        }
+}
+
+static int carry_out(struct run *run)
+{
+        struct sink sink = { 0 };
+        g_autoptr(GError) error = NULL, trouble = NULL;
+        struct figures *figures;
+        const char *status = "done";
+        int code = EXIT_OK;
+
+        run->started_us = g_get_monotonic_time();
+        run->next_progress_us = run->started_us + run->progress_every_us;
+        if (run->recorder)
+                sink = recorder_sink(run->recorder);
+        observer_start(run->observer, run->sim, run->recorder ? &sink : NULL);
+        if (!scenario_run(run->scenario, run->sim, run->observer, run->recorder, &error)) {
+                code = exit_code_of(error);
+                if (!observer_is_broken(run->observer))
+                        say(run, "%s", error->message);
+                g_clear_error(&error);
+        }
+        observer_end(run->observer);
+        figures = figures_new(run->sim, run->observer);
+        check_end(run, figures, &error, &code);
+        if (code != EXIT_OK)
+                status = code == EXIT_INTERRUPTED ? "interrupted" : "failed";
+        clear_progress(run);
+        if (run->recorder && !recorder_finish(run->recorder, run->observer, status, &trouble)) {
+                run->recorder = NULL;
+                say(run, "%s", trouble->message);
+                code = EXIT_IO;
+                status = "failed, the recording is incomplete";
+        }
+        print_summary(run, figures, status);
+        if (run->recorder && code == EXIT_OK)
+                print_next(run);
+        figures_free(figures);
+        if (fflush(stdout) != 0 || ferror(stdout)) {
+                say(run, "standard output: %s", g_strerror(errno));
+                code = code == EXIT_OK ? EXIT_IO : code;
+        }
+        return code == EXIT_OK ? EXIT_OK : fail(run, code);
+}
+
+int cmd_run(int argc, char **argv)
+{
+        struct run run = { .argc = argc, .argv = argv, .bold = "", .plain = "" };
+        struct sigaction action = { .sa_handler = on_stop, .sa_flags = (int)SA_RESETHAND }; /* a second one ends it at once */
+        int code = parse_options(&run, argc, argv);
+
+        sigaction(SIGINT, &action, NULL);
+        sigaction(SIGTERM, &action, NULL);
+        sigaction(SIGHUP, &action, NULL);
+        if (code < 0)
+                code = prepare(&run);
+        if (code < 0)
+                code = carry_out(&run);
+        if (run.sim)
+                sim_destroy(run.sim);
+        observer_free(run.observer);
+        scenario_free(run.scenario);
+        g_strfreev(run.settings);
+        g_free(run.scenario_path);
+        g_free(run.output_path);
+        return code;
+}

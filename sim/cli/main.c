@@ -1,0 +1,64 @@
+/*
+ * main.c - kmemsim: which command is meant.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <lua.h>
+#include <sqlite3.h>
+
+#include "cli/cli.h"
+#include "record/schema.h"
+#include "sim_config.h"
+
+struct command {
+        const char *name;
+        int (*run)(int argc, char **argv);
+        const char *what;
+};
+
+static const struct command commands[] = {
+        { "run", cmd_run, "run a Lua scenario and record it" },
+        { "replay", cmd_replay, "run a recording again without Lua and compare everything" },
+        { "query", cmd_query, "ask a recording a named question, or any SQL" },
+        { "import", cmd_import, "turn a kernel trace into an ops file" },
+        { "ops", cmd_ops, "run an ops file, print placements and state" },
+        { "paths", cmd_paths, "the state tables of the allocator, as text or graph" },
+};
+
+static void print_summary(FILE *to)
+{
+        fprintf(to, "kmemsim: a simulator of the Linux 2.6.20 kernel memory allocation path\n\n");
+        for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+                fprintf(to, "  kmemsim %-8s %s\n", commands[i].name, commands[i].what);
+        fprintf(to, "\nTry: kmemsim run scenarios/quickstart.lua\n"
+                    "     kmemsim COMMAND --help, kmemsim --version\n");
+}
+
+static void print_version(void)
+{
+        printf("kmemsim %s, recording format %d, Lua %s.%s, SQLite %s\n", KMEMSIM_VERSION, RECORD_FORMAT_VERSION,
+               LUA_VERSION_MAJOR, LUA_VERSION_MINOR "." LUA_VERSION_RELEASE, sqlite3_libversion());
+}
+
+int main(int argc, char **argv)
+{
+        const char *word = argc > 1 ? argv[1] : "--help";
+
+        if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
+                print_summary(stdout);
+                return EXIT_OK;
+        }
+        if (strcmp(word, "--version") == 0) {
+                print_version();
+                return EXIT_OK;
+        }
+        for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+                if (strcmp(word, commands[i].name) == 0)
+                        return commands[i].run(argc - 1, argv + 1);
+        }
+        fprintf(stderr, "kmemsim: there is no command \"%s\"\n", word);
+        print_summary(stderr);
+        return EXIT_USAGE;
+}

@@ -1,0 +1,1021 @@
+/*
+ * recorder.c - see recorder.h.
+ *
+ * Two threads share `queue`, `free` and `batch_count` under `lock`; `state` is atomic. Everything about the database
+ * belongs to the writer's thread from recorder_open until it is joined, then to the caller of recorder_finish.
+ *
+ * Rows of op and event go in through a virtual table that reads the records of a batch where they lie: one statement
+ * per block instead of one per row, which is about twice as fast as binding values.
+ */
+#include "record/recorder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/units.h"
+#include "record/record_error.h"
+#include "record/schema.h"
+#include "sim_config.h"
+
+#define BATCHES_MAX      8u      /* between the two threads, about 700 KB each */
+#define COMMIT_EVERY_US  1000000 /* wall time between two commits */
+#define COMMIT_ROWS_MAX  250000u /* rows of op and event in one commit; they wait in memory */
+#define READER_WAIT_MS   60000   /* how long a reader of the same file may hold up a commit */
+
+/* A value on its way into the file. */
+struct value {
+        int type; /* SQLITE_NULL, SQLITE_INTEGER, SQLITE_FLOAT, SQLITE_TEXT */
+        int64_t number;
+        double real;
+        char *text;
+        int text_bytes;
+};
+
+/* What passes from one thread to the other: a batch, or a statement with its values. */
+struct item {
+        struct batch *batch;
+        const char *sql;
+        struct value *values;
+        int value_count;
+};
+
+/* The records of a block, as a table to SQLite. */
+struct block_table {
+        const struct table *table;
+        const void **records;
+        uint32_t count;
+};
+
+/* Sums over the rows of op with ids first_id .. first_id + OP_CHECK_ROWS - 1 (schema.h). */
+struct op_sums {
+        uint64_t first_id;
+        uint32_t rows;
+        gboolean changed; /* since the last commit */
+        uint64_t sum[OP_COLUMNS_MAX], weighted_sum[OP_COLUMNS_MAX];
+};
+
+struct recorder {
+        char *path;
+        sqlite3 *db;
+        GThread *thread;
+
+        GMutex lock;
+        GCond filled, emptied; /* something to do; a batch is free */
+        GQueue queue;          /* struct item */
+        GQueue free;           /* struct batch */
+        uint32_t batch_count;
+        gboolean ending;
+        gint state; /* SINK_*, atomic */
+
+        /* the writer's */
+        GError *error;
+        struct block_table op_block, event_block;
+        sqlite3_stmt *insert_ops, *insert_events;
+        GHashTable *op_sums; /* number of the block + 1 -> struct op_sums, blocks not complete or changed */
+        uint64_t row_count, op_row_count;
+        uint64_t sample_interval_ns;
+        gboolean in_transaction, knows_zones;
+        gboolean has_asked; /* for a cut since the last commit */
+        gint64 committed_us, started_us;
+};
+
+/* -- the virtual table ---------------------------------------------------------------------------------------------- */
+
+struct block_vtab {
+        sqlite3_vtab base;
+        struct block_table *block;
+};
+
+struct block_cursor {
+        sqlite3_vtab_cursor base;
+        uint32_t at;
+};
+
+static int block_connect(sqlite3 *db, void *block, int argc, const char *const *argv, sqlite3_vtab **ret, char **problem)
+{
+        const struct table *table = ((struct block_table *)block)->table;
+        GString *sql = g_string_new("CREATE TABLE block (");
+        struct block_vtab *vtab;
+        int code;
+
+        (void)argc, (void)argv, (void)problem;
+        for (uint32_t i = 0; i < table->column_count; i++)
+                g_string_append_printf(sql, "%s%s", i > 0 ? ", " : "", table->columns[i].name);
+        g_string_append_c(sql, ')');
+        code = sqlite3_declare_vtab(db, sql->str);
+        g_string_free(sql, TRUE);
+        if (code != SQLITE_OK)
+                return code;
+        vtab = sqlite3_malloc(sizeof(*vtab));
+        if (vtab == NULL)
+                return SQLITE_NOMEM;
+        *vtab = (struct block_vtab){ .block = block };
+        *ret = &vtab->base;
+        return SQLITE_OK;
+}
+
+static int block_disconnect(sqlite3_vtab *vtab)
+{
+        sqlite3_free(vtab);
+        return SQLITE_OK;
+}
+
+static int block_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info)
+{
+        (void)vtab;
+        info->estimatedCost = 1000.0;
+        return SQLITE_OK;
+}
+
+static int block_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **ret)
+{
+        struct block_cursor *cursor = sqlite3_malloc(sizeof(*cursor));
+
+        (void)vtab;
+        if (cursor == NULL)
+                return SQLITE_NOMEM;
+        *cursor = (struct block_cursor){ .at = 0 };
+        *ret = &cursor->base;
+        return SQLITE_OK;
+}
+
+static int block_close(sqlite3_vtab_cursor *cursor)
+{
+        sqlite3_free(cursor);
+        return SQLITE_OK;
+}
+
+static struct block_table *block_of(sqlite3_vtab_cursor *cursor)
+{
+        return ((struct block_vtab *)cursor->pVtab)->block;
+}
+
+static int block_filter(sqlite3_vtab_cursor *cursor, int number, const char *text, int argc, sqlite3_value **argv)
+{
+        (void)number, (void)text, (void)argc, (void)argv;
+        ((struct block_cursor *)cursor)->at = 0;
+        return SQLITE_OK;
+}
+
+static int block_next(sqlite3_vtab_cursor *cursor)
+{
+        ((struct block_cursor *)cursor)->at++;
+        return SQLITE_OK;
+}
+
+static int block_eof(sqlite3_vtab_cursor *cursor)
+{
+        return ((struct block_cursor *)cursor)->at >= block_of(cursor)->count;
+}
+
+static int block_column(sqlite3_vtab_cursor *cursor, sqlite3_context *result, int column)
+{
+        const struct block_table *block = block_of(cursor);
+        int64_t value;
+
+        if (column_value(&block->table->columns[column], block->records[((struct block_cursor *)cursor)->at], &value))
+                sqlite3_result_int64(result, value);
+        return SQLITE_OK;
+}
+
+static int block_rowid(sqlite3_vtab_cursor *cursor, sqlite3_int64 *ret)
+{
+        *ret = ((struct block_cursor *)cursor)->at;
+        return SQLITE_OK;
+}
+
+static const sqlite3_module block_module = {
+        .xConnect = block_connect, /* no xCreate: the table is simply there and never part of the file */
+        .xDisconnect = block_disconnect,
+        .xBestIndex = block_best_index,
+        .xOpen = block_open,
+        .xClose = block_close,
+        .xFilter = block_filter,
+        .xNext = block_next,
+        .xEof = block_eof,
+        .xColumn = block_column,
+        .xRowid = block_rowid,
+};
+
+/* -- values and statements ------------------------------------------------------------------------------------------ */
+
+static struct value int_value(int64_t number)
+{
+        return (struct value){ .type = SQLITE_INTEGER, .number = number };
+}
+
+static struct value int_or_null(int64_t number, gboolean is_null)
+{
+        return is_null ? (struct value){ .type = SQLITE_NULL } : int_value(number);
+}
+
+static struct value real_value(double real)
+{
+        return (struct value){ .type = SQLITE_FLOAT, .real = real };
+}
+
+/* NULL is NULL. */
+static struct value text_value(const char *text, gssize bytes)
+{
+        if (text == NULL)
+                return (struct value){ .type = SQLITE_NULL };
+        if (bytes < 0)
+                bytes = (gssize)strlen(text);
+        return (struct value){ .type = SQLITE_TEXT, .text = g_strndup(text, (gsize)bytes), .text_bytes = (int)bytes };
+}
+
+static void values_free(struct value *values, int count)
+{
+        for (int i = 0; i < count; i++)
+                g_free(values[i].text);
+        g_free(values);
+}
+
+static gboolean fail(struct recorder *recorder, int code)
+{
+        if (recorder->error != NULL)
+                return FALSE;
+        return record_fail(&recorder->error, recorder->db, code, "write", recorder->path);
+}
+
+static gboolean exec(struct recorder *recorder, const char *sql)
+{
+        int code = sqlite3_exec(recorder->db, sql, NULL, NULL, NULL);
+
+        return code == SQLITE_OK ? TRUE : fail(recorder, code);
+}
+
+static gboolean prepare(struct recorder *recorder, const char *sql, sqlite3_stmt **ret)
+{
+        int code = sqlite3_prepare_v3(recorder->db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL);
+
+        return code == SQLITE_OK ? TRUE : fail(recorder, code);
+}
+
+static gboolean step(struct recorder *recorder, sqlite3_stmt *statement)
+{
+        int code;
+
+        sqlite3_step(statement);
+        code = sqlite3_reset(statement);
+        return code == SQLITE_OK ? TRUE : fail(recorder, code);
+}
+
+static void bind(sqlite3_stmt *statement, int at, const struct value *value)
+{
+        switch (value->type) {
+        case SQLITE_INTEGER: sqlite3_bind_int64(statement, at, value->number); break;
+        case SQLITE_FLOAT: sqlite3_bind_double(statement, at, value->real); break;
+        case SQLITE_TEXT: sqlite3_bind_text(statement, at, value->text, value->text_bytes, SQLITE_STATIC); break;
+        default: sqlite3_bind_null(statement, at); break;
+        }
+}
+
+static gboolean run_values(struct recorder *recorder, const char *sql, const struct value *values, int count)
+{
+        g_autoptr(sqlite3_stmt) statement = NULL;
+
+        if (!prepare(recorder, sql, &statement))
+                return FALSE;
+        for (int i = 0; i < count; i++)
+                bind(statement, i + 1, &values[i]);
+        return step(recorder, statement);
+}
+
+/* -- what the writer does with a batch ------------------------------------------------------------------------------ */
+
+static gboolean begin(struct recorder *recorder)
+{
+        if (!recorder->in_transaction && !exec(recorder, "BEGIN"))
+                return FALSE;
+        recorder->in_transaction = TRUE;
+        return TRUE;
+}
+
+static struct op_sums *sums_of(struct recorder *recorder, uint64_t id)
+{
+        uint64_t block = (id - 1) / OP_CHECK_ROWS;
+        struct op_sums *sums = g_hash_table_lookup(recorder->op_sums, GSIZE_TO_POINTER(block + 1));
+
+        if (sums == NULL) {
+                sums = g_new0(struct op_sums, 1);
+                sums->first_id = block * OP_CHECK_ROWS + 1;
+                g_hash_table_insert(recorder->op_sums, GSIZE_TO_POINTER(block + 1), sums);
+        }
+        return sums;
+}
+
+static void add_to_sums(struct recorder *recorder, const struct op_record *const *ops, uint32_t count)
+{
+        const struct table *table = &schema_tables[TABLE_OP];
+        struct op_sums *sums = NULL;
+
+        for (uint32_t i = 0; i < count; i++) {
+                uint64_t id = ops[i]->id;
+
+                if (sums == NULL || id < sums->first_id || id - sums->first_id >= OP_CHECK_ROWS)
+                        sums = sums_of(recorder, id);
+                sums->rows++;
+                sums->changed = TRUE;
+                for (uint32_t column = 0; column < table->column_count; column++) {
+                        uint64_t field = column_field(&table->columns[column], ops[i]);
+
+                        sums->sum[column] += field;
+                        sums->weighted_sum[column] += field * (id - sums->first_id + 1);
+                }
+        }
+}
+
+static int by_id(const void *a, const void *b)
+{
+        uint64_t left = (*(const struct op_record *const *)a)->id, right = (*(const struct op_record *const *)b)->id;
+
+        return (left > right) - (left < right); /* ids are unique: no ties */
+}
+
+static gboolean write_records(struct recorder *recorder, const struct batch *batch)
+{
+        struct block_table *ops = &recorder->op_block, *events = &recorder->event_block;
+        gboolean sorted = TRUE;
+
+        if (batch->op_count == 0 && batch->event_count == 0)
+                return TRUE;
+        if (!begin(recorder))
+                return FALSE;
+        ops->records = g_renew(const void *, ops->records, batch->op_cap);
+        ops->count = batch->op_count;
+        for (uint32_t i = 0; i < batch->op_count; i++) {
+                ops->records[i] = &batch->ops[i];
+                sorted = sorted && (i == 0 || batch->ops[i - 1].id < batch->ops[i].id);
+        }
+        if (!sorted) /* ops come as they end; rows go in faster by id */
+                qsort(ops->records, ops->count, sizeof(*ops->records), by_id);
+        add_to_sums(recorder, (const struct op_record *const *)ops->records, ops->count);
+        events->records = g_renew(const void *, events->records, batch->event_cap);
+        events->count = batch->event_count;
+        for (uint32_t i = 0; i < batch->event_count; i++)
+                events->records[i] = &batch->events[i];
+        recorder->row_count += ops->count + events->count;
+        recorder->op_row_count += ops->count;
+        return step(recorder, recorder->insert_ops) && step(recorder, recorder->insert_events);
+}
+
+/* Text of a fixed field, which may lack the final 0. */
+static void bind_name(sqlite3_stmt *statement, int at, const char *name, size_t size)
+{
+        sqlite3_bind_text(statement, at, name, (int)strnlen(name, size), SQLITE_STATIC);
+}
+
+static gboolean prepare_insert(struct recorder *recorder, enum table_id table, const char *verb, sqlite3_stmt **ret)
+{
+        g_autofree char *sql = table_insert_sql(&schema_tables[table], verb);
+
+        return prepare(recorder, sql, ret);
+}
+
+static gboolean write_caches(struct recorder *recorder, const GArray *changes)
+{
+        g_autoptr(sqlite3_stmt) insert = NULL;
+
+        if (changes->len == 0)
+                return TRUE;
+        if (!prepare_insert(recorder, TABLE_CACHE, "INSERT OR REPLACE", &insert))
+                return FALSE;
+        for (guint i = 0; i < changes->len; i++) {
+                const struct cache_change *change = &g_array_index(changes, struct cache_change, i);
+
+                sqlite3_bind_int64(insert, 1, change->cache);
+                bind_name(insert, 2, change->view.spec.name, sizeof(change->view.spec.name));
+                table_bind_mirrors(&schema_tables[TABLE_CACHE], insert, &change->view);
+                if (!step(recorder, insert))
+                        return FALSE;
+        }
+        return TRUE;
+}
+
+static gboolean write_boot_slabs(struct recorder *recorder, const GArray *slabs)
+{
+        g_autoptr(sqlite3_stmt) insert = NULL;
+
+        if (slabs == NULL)
+                return TRUE;
+        if (!prepare_insert(recorder, TABLE_BOOT_SLAB, "INSERT", &insert))
+                return FALSE;
+        for (guint i = 0; i < slabs->len; i++) {
+                const struct boot_slab *slab = &g_array_index(slabs, struct boot_slab, i);
+
+                sqlite3_bind_int64(insert, 1, slab->pfn);
+                sqlite3_bind_int64(insert, 2, slab->cache);
+                sqlite3_bind_int64(insert, 3, slab->inuse);
+                if (!step(recorder, insert))
+                        return FALSE;
+        }
+        return TRUE;
+}
+
+static gboolean write_zones(struct recorder *recorder, const struct sample *sample)
+{
+        g_autoptr(sqlite3_stmt) insert = NULL;
+
+        if (!prepare_insert(recorder, TABLE_ZONE, "INSERT", &insert))
+                return FALSE;
+        for (uint32_t i = 0; i < sample->zone_count; i++) {
+                const struct zone_view *zone = &sample->zones[i];
+
+                sqlite3_bind_int64(insert, 1, zone->node * 3 + zone->type);
+                sqlite3_bind_text(insert, 2, zone->name, -1, SQLITE_STATIC);
+                table_bind_mirrors(&schema_tables[TABLE_ZONE], insert, zone);
+                if (!step(recorder, insert))
+                        return FALSE;
+        }
+        return TRUE;
+}
+
+static gboolean write_zone_sample(struct recorder *recorder, sqlite3_stmt *insert, uint64_t t_ns,
+                                  const struct zone_view *zone)
+{
+        int64_t pages = 0, blocks = 0, suitable;
+
+        for (uint32_t order = 0; order < MAX_ORDER; order++) {
+                blocks += zone->free_blocks[order];
+                pages += (int64_t)zone->free_blocks[order] << order;
+        }
+        suitable = pages;
+        sqlite3_bind_text(insert, 3, zone->name, -1, SQLITE_STATIC);
+        for (uint32_t order = 0; order < MAX_ORDER; order++) {
+                sqlite3_bind_int64(insert, 1, (int64_t)t_ns);
+                sqlite3_bind_int64(insert, 2, zone->node);
+                sqlite3_bind_int64(insert, 4, order);
+                sqlite3_bind_int64(insert, 5, zone->free_blocks[order]);
+                sqlite3_bind_int64(insert, 6, pages);
+                sqlite3_bind_int64(insert, 7, blocks);
+                sqlite3_bind_int64(insert, 8, suitable);
+                sqlite3_bind_int64(insert, 9, zone->pcp_pages);
+                if (!step(recorder, insert))
+                        return FALSE;
+                suitable -= (int64_t)zone->free_blocks[order] << order;
+        }
+        return TRUE;
+}
+
+static gboolean write_samples(struct recorder *recorder, const GPtrArray *samples)
+{
+        g_autoptr(sqlite3_stmt) insert_zone = NULL;
+        g_autoptr(sqlite3_stmt) insert_cache = NULL;
+
+        if (!prepare_insert(recorder, TABLE_ZONE_SAMPLE, "INSERT", &insert_zone) ||
+            !prepare_insert(recorder, TABLE_CACHE_SAMPLE, "INSERT", &insert_cache))
+                return FALSE;
+        for (guint i = 0; i < samples->len; i++) {
+                const struct sample *sample = samples->pdata[i];
+
+                if (!recorder->knows_zones && !write_zones(recorder, sample))
+                        return FALSE;
+                recorder->knows_zones = TRUE;
+                for (uint32_t zone = 0; zone < sample->zone_count; zone++)
+                        if (!write_zone_sample(recorder, insert_zone, sample->t_ns, &sample->zones[zone]))
+                                return FALSE;
+                for (uint32_t at = 0; at < sample->cache_count; at++) {
+                        sqlite3_bind_int64(insert_cache, 1, (int64_t)sample->t_ns);
+                        sqlite3_bind_int64(insert_cache, 2, sample->caches[at].cache);
+                        table_bind_mirrors(&schema_tables[TABLE_CACHE_SAMPLE], insert_cache, &sample->caches[at].stock);
+                        if (!step(recorder, insert_cache))
+                                return FALSE;
+                }
+        }
+        return TRUE;
+}
+
+/* Drops what the sampler has dropped since the last cut. */
+static gboolean thin_samples(struct recorder *recorder, uint64_t interval_ns)
+{
+        static const char *const deletes[] = {
+                "DELETE FROM zone_sample WHERE t_ns % ? <> 0",
+                "DELETE FROM cache_sample WHERE t_ns % ? <> 0",
+        };
+
+        if (interval_ns == recorder->sample_interval_ns)
+                return TRUE;
+        recorder->sample_interval_ns = interval_ns;
+        for (size_t i = 0; i < G_N_ELEMENTS(deletes); i++) {
+                const struct value value = int_value((int64_t)interval_ns);
+
+                if (!run_values(recorder, deletes[i], &value, 1))
+                        return FALSE;
+        }
+        return TRUE;
+}
+
+static gboolean write_open_ops(struct recorder *recorder, const GArray *open)
+{
+        const struct table *table = &schema_tables[TABLE_OP_OPEN];
+        g_autoptr(sqlite3_stmt) insert = NULL;
+        int spec_at = (int)schema_tables[TABLE_OP].column_count + 1; /* what a CREATE asks for comes after the fields */
+
+        if (!exec(recorder, "DELETE FROM op_open") || !prepare_insert(recorder, TABLE_OP_OPEN, "INSERT", &insert))
+                return FALSE;
+        for (guint i = 0; i < open->len; i++) {
+                const struct open_op *op = &g_array_index(open, struct open_op, i);
+
+                table_bind_mirrors(table, insert, &op->op);
+                if (op->op.kind == OP_CREATE) {
+                        bind_name(insert, spec_at, op->spec.name, sizeof(op->spec.name));
+                        sqlite3_bind_int64(insert, spec_at + 1, op->spec.size_bytes);
+                        sqlite3_bind_int64(insert, spec_at + 2, op->spec.align_bytes);
+                        sqlite3_bind_int64(insert, spec_at + 3, op->spec.flags);
+                }
+                if (!step(recorder, insert))
+                        return FALSE;
+                sqlite3_clear_bindings(insert);
+        }
+        return TRUE;
+}
+
+static gboolean write_sums(struct recorder *recorder)
+{
+        const struct table *table = &schema_tables[TABLE_OP];
+        g_autoptr(sqlite3_stmt) insert = NULL;
+        GHashTableIter iter;
+        gpointer value;
+
+        if (!prepare_insert(recorder, TABLE_OP_CHECK, "INSERT OR REPLACE", &insert))
+                return FALSE;
+        g_hash_table_iter_init(&iter, recorder->op_sums);
+        while (g_hash_table_iter_next(&iter, NULL, &value)) { /* in any order: the table has its own */
+                struct op_sums *sums = value;
+
+                for (uint32_t column = 0; sums->changed && column < table->column_count; column++) {
+                        sqlite3_bind_int64(insert, 1, (int64_t)sums->first_id);
+                        sqlite3_bind_text(insert, 2, table->columns[column].name, -1, SQLITE_STATIC);
+                        sqlite3_bind_int64(insert, 3, sums->rows);
+                        sqlite3_bind_int64(insert, 4, (int64_t)sums->sum[column]);
+                        sqlite3_bind_int64(insert, 5, (int64_t)sums->weighted_sum[column]);
+                        if (!step(recorder, insert))
+                                return FALSE;
+                }
+                sums->changed = FALSE;
+                if (sums->rows == OP_CHECK_ROWS)
+                        g_hash_table_iter_remove(&iter);
+        }
+        return TRUE;
+}
+
+#define SET_KEY_SQL "INSERT OR REPLACE INTO run VALUES (?, ?)"
+
+static gboolean set_key(struct recorder *recorder, const char *key, struct value value)
+{
+        struct value values[] = { text_value(key, -1), value };
+        gboolean ok = run_values(recorder, SET_KEY_SQL, values, 2);
+
+        g_free(values[0].text);
+        g_free(values[1].text);
+        return ok;
+}
+
+static gboolean write_cut(struct recorder *recorder, const struct cut *cut)
+{
+        if (!begin(recorder) || !write_caches(recorder, cut->caches) || !write_boot_slabs(recorder, cut->slabs) ||
+            !thin_samples(recorder, cut->sample_interval_ns) || !write_samples(recorder, cut->samples) ||
+            !write_open_ops(recorder, cut->open) || !write_sums(recorder) ||
+            !set_key(recorder, "end_ns", int_value((int64_t)cut->now_ns)) ||
+            !set_key(recorder, "op_total", int_value((int64_t)cut->op_total)) ||
+            !set_key(recorder, "op_count", int_value((int64_t)cut->op_count)) ||
+            !set_key(recorder, "event_count", int_value((int64_t)cut->event_total)) ||
+            !set_key(recorder, "sample_interval_ns", int_value((int64_t)cut->sample_interval_ns)) ||
+            !set_key(recorder, "digest", text_value(cut->digest, -1)) || !exec(recorder, "COMMIT"))
+                return FALSE;
+        recorder->in_transaction = FALSE;
+        recorder->has_asked = FALSE;
+        recorder->row_count = 0;
+        recorder->committed_us = g_get_monotonic_time();
+        return TRUE;
+}
+
+static void ask_for_cut(struct recorder *recorder)
+{
+        if (!recorder->has_asked)
+                g_atomic_int_or((guint *)&recorder->state, SINK_WANTS_CUT);
+        recorder->has_asked = TRUE;
+}
+
+static void ask_if_time(struct recorder *recorder)
+{
+        if (recorder->row_count >= COMMIT_ROWS_MAX ||
+            g_get_monotonic_time() - recorder->committed_us >= COMMIT_EVERY_US)
+                ask_for_cut(recorder);
+}
+
+static gboolean do_item(struct recorder *recorder, const struct item *item)
+{
+        if (item->batch == NULL)
+                return begin(recorder) && run_values(recorder, item->sql, item->values, item->value_count);
+        if (!write_records(recorder, item->batch))
+                return FALSE;
+        return item->batch->cut == NULL || write_cut(recorder, item->batch->cut);
+}
+
+/* The file cannot be written any more: back to the last commit, and say so in it if there is room for that. */
+static void give_up(struct recorder *recorder)
+{
+        const struct value values[] = {
+                { .type = SQLITE_TEXT, .text = recorder->error->message, .text_bytes = -1 },
+        };
+
+        sqlite3_exec(recorder->db, "ROLLBACK", NULL, NULL, NULL);
+        recorder->in_transaction = FALSE;
+        if (sqlite3_exec(recorder->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK ||
+            !run_values(recorder, "INSERT OR REPLACE INTO run VALUES ('failure_reason', ?)", values, 1) ||
+            sqlite3_exec(recorder->db, "UPDATE run SET value = 'failed' WHERE key = 'status'; COMMIT", NULL, NULL,
+                         NULL) != SQLITE_OK)
+                sqlite3_exec(recorder->db, "ROLLBACK", NULL, NULL, NULL);
+        g_atomic_int_or((guint *)&recorder->state, SINK_IS_BROKEN);
+}
+
+static struct item *wait_for_item(struct recorder *recorder)
+{
+        while (g_queue_is_empty(&recorder->queue) && !recorder->ending)
+                if (!g_cond_wait_until(&recorder->filled, &recorder->lock, g_get_monotonic_time() + COMMIT_EVERY_US))
+                        ask_for_cut(recorder);
+        return g_queue_pop_head(&recorder->queue);
+}
+
+static void item_free(struct item *item)
+{
+        values_free(item->values, item->value_count);
+        g_free(item);
+}
+
+static gpointer writer(gpointer context)
+{
+        struct recorder *recorder = context;
+        struct item *item;
+
+        g_mutex_lock(&recorder->lock);
+        while ((item = wait_for_item(recorder)) != NULL) {
+                g_mutex_unlock(&recorder->lock);
+                if (recorder->error == NULL) {
+                        if (do_item(recorder, item))
+                                ask_if_time(recorder);
+                        else
+                                give_up(recorder);
+                }
+                g_mutex_lock(&recorder->lock);
+                if (item->batch != NULL) {
+                        g_queue_push_tail(&recorder->free, item->batch);
+                        g_cond_signal(&recorder->emptied);
+                }
+                item_free(item);
+        }
+        g_mutex_unlock(&recorder->lock);
+        return NULL;
+}
+
+/* -- the side of the simulation ------------------------------------------------------------------------------------- */
+
+static void push(struct recorder *recorder, struct item item)
+{
+        g_mutex_lock(&recorder->lock);
+        g_queue_push_tail(&recorder->queue, g_memdup2(&item, sizeof(item)));
+        g_cond_signal(&recorder->filled);
+        g_mutex_unlock(&recorder->lock);
+}
+
+static void push_values(struct recorder *recorder, const char *sql, const struct value *values, int count)
+{
+        push(recorder, (struct item){ .sql = sql,
+                                      .values = g_memdup2(values, (gsize)count * sizeof(*values)),
+                                      .value_count = count });
+}
+
+static struct batch *deliver(void *context, struct batch *full)
+{
+        struct recorder *recorder = context;
+        uint32_t op_cap = full->op_cap, event_cap = full->event_cap;
+        struct batch *empty;
+
+        push(recorder, (struct item){ .batch = full });
+        g_mutex_lock(&recorder->lock);
+        if (recorder->batch_count == 0)
+                recorder->batch_count = 1; /* the observer's first */
+        while ((empty = g_queue_pop_head(&recorder->free)) == NULL && recorder->batch_count >= BATCHES_MAX)
+                g_cond_wait(&recorder->emptied, &recorder->lock);
+        if (empty == NULL)
+                recorder->batch_count++;
+        g_mutex_unlock(&recorder->lock);
+        return empty != NULL ? empty : batch_new(op_cap, event_cap);
+}
+
+struct sink recorder_sink(struct recorder *recorder)
+{
+        return (struct sink){ .deliver = deliver, .context = recorder, .state = &recorder->state };
+}
+
+void recorder_set_text(struct recorder *recorder, const char *key, const char *value)
+{
+        const struct value values[] = { text_value(key, -1), text_value(value, -1) };
+
+        push_values(recorder, SET_KEY_SQL, values, 2);
+}
+
+void recorder_set_int(struct recorder *recorder, const char *key, int64_t value)
+{
+        const struct value values[] = { text_value(key, -1), int_value(value) };
+
+        push_values(recorder, SET_KEY_SQL, values, 2);
+}
+
+void recorder_set_config(struct recorder *recorder, const struct sim_config *config)
+{
+        for (uint32_t i = 0; i < machine_key_count; i++) {
+                const void *field = (const char *)config + machine_keys[i].offset;
+
+                recorder_set_int(recorder, machine_keys[i].name, *(const uint32_t *)field);
+        }
+        for (int cost = 0; cost < COST_KIND_COUNT; cost++) {
+                g_autofree char *key = schema_cost_key((enum cost_kind)cost);
+
+                recorder_set_int(recorder, key, config->cost_cycles[cost]);
+        }
+}
+
+void recorder_add_source(struct recorder *recorder, const char *name, const char *text, gssize text_bytes)
+{
+        gsize bytes = text_bytes < 0 ? strlen(text) : (gsize)text_bytes;
+        g_autofree char *sha256 = g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)text, bytes);
+        const struct value values[] = { text_value(name, -1), text_value(text, (gssize)bytes), text_value(sha256, -1) };
+
+        push_values(recorder, "INSERT OR REPLACE INTO source VALUES (?, ?, ?)", values, 3);
+}
+
+void recorder_add_thread(struct recorder *recorder, uint32_t id, enum thread_kind kind, uint32_t cpu, const char *name)
+{
+        const struct value values[] = {
+                int_value(id),
+                text_value(kind == THREAD_IRQ ? "irq" : "task", -1),
+                int_value(cpu),
+                text_value(name, -1),
+        };
+
+        push_values(recorder, "INSERT INTO thread VALUES (?, ?, ?, ?)", values, 4);
+}
+
+void recorder_add_failure(struct recorder *recorder, const struct failure *failure)
+{
+        static const struct request none;
+        const struct request *request = failure->refused != NULL ? failure->refused : &none;
+        gboolean refused = failure->refused != NULL;
+        gboolean has_cache = request->kind == OP_ALLOC || request->kind == OP_SHRINK || request->kind == OP_DESTROY;
+        const struct value values[] = {
+                int_value((int64_t)failure->t_ns),
+                int_or_null((int64_t)failure->op, failure->op == 0),
+                int_or_null(failure->task, failure->task == 0),
+                text_value(failure->kind, -1),
+                text_value(failure->message, -1),
+                text_value(failure->report, -1),
+                int_or_null(request->kind, !refused),
+                int_or_null((int64_t)failure->refused_frees, !refused || failure->refused_frees == 0),
+                int_or_null(request->cache, !refused || !has_cache),
+                int_or_null((int64_t)request->size_bytes, !refused),
+                int_or_null(request->gfp, !refused),
+                int_or_null(request->order, !refused),
+        };
+
+        push_values(recorder,
+                    "INSERT INTO failure (t_ns, op, task, kind, message, report, request_kind, request_frees, "
+                    "request_cache, request_size_bytes, request_gfp, request_order) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    values, G_N_ELEMENTS(values));
+}
+
+/* -- opening and closing -------------------------------------------------------------------------------------------- */
+
+/* Only a regular file is ever removed: -o /dev/null --force must not take the device away. */
+static gboolean remove_old(const char *path, GError **error)
+{
+        g_autofree char *journal = g_strconcat(path, "-journal", NULL);
+        struct stat info;
+
+        if (lstat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
+                g_set_error(error, RECORD_ERROR, RECORD_ERROR_EXISTS, "%s is not a regular file and stays as it is",
+                            path);
+                return FALSE;
+        }
+        if (g_unlink(path) != 0 && errno != ENOENT) {
+                g_set_error(error, RECORD_ERROR, RECORD_ERROR_IO, "cannot replace %s: %s", path, g_strerror(errno));
+                return FALSE;
+        }
+        g_unlink(journal); /* of the old file: would be rolled back into the new one */
+        return TRUE;
+}
+
+static gboolean create_file(const char *path, gboolean force, GError **error)
+{
+        int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+
+        if (fd < 0 && errno == EEXIST && force) {
+                if (!remove_old(path, error))
+                        return FALSE;
+                fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        }
+        if (fd >= 0) {
+                close(fd);
+                return TRUE;
+        }
+        if (errno == EEXIST) {
+                g_set_error(error, RECORD_ERROR, RECORD_ERROR_EXISTS, "%s exists; --force replaces it", path);
+        } else {
+                int saved = errno;
+                g_autofree char *folder = g_path_get_dirname(path);
+
+                if (saved == ENOENT && !g_file_test(folder, G_FILE_TEST_IS_DIR))
+                        g_set_error(error, RECORD_ERROR, RECORD_ERROR_IO, "cannot create %s: there is no folder %s",
+                                    path, folder);
+                else
+                        g_set_error(error, RECORD_ERROR, RECORD_ERROR_IO, "cannot create %s: %s", path,
+                                    g_strerror(saved));
+        }
+        return FALSE;
+}
+
+static void recorder_free(struct recorder *recorder)
+{
+        struct item *item;
+        struct batch *batch;
+
+        while ((item = g_queue_pop_head(&recorder->queue)) != NULL) {
+                batch_free(item->batch);
+                item_free(item);
+        }
+        while ((batch = g_queue_pop_head(&recorder->free)) != NULL)
+                batch_free(batch);
+        sqlite3_finalize(recorder->insert_ops);
+        sqlite3_finalize(recorder->insert_events);
+        sqlite3_close_v2(recorder->db);
+        g_hash_table_unref(recorder->op_sums);
+        g_free(recorder->op_block.records);
+        g_free(recorder->event_block.records);
+        g_clear_error(&recorder->error);
+        g_mutex_clear(&recorder->lock);
+        g_cond_clear(&recorder->filled);
+        g_cond_clear(&recorder->emptied);
+        g_free(recorder->path);
+        g_free(recorder);
+}
+
+/* Tables, status running, in one transaction; then the statements of the writer. */
+static gboolean create_database(struct recorder *recorder)
+{
+        g_autofree char *pragmas = g_strdup_printf("PRAGMA application_id = %d; PRAGMA user_version = %d;",
+                                                   RECORD_APPLICATION_ID, RECORD_FORMAT_VERSION);
+        g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+        g_autofree char *started = g_date_time_format(now, "%Y-%m-%dT%H:%M:%SZ");
+        int code;
+
+        sqlite3_busy_timeout(recorder->db, READER_WAIT_MS);
+        if (!exec(recorder, "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = OFF; PRAGMA cache_size = -65536;"
+                            "PRAGMA temp_store = MEMORY;") ||
+            !begin(recorder) || !exec(recorder, pragmas))
+                return FALSE;
+        code = schema_create(recorder->db);
+        if (code != SQLITE_OK)
+                return fail(recorder, code);
+        if (!set_key(recorder, "status", text_value("running", -1)) ||
+            !set_key(recorder, "program_version", text_value(KMEMSIM_VERSION, -1)) ||
+            !set_key(recorder, "format_version", int_value(RECORD_FORMAT_VERSION)) ||
+            !set_key(recorder, "model_version", int_value(RECORD_MODEL_VERSION)) ||
+            !set_key(recorder, "wall_started", text_value(started, -1)) || !exec(recorder, "COMMIT"))
+                return FALSE;
+        recorder->in_transaction = FALSE;
+        code = sqlite3_create_module(recorder->db, "op_block", &block_module, &recorder->op_block);
+        if (code == SQLITE_OK)
+                code = sqlite3_create_module(recorder->db, "event_block", &block_module, &recorder->event_block);
+        if (code != SQLITE_OK)
+                return fail(recorder, code);
+        return prepare(recorder, "INSERT INTO op SELECT * FROM op_block", &recorder->insert_ops) &&
+               prepare(recorder, "INSERT INTO event SELECT * FROM event_block", &recorder->insert_events);
+}
+
+struct recorder *recorder_open(const char *path, gboolean force, GError **error)
+{
+        struct recorder *recorder;
+        g_autofree char *file_name = NULL;
+        int code;
+
+        g_assert(schema_tables[TABLE_OP].column_count <= OP_COLUMNS_MAX);
+        signal(SIGXFSZ, SIG_IGN);
+        if (!create_file(path, force, error))
+                return NULL;
+        recorder = g_new0(struct recorder, 1);
+        recorder->path = g_strdup(path);
+        g_mutex_init(&recorder->lock);
+        g_cond_init(&recorder->filled);
+        g_cond_init(&recorder->emptied);
+        g_queue_init(&recorder->queue);
+        g_queue_init(&recorder->free);
+        recorder->op_block.table = &schema_tables[TABLE_OP];
+        recorder->event_block.table = &schema_tables[TABLE_EVENT];
+        recorder->op_sums = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+        recorder->started_us = recorder->committed_us = g_get_monotonic_time();
+        file_name = record_file_name(path);
+        code = sqlite3_open_v2(file_name, &recorder->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+        if (code != SQLITE_OK)
+                fail(recorder, code);
+        if (code != SQLITE_OK || !create_database(recorder)) {
+                g_propagate_error(error, g_steal_pointer(&recorder->error));
+                g_unlink(path);
+                recorder_free(recorder);
+                return NULL;
+        }
+        recorder->thread = g_thread_new("recorder", writer, recorder);
+        return recorder;
+}
+
+static void join(struct recorder *recorder)
+{
+        g_mutex_lock(&recorder->lock);
+        recorder->ending = TRUE;
+        g_cond_signal(&recorder->filled);
+        g_mutex_unlock(&recorder->lock);
+        g_thread_join(recorder->thread);
+}
+
+static gboolean write_latency(struct recorder *recorder, const struct latency *latency)
+{
+        static const struct {
+                const char *name;
+                uint32_t permille;
+        } quantiles[] = { { "p50", 500 }, { "p90", 900 }, { "p99", 990 } };
+
+        for (int which = 0; which < LATENCY_CLASS_COUNT; which++) {
+                const char *name = latency_class_names[which];
+                g_autofree char *count = g_strdup_printf("latency_%s_count", name);
+                g_autofree char *max = g_strdup_printf("latency_%s_max_ns", name);
+
+                if (!set_key(recorder, count, int_value((int64_t)latency_count(latency, which))) ||
+                    !set_key(recorder, max, int_value((int64_t)latency_max_ns(latency, which))))
+                        return FALSE;
+                for (size_t i = 0; i < G_N_ELEMENTS(quantiles); i++) {
+                        g_autofree char *key = g_strdup_printf("latency_%s_%s_ns", name, quantiles[i].name);
+                        uint64_t ns = latency_quantile_ns(latency, which, quantiles[i].permille);
+
+                        if (!set_key(recorder, key, int_value((int64_t)ns)))
+                                return FALSE;
+                }
+        }
+        return TRUE;
+}
+
+static gboolean write_end(struct recorder *recorder, const struct observer *observer, const char *status)
+{
+        double seconds = (double)(g_get_monotonic_time() - recorder->started_us) / 1e6;
+
+        if (!begin(recorder) || !write_latency(recorder, observer_latency(observer)) ||
+            !set_key(recorder, "wall_seconds", real_value(seconds)) ||
+            !set_key(recorder, "wall_op_rows_per_s", real_value((double)recorder->op_row_count / MAX(seconds, 1e-6))) ||
+            !set_key(recorder, "status", text_value(status, -1)) || !exec(recorder, "COMMIT"))
+                return FALSE;
+        recorder->in_transaction = FALSE;
+        return TRUE;
+}
+
+gboolean recorder_finish(struct recorder *recorder, struct observer *observer, const char *status, GError **error)
+{
+        join(recorder);
+        if (recorder->error == NULL && !write_end(recorder, observer, status))
+                give_up(recorder);
+        if (recorder->error != NULL) {
+                g_propagate_error(error, g_steal_pointer(&recorder->error));
+                recorder_free(recorder);
+                return FALSE;
+        }
+        /* The run is complete in the file; indexes only make it faster, so that no room for them is no failure. */
+        if (sqlite3_exec(recorder->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK ||
+            sqlite3_exec(recorder->db, schema_indexes_sql, NULL, NULL, NULL) != SQLITE_OK ||
+            sqlite3_exec(recorder->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+                sqlite3_exec(recorder->db, "ROLLBACK", NULL, NULL, NULL);
+        sqlite3_exec(recorder->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL); /* takes the empty journal away */
+        recorder_free(recorder);
+        return TRUE;
+}
+
+void recorder_last_words(struct recorder *recorder, const char *status)
+{
+        join(recorder);
+        if (recorder->error == NULL && begin(recorder) && set_key(recorder, "status", text_value(status, -1)))
+                exec(recorder, "COMMIT");
+        sqlite3_close_v2(recorder->db);
+}
+
+void recorder_abandon(struct recorder *recorder)
+{
+        join(recorder);
+        if (recorder->in_transaction)
+                sqlite3_exec(recorder->db, "ROLLBACK", NULL, NULL, NULL);
+        recorder_free(recorder);
+}

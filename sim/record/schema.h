@@ -1,0 +1,127 @@
+/*
+ * schema.h - what a recording holds: every table and column with unit and meaning, declared once.
+ *
+ * From the lists in schema.c come CREATE TABLE, the table column_doc inside the file, the writer of rows, their reader
+ * and the comparison that replay makes. A column that mirrors a field of a struct says which (offset, bytes) and when it
+ * is NULL; so what is written is what is read and compared, field by field. The structs:
+ *   op, op_open: op_record    event: event_record    cache: cache_view    zone: zone_view    cache_sample: cache_stock
+ *
+ * One column of op cannot be checked by running the op again: what was asked for. Table op_check makes up for it. It
+ * holds for every 1024 ops (by id) and column two sums over the rows, modulo 2^64:
+ *   sum_          == Σ value(row)
+ *   weighted_sum  == Σ (id - first_id + 1) * value(row)
+ * with value the field of the record, all ones where the row has NULL. They say which row was changed and what it was.
+ */
+#ifndef KMEMSIM_RECORD_SCHEMA_H
+#define KMEMSIM_RECORD_SCHEMA_H
+
+#include <glib.h>
+#include <sqlite3.h>
+#include <stdint.h>
+
+#include "engine/config.h"
+#include "trace/event.h"
+#include "trace/op.h"
+
+#define RECORD_APPLICATION_ID 0x6b6d656d /* "kmem" */
+#define RECORD_FORMAT_VERSION 1          /* PRAGMA user_version: tables, columns or their meaning change */
+#define RECORD_MODEL_VERSION  1          /* run.model_version: the same requests lead to other results */
+
+#define OP_CHECK_ROWS 1024u
+
+/* When a column that mirrors a field of a record is NULL. */
+enum column_null {
+        NULL_NEVER,
+        NULL_IF_ZERO,
+        NULL_IF_ONES,     /* CACHE_ID_NONE, PFN_NONE, TIME_NEVER */
+        NULL_WITHOUT_PFN, /* offset of an op that returned nothing: 0 and pfn is NULL */
+};
+
+struct column {
+        const char *name;
+        const char *declaration; /* type and constraints */
+        const char *unit;        /* "" for ids and plain numbers */
+        const char *meaning;
+        uint16_t offset; /* of the field in the record */
+        uint8_t bytes;   /* its size; 0: mirrors nothing */
+        uint8_t null;    /* enum column_null */
+};
+
+enum table_id {
+        TABLE_RUN,
+        TABLE_SOURCE,
+        TABLE_CACHE,
+        TABLE_BOOT_SLAB,
+        TABLE_THREAD,
+        TABLE_OP,
+        TABLE_EVENT,
+        TABLE_OP_OPEN,
+        TABLE_OP_CHECK,
+        TABLE_ZONE,
+        TABLE_ZONE_SAMPLE,
+        TABLE_CACHE_SAMPLE,
+        TABLE_FAILURE,
+        TABLE_OP_KIND,
+        TABLE_OP_PATH,
+        TABLE_EVENT_KIND,
+        TABLE_GFP_FLAG,
+        TABLE_GFP_MASK,
+        TABLE_COLUMN_DOC,
+        TABLE_COUNT,
+};
+
+struct table {
+        const char *name;
+        const char *meaning; /* one row is ... */
+        const struct column *columns;
+        uint32_t column_count;
+        const char *constraint; /* after the columns, or NULL */
+        const char *options;    /* after the parenthesis, or NULL */
+};
+
+extern const struct table schema_tables[TABLE_COUNT];
+
+#define OP_COLUMNS_MAX 24u /* at least schema_tables[TABLE_OP].column_count */
+
+/* The field of a record that a column mirrors (bytes not 0). */
+uint64_t column_field(const struct column *column, const void *record);
+
+/* What is stored for it: FALSE: NULL. */
+gboolean column_value(const struct column *column, const void *record, int64_t *ret_value);
+
+/* Binds all mirrored columns of a table to the parameters of their number (from 1) and leaves the others alone. */
+void table_bind_mirrors(const struct table *table, sqlite3_stmt *statement, const void *record);
+
+/* "INSERT INTO name VALUES (?, ...)", or another verb in place of INSERT. */
+char *table_insert_sql(const struct table *table, const char *verb);
+
+/*
+ * Puts a stored value back into the record. FALSE: column_value can never have given this value (wrong type, out of
+ * the field's range, NULL where there is none); the field is then 0. Needs pfn before offset: go by column order.
+ */
+gboolean column_set_field(const struct column *column, void *record, sqlite3_value *value);
+
+/* Sets a field as it stands in the record. FALSE: it does not fit. */
+gboolean column_restore_field(const struct column *column, void *record, uint64_t field);
+
+/* Keys of `run` that hold the machine, one per field of struct sim_config. */
+struct machine_key {
+        const char *name;
+        const char *unit;
+        const char *meaning;
+        uint16_t offset; /* in struct sim_config, 4 bytes */
+};
+
+extern const struct machine_key machine_keys[];
+extern const uint32_t machine_key_count;
+char *schema_cost_key(enum cost_kind cost); /* key of config.cost_cycles[cost] */
+
+char *schema_table_sql(enum table_id table); /* its CREATE TABLE */
+
+/* All tables, views and lookup rows, into an empty database, inside the caller's transaction. Returns an SQLite code. */
+int schema_create(sqlite3 *db);
+
+/* Indexes, made when the run is over. */
+extern const char schema_indexes_sql[];
+
+#endif

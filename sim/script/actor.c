@@ -1,0 +1,1342 @@
+/*
+ * actor.c - tasks and interrupts at work: their methods, how a request goes to the sim and its result comes back, waiting
+ * for one another, and the main loop.
+ *
+ * The way of a request: the method (on the coroutine) checks its arguments, makes room for the result, submits and
+ * yields; the main loop runs the sim, and when it says SIM_DONE puts the result on the coroutine's stack and resumes it.
+ * If nobody else is to go on at this moment, the method runs the sim itself, and returns at once when the answer is
+ * its own: the order of things is the same, only the switch of coroutines is saved.
+ *
+ * The main loop is outside of any protected call: what it does with a Lua stack must not allocate. So results are
+ * created by the method beforehand, and texts come from the registry.
+ */
+#include <string.h>
+
+#include "observe/kernel_log.h"
+#include "script/scenario_parts.h"
+#include "trace/gfp.h"
+
+#define PROGRESS_EVERY 1024 /* turns of the main loop */
+#define KERNEL_NAME    15   /* bytes of a task's name in the kernel */
+
+/* -- states, queues --------------------------------------------------------------------------------------------------- */
+
+static bool is_busy(enum actor_state state)
+{
+        return state == ACTOR_READY || state == ACTOR_RUNNING || state == ACTOR_REQUEST;
+}
+
+void actor_set_state(struct actor *actor, enum actor_state state)
+{
+        actor->scenario->busy += (uint32_t)is_busy(state) - (uint32_t)is_busy(actor->state);
+        actor->state = state;
+}
+
+void actor_make_ready(struct actor *actor)
+{
+        struct scenario *scenario = actor->scenario;
+
+        actor_set_state(actor, ACTOR_READY);
+        actor->next = NULL;
+        if (scenario->ready_last)
+                scenario->ready_last->next = actor;
+        else
+                scenario->ready_first = actor;
+        scenario->ready_last = actor;
+}
+
+static struct actor *take_ready(struct scenario *scenario)
+{
+        struct actor *actor = scenario->ready_first;
+
+        if (actor) {
+                scenario->ready_first = actor->next;
+                if (!actor->next)
+                        scenario->ready_last = NULL;
+                actor->next = NULL;
+        }
+        return actor;
+}
+
+static void wait_in(struct actor *actor, struct wait_queue *queue)
+{
+        actor->queue = queue;
+        actor->next = NULL;
+        actor->previous = queue->last;
+        if (queue->last)
+                queue->last->next = actor;
+        else
+                queue->first = actor;
+        queue->last = actor;
+        actor_set_state(actor, ACTOR_WAITING);
+}
+
+static void leave_queue(struct actor *actor)
+{
+        struct wait_queue *queue = actor->queue;
+
+        if (!queue)
+                return;
+        *(actor->previous ? &actor->previous->next : &queue->first) = actor->next;
+        *(actor->next ? &actor->next->previous : &queue->last) = actor->previous;
+        actor->queue = NULL;
+        actor->next = actor->previous = NULL;
+}
+
+/* What it waited for has come; `results` values are on its stack. A timeout that is still to come means nothing now. */
+static void wake_actor(struct actor *actor, int results)
+{
+        leave_queue(actor);
+        actor->has_alarm = false;
+        actor->results = results;
+        actor_make_ready(actor);
+}
+
+static void signal_event(struct event_flag *event)
+{
+        event->is_set = true;
+        while (event->waiters.first) {
+                struct actor *waiter = event->waiters.first;
+
+                lua_pushboolean(waiter->L, 1);
+                wake_actor(waiter, 1);
+        }
+}
+
+void actor_end(struct actor *actor)
+{
+        actor_set_state(actor, ACTOR_ENDED);
+        if (actor->is_foreground)
+                actor->scenario->foreground--;
+        if (actor->ended)
+                signal_event(actor->ended);
+        if (actor->kind == ACTOR_TASK) { /* lets Lua collect the coroutine and what it held */
+                luaL_unref(actor->scenario->main, LUA_REGISTRYINDEX, actor->thread_ref);
+                luaL_unref(actor->scenario->main, LUA_REGISTRYINDEX, actor->function_ref);
+                actor->L = NULL;
+        }
+}
+
+/* -- life ------------------------------------------------------------------------------------------------------------- */
+
+struct actor *actor_new(struct scenario *scenario, enum actor_kind kind, const char *name, uint32_t cpu)
+{
+        struct actor *actor = g_new0(struct actor, 1);
+
+        actor->scenario = scenario;
+        actor->kind = kind;
+        actor->name = g_strdup(name);
+        actor->cpu = cpu;
+        actor->policy = FAILURE_DEFAULT;
+        g_ptr_array_add(scenario->actors, actor);
+        return actor;
+}
+
+void actor_free(struct actor *actor)
+{
+        g_free(actor->name);
+        g_free(actor);
+}
+
+/* The coroutine, the function at stack index `function`, the box (left on the stack) and the random stream. */
+static void give_lua(struct actor *actor, lua_State *L, int function)
+{
+        struct scenario *scenario = actor->scenario;
+
+        actor->L = lua_newthread(L);
+        *(struct actor **)lua_getextraspace(actor->L) = actor;
+        actor->thread_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+        lua_pushvalue(L, function);
+        actor->function_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+        actor->box = box_push(scenario, L, BOX_ACTOR, actor);
+        lua_pushvalue(L, -1);
+        actor->box_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+        actor->inbox = mailbox_new(scenario, L, actor->name);
+        actor->ended = event_new(scenario, actor->name);
+        actor->declared = sandbox_place(scenario->sandbox, L, 1);
+        prng_init(&actor->prng, scenario->seed, prng_stream_of(actor->name) ^ (actor->kind == ACTOR_INTERRUPT));
+        g_hash_table_insert(scenario->actors_by_name, actor->name, actor);
+}
+
+static void check_name(struct scenario *scenario, lua_State *L, const char *what, const char *name)
+{
+        const struct actor *other = g_hash_table_lookup(scenario->actors_by_name, name);
+
+        if (other && other->state != ACTOR_ENDED)
+                luaL_error(L, "%s: there is a task or interrupt '%s' already", what, name);
+        if (strlen(name) > 63)
+                luaL_error(L, "%s: a name has at most 63 bytes", what);
+}
+
+static void push_run(lua_State *L, int index, const char *what)
+{
+        if (lua_getfield(L, index, "run") != LUA_TFUNCTION)
+                luaL_error(L, "%s needs a function 'run'", what);
+}
+
+struct actor *actor_declare_task(struct scenario *scenario, lua_State *L, int index, const char *what)
+{
+        static const char *const known[] = { "name", "cpu", "run", "at", "daemon", "on_failure", NULL };
+        const char *name = NULL;
+        uint64_t cpu = 0, start_ns = 0;
+        bool daemon = false;
+        enum failure_policy policy = FAILURE_DEFAULT;
+        struct actor *actor;
+
+        fields_check(L, index, what, known);
+        fields_need(L, fields_text(L, index, what, "name", &name), what, "name");
+        check_name(scenario, L, what, name);
+        fields_integer(L, index, what, "cpu", 0, MACHINE_CPUS_MAX - 1, &cpu);
+        fields_time(L, index, what, "at", &start_ns);
+        fields_boolean(L, index, what, "daemon", &daemon);
+        if (lua_getfield(L, index, "on_failure") != LUA_TNIL)
+                policy = value_policy(L, -1, what);
+        push_run(L, index, what);
+
+        actor = actor_new(scenario, ACTOR_TASK, name, (uint32_t)cpu);
+        actor->start_ns = start_ns;
+        actor->is_foreground = !daemon;
+        actor->policy = policy;
+        give_lua(actor, L, lua_gettop(L));
+        return actor;
+}
+
+struct actor *actor_declare_interrupt(struct scenario *scenario, lua_State *L, int index)
+{
+        static const char *const what = "interrupt";
+        static const char *const known[] = { "name", "cpu", "run", "at", "every", "count", "jitter", "on_failure", NULL };
+        const char *name = NULL;
+        uint64_t cpu = 0, first_ns = 0, every_ns = 0, jitter_ns = 0, count;
+        bool has_at, has_every;
+        enum failure_policy policy = FAILURE_DEFAULT;
+        struct actor *actor;
+
+        fields_check(L, index, what, known);
+        fields_need(L, fields_text(L, index, what, "name", &name), what, "name");
+        check_name(scenario, L, what, name);
+        fields_integer(L, index, what, "cpu", 0, MACHINE_CPUS_MAX - 1, &cpu);
+        has_at = fields_time(L, index, what, "at", &first_ns);
+        has_every = fields_time(L, index, what, "every", &every_ns);
+        if (!has_at && !has_every)
+                luaL_error(L, "interrupt needs every = \"...\" or at = \"...\"");
+        if (has_every && every_ns == 0)
+                luaL_error(L, "interrupt: every is more than 0");
+        if (!has_at)
+                first_ns = every_ns;
+        count = has_every ? UINT64_MAX : 1;
+        fields_integer(L, index, what, "count", 1, INT64_MAX, &count);
+        if (!has_every && count != 1)
+                luaL_error(L, "interrupt: a count needs every = \"...\"");
+        fields_time(L, index, what, "jitter", &jitter_ns);
+        if (lua_getfield(L, index, "on_failure") != LUA_TNIL)
+                policy = value_policy(L, -1, what);
+        push_run(L, index, what);
+
+        actor = actor_new(scenario, ACTOR_INTERRUPT, name, (uint32_t)cpu);
+        actor->first_ns = first_ns;
+        actor->every_ns = every_ns;
+        actor->jitter_ns = jitter_ns;
+        actor->count = count;
+        actor->is_foreground = count != UINT64_MAX;
+        actor->policy = policy;
+        give_lua(actor, L, lua_gettop(L));
+        return actor;
+}
+
+bool actor_attach(struct actor *actor)
+{
+        struct scenario *scenario = actor->scenario;
+        enum thread_kind kind = actor->kind == ACTOR_INTERRUPT ? THREAD_IRQ : THREAD_TASK;
+
+        actor->thread = sim_thread_new(scenario->sim, kind, actor->cpu);
+        if (actor->thread == 0) {
+                scenario_fail(scenario, SCENARIO_ERROR_SCRIPT,
+                              "no room for one more task: machine { threads = N } allows N that are not declared");
+                return false;
+        }
+        while (scenario->threads->len <= actor->thread)
+                g_ptr_array_add(scenario->threads, NULL);
+        scenario->threads->pdata[actor->thread] = actor;
+        if (scenario->recorder)
+                recorder_add_thread(scenario->recorder, actor->thread, kind, actor->cpu, actor->name);
+        if (actor->is_foreground)
+                scenario->foreground++;
+        return true;
+}
+
+/* -- interrupts ------------------------------------------------------------------------------------------------------- */
+
+/* Asks for the next delivery; periods that are over already are lost, as on a real line. */
+static void raise_next(struct actor *actor)
+{
+        uint64_t now_ns = sim_now_ns(actor->scenario->sim), at_ns;
+
+        if (actor->count == 0) {
+                actor_end(actor);
+                return;
+        }
+        at_ns = actor->first_ns + actor->periods * actor->every_ns;
+        if (at_ns < now_ns && actor->every_ns > 0 && actor->delivered > 0) {
+                uint64_t missed = MIN((now_ns - at_ns + actor->every_ns - 1) / actor->every_ns, actor->count - 1);
+
+                actor->lost += missed;
+                actor->periods += missed;
+                at_ns += missed * actor->every_ns;
+                if (actor->count != UINT64_MAX)
+                        actor->count -= missed;
+        }
+        if (actor->jitter_ns > 0)
+                at_ns += prng_below(&actor->prng, actor->jitter_ns + 1);
+        actor->periods++;
+        if (actor->count != UINT64_MAX)
+                actor->count--;
+        sim_raise(actor->scenario->sim, actor->thread, MAX(at_ns, now_ns));
+}
+
+static void end_handler(struct actor *actor)
+{
+        actor->in_handler = false;
+        actor->delivered++;
+        actor_set_state(actor, ACTOR_IDLE);
+        sim_irq_return(actor->scenario->sim, actor->thread);
+        raise_next(actor);
+}
+
+void actor_start(struct actor *actor)
+{
+        struct sim *sim = actor->scenario->sim;
+
+        if (actor->kind == ACTOR_INTERRUPT) {
+                raise_next(actor);
+                return;
+        }
+        actor_set_state(actor, ACTOR_SLEEPING);
+        actor->has_alarm = true;
+        sim_wake_at(sim, actor->thread, MAX(actor->start_ns, sim_now_ns(sim)));
+}
+
+/* -- resuming --------------------------------------------------------------------------------------------------------- */
+
+static void resume(struct actor *actor, int values)
+{
+        struct scenario *scenario = actor->scenario;
+        int results, status;
+
+        actor_set_state(actor, ACTOR_RUNNING);
+        status = sandbox_resume(scenario->sandbox, actor->L, values, &results);
+        if (status == LUA_YIELD)
+                return; /* the method has set the state */
+        if (status != LUA_OK) {
+                scenario_take_error(scenario, actor->L, actor);
+                return;
+        }
+        lua_settop(actor->L, 0);
+        if (actor->kind == ACTOR_INTERRUPT)
+                end_handler(actor);
+        else
+                actor_end(actor);
+}
+
+/* The function from its beginning, with the actor's own box as argument. */
+static void begin(struct actor *actor)
+{
+        lua_rawgeti(actor->L, LUA_REGISTRYINDEX, actor->function_ref);
+        lua_rawgeti(actor->L, LUA_REGISTRYINDEX, actor->box_ref);
+        actor->has_begun = true;
+        resume(actor, 1);
+}
+
+/* -- failures --------------------------------------------------------------------------------------------------------- */
+
+/* printk_ratelimit: ten at once, then one every five seconds. */
+static bool may_report(struct scenario *scenario)
+{
+        uint64_t hz = scenario->config.hz, tick = sim_now_ns(scenario->sim) / (1000000000u / hz);
+
+        scenario->report_tokens = MIN(scenario->report_tokens + tick - scenario->report_last_tick, 50 * hz);
+        scenario->report_last_tick = tick;
+        if (scenario->report_tokens < 5 * hz)
+                return false;
+        scenario->report_tokens -= 5 * hz;
+        return true;
+}
+
+/* One line, and in `report` what the kernel would print: nothing if the request could never have been met. */
+static char *failure_text(const struct actor *actor, const struct op_record *record, GString *report)
+{
+        const struct scenario *scenario = actor->scenario;
+        uint32_t order = record->order, gfp = record->gfp;
+        struct cache_view cache;
+
+        if (record->path == PATH_NO_CLASS)
+                return g_strdup_printf("%.*s: kmalloc of %" G_GUINT64_FORMAT " bytes: larger than the largest size class",
+                                       KERNEL_NAME, actor->name, record->size_bytes);
+        if (record->order >= MAX_ORDER)
+                return g_strdup_printf("%.*s: pages of order %u: larger than the largest block", KERNEL_NAME, actor->name, order);
+        if (record->kind != OP_PAGES && record->cache != CACHE_ID_NONE &&
+            sim_cache_get(scenario->sim, record->cache, &cache)) {
+                order = cache.gfporder;
+                if (cache.spec.flags & CACHE_DMA)
+                        gfp |= __GFP_DMA;
+        }
+        kernel_log_page_failure(scenario->sim, actor->name, order, gfp, report);
+        return g_strdup_printf("%.*s: page allocation failure. order:%u, mode:0x%x", KERNEL_NAME, actor->name, order, gfp);
+}
+
+static void report_failure(struct actor *actor, const struct op_record *record)
+{
+        struct scenario *scenario = actor->scenario;
+        enum failure_policy policy = actor->policy == FAILURE_DEFAULT ? scenario->policy : actor->policy;
+        g_autofree char *text = NULL;
+        g_autoptr(GString) report = NULL;
+        struct failure failure = { .t_ns = sim_now_ns(scenario->sim), .op = record->id, .task = actor->thread,
+                                   .kind = "alloc_failed" };
+
+        scenario->failures++;
+        if (policy == FAILURE_COUNT)
+                return;
+        if (policy == FAILURE_NIL && ((record->gfp & __GFP_NOWARN) || !may_report(scenario)))
+                return;
+        report = g_string_new(NULL);
+        text = failure_text(actor, record, report);
+        failure.message = text;
+        failure.report = report->len ? report->str : NULL;
+        if (scenario->recorder)
+                recorder_add_failure(scenario->recorder, &failure);
+        if (policy == FAILURE_FATAL) {
+                g_autofree char *where = sandbox_place_text(scenario->sandbox, sandbox_place(scenario->sandbox, actor->L, 0));
+                g_autofree char *frames = sandbox_frames(actor->L);
+
+                scenario_fail(scenario, SCENARIO_ERROR_SIMULATED, "%s: %s\n%s", where, text, frames);
+        }
+}
+
+/* -- requests --------------------------------------------------------------------------------------------------------- */
+
+/* The request of the actor is done: puts what its call returns on its stack, -1 if the run ends here. Allocates nothing. */
+static int take_result(struct actor *actor)
+{
+        struct scenario *scenario = actor->scenario;
+        const struct op_record *record = sim_result(scenario->sim, actor->thread);
+        struct object *object = actor->object;
+        lua_State *L = actor->L;
+
+        switch (record->kind) {
+        case OP_KMALLOC:
+        case OP_ALLOC:
+        case OP_PAGES:
+                if (record->pfn == PFN_NONE) {
+                        report_failure(actor, record);
+                        if (scenario->error)
+                                return -1;
+                        lua_pushnil(L);
+                        lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->path_refs[record->path]);
+                        return 2;
+                }
+                object->object = sim_result_object(scenario->sim, actor->thread);
+                object->op = record->id;
+                object->place = place_of(record->pfn, record->offset);
+                object->size_bytes = record->size_bytes;
+                object->cache = record->cache;
+                object->order = record->order;
+                object->path = record->path;
+                object->dur_ns = record->dur_ns;
+                object->is_pages = record->kind == OP_PAGES;
+                object->is_live = 1;
+                return 1;
+        case OP_FREE:
+                object->freed_op = record->id;
+                return 0;
+        case OP_CREATE:
+                if (record->result != 0) {
+                        lua_pushnil(L);
+                        lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->path_refs[PATH_FAILED]);
+                        return 2;
+                }
+                actor->cache->id = record->cache;
+                memset(scenario->cache_memos, 0, sizeof(scenario->cache_memos));
+                return 1;
+        case OP_SHRINK:
+                lua_pushboolean(L, record->result == 0);
+                return 1;
+        case OP_DESTROY:
+                memset(scenario->cache_memos, 0, sizeof(scenario->cache_memos));
+                if (record->result == 0) {
+                        if (actor->cache) {
+                                actor->cache->is_destroyed = true;
+                                actor->cache->id = CACHE_ID_NONE;
+                        }
+                        lua_pushboolean(L, 1);
+                        return 1;
+                }
+                lua_pushboolean(L, 0);
+                lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->busy_ref);
+                return 2;
+        case OP_REAP:
+                lua_pushinteger(L, record->result);
+                return 1;
+        default:
+                return 0;
+        }
+}
+
+/* Lets the sim go on until somebody is concerned. */
+static enum sim_what advance(struct scenario *scenario, uint32_t *ret_thread)
+{
+        if (++scenario->turns % PROGRESS_EVERY == 0 && scenario->options.progress)
+                scenario->options.progress(scenario->options.context);
+        if (scenario->stop_at_ns != TIME_NEVER)
+                return observed_run_until(scenario->observer, scenario->stop_at_ns, ret_thread);
+        return observed_run(scenario->observer, ret_thread);
+}
+
+/*
+ * The last step of a method that waits for the sim: yields, or goes on at once if the next thing to happen is `what` for
+ * this very actor.
+ */
+static int wait_for(lua_State *L, struct actor *self, enum sim_what what)
+{
+        struct scenario *scenario = self->scenario;
+        uint32_t thread = 0;
+        int results;
+
+        if (scenario->ready_first || scenario->foreground == 0)
+                return lua_yield(L, 0);
+        scenario->stash_what = advance(scenario, &thread);
+        if (scenario->stash_what == what && thread == self->thread) {
+                actor_set_state(self, ACTOR_RUNNING);
+                self->has_alarm = false;
+                results = what == SIM_DONE ? take_result(self) : 0;
+                if (results >= 0)
+                        return results;
+                scenario->stash_what = SIM_IDLE; /* an error was set: the main loop looks at that first */
+        }
+        scenario->has_stash = true;
+        scenario->stash_thread = thread;
+        return lua_yield(L, 0);
+}
+
+static void need_yieldable(lua_State *L)
+{
+        if (!lua_isyieldable(L))
+                luaL_error(L, "the simulation cannot go on inside of a function called by sort, gsub or a metamethod");
+}
+
+/* Pushes a text of several lines as one. */
+static const char *push_one_line(lua_State *L, const char *text)
+{
+        lua_pushstring(L, luaL_gsub(L, text, "\n  ", ", "));
+        return lua_tostring(L, -1);
+}
+
+/* The simulated kernel stops here. `report` is what it would print. */
+static int kernel_bug(lua_State *L, struct actor *self, const char *message, const char *report,
+                      const struct request *refused, uint64_t refused_frees)
+{
+        struct scenario *scenario = self->scenario;
+        struct failure failure = { .t_ns = sim_now_ns(scenario->sim), .task = self->thread, .kind = "bug",
+                                   .message = push_one_line(L, message), .report = report, .refused = refused,
+                                   .refused_frees = refused_frees };
+
+        if (scenario->recorder)
+                recorder_add_failure(scenario->recorder, &failure);
+        return scenario_raise(scenario, L, SCENARIO_ERROR_SIMULATED, "%s", message);
+}
+
+static int submit(lua_State *L, struct actor *self)
+{
+        struct scenario *scenario = self->scenario;
+        const char *problem;
+
+        need_yieldable(L);
+        problem = sim_submit(scenario->sim, self->thread, &self->request);
+        if (problem && g_str_has_prefix(problem, "kernel BUG"))
+                return kernel_bug(L, self, problem, problem, &self->request, 0);
+        if (problem)
+                return luaL_error(L, "%s", problem);
+        scenario->requests++;
+        sandbox_burst_begin(scenario->sandbox);
+        actor_set_state(self, ACTOR_REQUEST);
+        return wait_for(L, self, SIM_DONE);
+}
+
+/* -- arguments of methods --------------------------------------------------------------------------------------------- */
+
+static int wrong_self(lua_State *L)
+{
+        const struct actor *running = *(struct actor **)lua_getextraspace(L);
+        const struct actor *given = box_part(L, 1, BOX_ACTOR);
+
+        if (!given)
+                return luaL_error(L, "a method is called with a colon: t:kmalloc(...), not t.kmalloc(...)");
+        if (!running)
+                return luaL_error(L, "the methods of '%s' can be called by its own run function only", given->name);
+        return luaL_error(L, "the methods of '%s' cannot be called inside of '%s'", given->name, running->name);
+}
+
+/* The actor whose coroutine this is, which must be the one the method is called on. */
+static struct actor *self_of(lua_State *L)
+{
+        struct actor *self = *(struct actor **)lua_getextraspace(L);
+
+        if (!self || lua_touserdata(L, 1) != self->box)
+                wrong_self(L);
+        return self;
+}
+
+static struct actor *task_of(lua_State *L, const char *what)
+{
+        struct actor *self = self_of(L);
+
+        if (self->kind == ACTOR_INTERRUPT)
+                luaL_error(L, "%s: the interrupt '%s' must not wait", what, self->name);
+        return self;
+}
+
+static struct text_memo *memo_for(struct text_memo *memos, const char *text)
+{
+        return &memos[((uintptr_t)text >> 5) % TEXT_MEMOS];
+}
+
+static bool memo_holds(const struct text_memo *memo, const char *text)
+{
+        return memo->address == text && strcmp(memo->text, text) == 0;
+}
+
+static void memo_keep(struct text_memo *memo, const char *text, uint32_t value)
+{
+        if (strlen(text) >= TEXT_MEMO_SIZE)
+                return;
+        memo->address = text;
+        memo->value = value;
+        strcpy(memo->text, text);
+}
+
+static uint32_t gfp_argument(lua_State *L, struct actor *self, int index, const char *what)
+{
+        const char *text = NULL;
+        struct text_memo *memo = NULL;
+        uint32_t gfp;
+
+        if (lua_isnoneornil(L, index))
+                return self->kind == ACTOR_INTERRUPT ? GFP_ATOMIC : GFP_KERNEL;
+        if (lua_type(L, index) == LUA_TSTRING) {
+                text = lua_tostring(L, index);
+                memo = memo_for(self->scenario->gfp_memos, text);
+        }
+        if (memo && memo_holds(memo, text)) {
+                gfp = memo->value;
+        } else {
+                gfp = value_gfp(L, index, what, self->scenario->config.numa);
+                if (memo)
+                        memo_keep(memo, text, gfp);
+        }
+        if ((gfp & __GFP_WAIT) && self->kind == ACTOR_INTERRUPT)
+                luaL_error(L, "%s: the interrupt '%s' must not wait, and a gfp mask with __GFP_WAIT may: use \"atomic\"", what,
+                           self->name);
+        return gfp;
+}
+
+/* Id of a live cache given as what cache{} returned, or by name. *ret_declared may be NULL. */
+static uint32_t cache_argument(lua_State *L, struct actor *self, int index, const char *what,
+                               struct declared_cache **ret_declared)
+{
+        struct declared_cache *declared;
+        struct text_memo *memo;
+        const char *name;
+        uint32_t id;
+
+        if (ret_declared)
+                *ret_declared = NULL;
+        if (lua_type(L, index) == LUA_TSTRING) {
+                name = lua_tostring(L, index);
+                memo = memo_for(self->scenario->cache_memos, name);
+                if (memo_holds(memo, name))
+                        return memo->value;
+                id = sim_cache_find(self->scenario->sim, name);
+                if (id == CACHE_ID_NONE)
+                        luaL_error(L, "%s: there is no cache '%s'", what, name);
+                memo_keep(memo, name, id);
+                return id;
+        }
+        declared = box_part(L, index, BOX_CACHE);
+        if (!declared)
+                luaL_error(L, "%s needs a cache: what cache{} returned, or a name such as \"size-64\"", what);
+        if (declared->is_destroyed)
+                luaL_error(L, "%s: the cache '%s' was destroyed", what, declared->spec.name);
+        if (declared->id == CACHE_ID_NONE)
+                luaL_error(L, "%s: the cache '%s' could not be created", what, declared->spec.name);
+        if (ret_declared)
+                *ret_declared = declared;
+        return declared->id;
+}
+
+/* -- methods: allocate ------------------------------------------------------------------------------------------------ */
+
+static int submit_alloc(lua_State *L, struct actor *self)
+{
+        struct scenario *scenario = self->scenario;
+
+        self->object = object_new(scenario, L); /* on top of the stack: the result */
+        self->object->allocated = sandbox_place(scenario->sandbox, L, 1);
+        self->object->allocated_by = (uint16_t)self->thread;
+        return submit(L, self);
+}
+
+static int task_kmalloc(lua_State *L)
+{
+        struct actor *self = self_of(L);
+        int is_integer;
+        lua_Integer size = lua_tointegerx(L, 2, &is_integer);
+
+        if (!is_integer || size < 0 || lua_type(L, 2) != LUA_TNUMBER)
+                size = (lua_Integer)value_size(L, 2, "kmalloc");
+        self->request = (struct request){ .kind = OP_KMALLOC, .size_bytes = (uint64_t)size,
+                                          .gfp = gfp_argument(L, self, 3, "kmalloc") };
+        return submit_alloc(L, self);
+}
+
+static int task_alloc(lua_State *L)
+{
+        struct actor *self = self_of(L);
+
+        self->request = (struct request){ .kind = OP_ALLOC, .cache = cache_argument(L, self, 2, "alloc", NULL),
+                                          .gfp = gfp_argument(L, self, 3, "alloc") };
+        return submit_alloc(L, self);
+}
+
+static int task_pages(lua_State *L)
+{
+        struct actor *self = self_of(L);
+        lua_Integer order = luaL_checkinteger(L, 2);
+
+        luaL_argcheck(L, order >= 0 && order <= 20, 2, "an order is 0 or more (11 and more always fail)");
+        self->request = (struct request){ .kind = OP_PAGES, .order = (uint8_t)order,
+                                          .gfp = gfp_argument(L, self, 3, "pages") };
+        return submit_alloc(L, self);
+}
+
+/* -- methods: free ---------------------------------------------------------------------------------------------------- */
+
+static const char *thread_name(const struct scenario *scenario, uint32_t thread)
+{
+        return ((const struct actor *)scenario->threads->pdata[thread])->name;
+}
+
+/* Pushes the text, so that it needs no freeing when an error is raised. */
+static const char *push_object_text(lua_State *L, const struct scenario *scenario, const struct object *object)
+{
+        char *text = object_text(scenario, object);
+
+        lua_pushstring(L, text);
+        g_free(text);
+        return lua_tostring(L, -1);
+}
+
+static const char *push_place(lua_State *L, const struct scenario *scenario, struct sandbox_place place)
+{
+        char *text = sandbox_place_text(scenario->sandbox, place);
+
+        lua_pushstring(L, text);
+        g_free(text);
+        return lua_tostring(L, -1);
+}
+
+static int double_free(lua_State *L, struct actor *self, const struct object *object)
+{
+        struct scenario *scenario = self->scenario;
+        struct request refused = { .kind = OP_FREE, .object = object->object };
+        const char *what = push_object_text(L, scenario, object);
+        const char *allocated = push_place(L, scenario, object->allocated);
+        const char *freed = push_place(L, scenario, object->freed);
+        const char *message = lua_pushfstring(L, "kernel BUG: double free of a %s\n  allocated at %s by '%s'\n  first freed at %s by '%s'",
+                                              what, allocated, thread_name(scenario, object->allocated_by), freed,
+                                              thread_name(scenario, object->freed_by));
+
+        return kernel_bug(L, self, message, NULL, &refused, object->op);
+}
+
+static int submit_free(lua_State *L, struct actor *self, struct object *object)
+{
+        struct scenario *scenario = self->scenario;
+
+        if (object->is_freed)
+                return double_free(L, self, object);
+        need_yieldable(L);
+        object->is_freed = 1;
+        object->freed = sandbox_place(scenario->sandbox, L, 1);
+        object->freed_by = (uint16_t)self->thread;
+        self->object = object;
+        self->request = (struct request){ .kind = OP_FREE, .object = object->object };
+        return submit(L, self);
+}
+
+static int wrong_free(lua_State *L, struct actor *self, const struct object *object, const char *how, const char *report)
+{
+        const char *what = push_object_text(L, self->scenario, object);
+        const char *allocated = push_place(L, self->scenario, object->allocated);
+
+        return kernel_bug(L, self, lua_pushfstring(L, "kernel BUG: %s of a %s\n  allocated at %s", how, what, allocated), report, NULL, 0);
+}
+
+static int task_kfree(lua_State *L)
+{
+        struct actor *self = self_of(L);
+        struct object *object;
+
+        if (lua_isnil(L, 2))
+                return 0; /* kfree(NULL) */
+        object = object_check(self->scenario, L, 2);
+        if (object->is_pages)
+                return wrong_free(L, self, object, "kfree",
+                                  "<0>------------[ cut here ]------------\n<2>kernel BUG at mm/slab.c:597!");
+        return submit_free(L, self, object);
+}
+
+/* t:free(object [, cache]): kmem_cache_free. With a cache, the object must be of that cache. */
+static int task_free(lua_State *L)
+{
+        struct actor *self = self_of(L);
+        struct object *object = object_check(self->scenario, L, 2);
+
+        if (object->is_pages)
+                return wrong_free(L, self, object, "kmem_cache_free",
+                                  "<0>------------[ cut here ]------------\n<2>kernel BUG at mm/slab.c:597!");
+        if (!lua_isnoneornil(L, 3) && cache_argument(L, self, 3, "free", NULL) != object->cache)
+                return wrong_free(L, self, object, "kmem_cache_free to another cache",
+                                  "<0>------------[ cut here ]------------\n<2>kernel BUG at mm/slab.c:3733!");
+        return submit_free(L, self, object);
+}
+
+static int task_free_pages(lua_State *L)
+{
+        struct actor *self = self_of(L);
+        struct object *object;
+
+        if (lua_isnil(L, 2))
+                return 0;
+        object = object_check(self->scenario, L, 2);
+        if (!object->is_pages) {
+                char *report = g_strdup_printf("<0>Bad page state in process '%.*s'", KERNEL_NAME, self->name);
+
+                lua_pushstring(L, report);
+                g_free(report);
+                return wrong_free(L, self, object, "__free_pages", lua_tostring(L, -1));
+        }
+        return submit_free(L, self, object);
+}
+
+/* -- methods: caches, CPUs, time -------------------------------------------------------------------------------------- */
+
+static int task_create(lua_State *L)
+{
+        struct actor *self = task_of(L, "create");
+        struct cache_spec spec;
+
+        declare_cache_spec(L, 2, "create", &spec);
+        self->cache = declare_cache(self->scenario, L, &spec);
+        self->request = (struct request){ .kind = OP_CREATE, .spec = &self->cache->spec };
+        return submit(L, self);
+}
+
+static int task_shrink(lua_State *L)
+{
+        struct actor *self = task_of(L, "shrink");
+
+        self->request = (struct request){ .kind = OP_SHRINK, .cache = cache_argument(L, self, 2, "shrink", &self->cache) };
+        return submit(L, self);
+}
+
+static int task_destroy(lua_State *L)
+{
+        struct actor *self = task_of(L, "destroy");
+
+        self->request = (struct request){ .kind = OP_DESTROY, .cache = cache_argument(L, self, 2, "destroy", &self->cache) };
+        return submit(L, self);
+}
+
+static int task_reap(lua_State *L)
+{
+        struct actor *self = task_of(L, "reap");
+
+        self->request = (struct request){ .kind = OP_REAP };
+        return submit(L, self);
+}
+
+static int task_drain(lua_State *L)
+{
+        struct actor *self = task_of(L, "drain");
+
+        self->request = (struct request){ .kind = OP_DRAIN };
+        return submit(L, self);
+}
+
+static int task_work(lua_State *L)
+{
+        struct actor *self = self_of(L);
+
+        self->request = (struct request){ .kind = OP_WORK, .size_bytes = value_time(L, 2, "work") };
+        return submit(L, self);
+}
+
+/* Time passes, or is about to: what Lua did so far was no endless loop. */
+static void note_time(struct scenario *scenario)
+{
+        uint64_t now_ns = sim_now_ns(scenario->sim);
+
+        if (now_ns != scenario->burst_ns) {
+                scenario->burst_ns = now_ns;
+                sandbox_burst_begin(scenario->sandbox);
+        }
+}
+
+static void set_alarm(struct actor *self, uint64_t after_ns)
+{
+        struct sim *sim = self->scenario->sim;
+        uint64_t now_ns = sim_now_ns(sim);
+
+        self->has_alarm = true;
+        sim_wake_at(sim, self->thread, after_ns < TIME_NEVER - now_ns ? now_ns + after_ns : TIME_NEVER - 1);
+}
+
+static int task_sleep(lua_State *L)
+{
+        struct actor *self = task_of(L, "sleep");
+        uint64_t after_ns = value_time(L, 2, "sleep");
+
+        need_yieldable(L);
+        note_time(self->scenario);
+        set_alarm(self, after_ns);
+        actor_set_state(self, ACTOR_SLEEPING);
+        return wait_for(L, self, SIM_WAKE);
+}
+
+static int task_now(lua_State *L)
+{
+        lua_pushinteger(L, (lua_Integer)sim_now_ns(self_of(L)->scenario->sim));
+        return 1;
+}
+
+/* -- methods: one another --------------------------------------------------------------------------------------------- */
+
+/* A mailbox, or that of a task, or that of the task of this name. */
+static struct mailbox *mailbox_argument(lua_State *L, const struct actor *self, int index)
+{
+        struct mailbox *mailbox = box_part(L, index, BOX_MAILBOX);
+        struct actor *actor = box_part(L, index, BOX_ACTOR);
+
+        if (mailbox)
+                return mailbox;
+        if (lua_type(L, index) == LUA_TSTRING) {
+                actor = g_hash_table_lookup(self->scenario->actors_by_name, lua_tostring(L, index));
+                if (!actor)
+                        luaL_error(L, "send: there is no task '%s'", lua_tostring(L, index));
+        }
+        if (!actor)
+                luaL_error(L, "send needs a task, its name, or a mailbox");
+        if (actor->kind == ACTOR_INTERRUPT)
+                luaL_error(L, "send: the interrupt '%s' receives nothing", actor->name);
+        return actor->inbox;
+}
+
+static int task_send(lua_State *L)
+{
+        struct actor *self = self_of(L);
+        struct mailbox *mailbox = mailbox_argument(L, self, 2);
+        struct actor *receiver = mailbox->receivers.first;
+
+        if (lua_isnoneornil(L, 3))
+                return luaL_error(L, "send: nil cannot be sent");
+        lua_settop(L, 3);
+        if (receiver) {
+                lua_xmove(L, receiver->L, 1);
+                wake_actor(receiver, 1);
+                return 0;
+        }
+        lua_rawgeti(L, LUA_REGISTRYINDEX, mailbox->values_ref);
+        lua_insert(L, 3);
+        lua_rawseti(L, 3, ++mailbox->sent);
+        return 0;
+}
+
+static int wait_in_queue(lua_State *L, struct actor *self, struct wait_queue *queue, int timeout, const char *what,
+                         const char *name)
+{
+        uint64_t after_ns = 0;
+        bool has_timeout = !lua_isnoneornil(L, timeout);
+
+        if (has_timeout)
+                after_ns = value_time(L, timeout, "the timeout");
+        need_yieldable(L);
+        note_time(self->scenario);
+        if (has_timeout)
+                set_alarm(self, after_ns);
+        self->waits_for = what;
+        self->waits_name = name;
+        wait_in(self, queue);
+        return lua_yield(L, 0);
+}
+
+/* t:receive([mailbox] [, timeout]): a message, or nil and "timeout". */
+static int task_receive(lua_State *L)
+{
+        struct actor *self = task_of(L, "receive");
+        struct mailbox *mailbox = box_part(L, 2, BOX_MAILBOX);
+        int timeout = mailbox ? 3 : 2;
+
+        if (!mailbox)
+                mailbox = self->inbox;
+        if (mailbox->taken == mailbox->sent)
+                return wait_in_queue(L, self, &mailbox->receivers, timeout, "a message to", mailbox->name);
+        lua_rawgeti(L, LUA_REGISTRYINDEX, mailbox->values_ref);
+        lua_rawgeti(L, -1, ++mailbox->taken);
+        lua_pushnil(L);
+        lua_rawseti(L, -3, mailbox->taken);
+        return 1;
+}
+
+/* t:wait(event or task [, timeout]): true, or nil and "timeout". */
+static int task_wait(lua_State *L)
+{
+        struct actor *self = task_of(L, "wait");
+        struct event_flag *event = box_part(L, 2, BOX_EVENT);
+        struct actor *other = box_part(L, 2, BOX_ACTOR);
+
+        if (!event && (!other || other->kind != ACTOR_TASK))
+                return luaL_error(L, "wait needs an event or a task");
+        if (other == self)
+                return luaL_error(L, "wait: '%s' would wait for itself", self->name);
+        if (!event)
+                event = other->ended;
+        if (!event->is_set)
+                return wait_in_queue(L, self, &event->waiters, 3, other ? "the end of" : "the event", event->name);
+        lua_pushboolean(L, 1);
+        return 1;
+}
+
+static int task_signal(lua_State *L)
+{
+        struct event_flag *event;
+
+        self_of(L);
+        event = box_part(L, 2, BOX_EVENT);
+        if (!event)
+                return luaL_error(L, "signal needs an event");
+        signal_event(event);
+        return 0;
+}
+
+static int task_spawn(lua_State *L)
+{
+        struct actor *self = self_of(L);
+        struct scenario *scenario = self->scenario;
+        struct actor *actor = actor_declare_task(scenario, L, 2, "spawn");
+
+        if (actor->cpu >= scenario->config.cpus)
+                return luaL_error(L, "spawn: the machine has no CPU %d", (int)actor->cpu);
+        if (!actor_attach(actor)) {
+                lua_pushstring(L, scenario->error->message);
+                g_clear_error(&scenario->error);
+                return lua_error(L);
+        }
+        actor_start(actor);
+        return 1;
+}
+
+/* -- methods: chance, names ------------------------------------------------------------------------------------------- */
+
+static int task_random(lua_State *L)
+{
+        struct actor *self = self_of(L);
+        lua_Integer first = lua_isnoneornil(L, 3) ? 1 : luaL_checkinteger(L, 2);
+        lua_Integer last = luaL_checkinteger(L, lua_isnoneornil(L, 3) ? 2 : 3);
+
+        luaL_argcheck(L, first <= last, 2, "interval is empty");
+        lua_pushinteger(L, prng_between(&self->prng, first, last));
+        return 1;
+}
+
+static int task_chance(lua_State *L)
+{
+        struct actor *self = self_of(L);
+        lua_Integer part = luaL_checkinteger(L, 2), whole = luaL_checkinteger(L, 3);
+
+        luaL_argcheck(L, whole > 0 && part >= 0 && part <= whole, 2, "a chance is PART of WHOLE: 0 <= PART <= WHOLE");
+        lua_pushboolean(L, prng_chance(&self->prng, (uint64_t)part, (uint64_t)whole));
+        return 1;
+}
+
+static int task_pick(lua_State *L)
+{
+        struct actor *self = self_of(L);
+
+        luaL_checktype(L, 2, LUA_TTABLE);
+        luaL_argcheck(L, lua_rawlen(L, 2) > 0, 2, "the list is empty");
+        lua_rawgeti(L, 2, prng_between(&self->prng, 1, (lua_Integer)lua_rawlen(L, 2)));
+        return 1;
+}
+
+static int task_shuffle(lua_State *L)
+{
+        struct actor *self = self_of(L);
+        lua_Integer count;
+
+        luaL_checktype(L, 2, LUA_TTABLE);
+        count = (lua_Integer)lua_rawlen(L, 2);
+        sandbox_charge(L, (uint64_t)count);
+        for (lua_Integer i = count; i > 1; i--) {
+                lua_Integer other = prng_between(&self->prng, 1, i);
+
+                lua_rawgeti(L, 2, i);
+                lua_rawgeti(L, 2, other);
+                lua_rawseti(L, 2, i);
+                lua_rawseti(L, 2, other);
+        }
+        lua_settop(L, 2);
+        return 1;
+}
+
+static int task_name(lua_State *L)
+{
+        lua_pushstring(L, self_of(L)->name);
+        return 1;
+}
+
+static int task_cpu(lua_State *L)
+{
+        lua_pushinteger(L, self_of(L)->cpu);
+        return 1;
+}
+
+static int unknown_method(lua_State *L)
+{
+        return luaL_error(L, "a task has no method '%s'", luaL_tolstring(L, 2, NULL));
+}
+
+void actor_open_methods(struct scenario *scenario, lua_State *L)
+{
+        static const luaL_Reg methods[] = {
+                { "alloc", task_alloc },     { "chance", task_chance },   { "cpu", task_cpu },
+                { "create", task_create },   { "destroy", task_destroy }, { "drain", task_drain },
+                { "free", task_free },       { "free_pages", task_free_pages }, { "kfree", task_kfree },
+                { "kmalloc", task_kmalloc }, { "name", task_name },       { "now", task_now },
+                { "pages", task_pages },     { "pick", task_pick },       { "random", task_random },
+                { "reap", task_reap },       { "receive", task_receive }, { "send", task_send },
+                { "shrink", task_shrink },   { "shuffle", task_shuffle }, { "signal", task_signal },
+                { "sleep", task_sleep },     { "spawn", task_spawn },     { "wait", task_wait },
+                { "work", task_work },       { NULL, NULL },
+        };
+
+        lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->box_meta_refs[BOX_ACTOR]);
+        luaL_newlib(L, methods);
+        lua_newtable(L);
+        lua_pushcfunction(L, unknown_method);
+        lua_setfield(L, -2, "__index");
+        lua_setmetatable(L, -2);
+        lua_setfield(L, -2, "__index");
+        lua_pop(L, 1);
+
+        for (int path = 0; path < OP_PATH_COUNT; path++) {
+                lua_pushstring(L, op_path_names[path]);
+                scenario->path_refs[path] = luaL_ref(L, LUA_REGISTRYINDEX);
+        }
+        lua_pushliteral(L, "timeout");
+        scenario->timeout_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+        lua_pushliteral(L, "busy");
+        scenario->busy_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+/* -- the actor that creates the declared caches, then lets the others begin ------------------------------------------- */
+
+static void start_all(struct scenario *scenario)
+{
+        for (uint32_t i = 0; i < scenario->actors->len; i++) {
+                struct actor *actor = scenario->actors->pdata[i];
+
+                if (actor->state == ACTOR_IDLE && (actor->kind == ACTOR_TASK || actor->kind == ACTOR_INTERRUPT))
+                        actor_start(actor);
+                else if (actor->kind == ACTOR_PLAYER)
+                        actor_make_ready(actor);
+        }
+}
+
+/* cache: the one whose creation is done, NULL at first. */
+static void init_step(struct actor *actor, struct declared_cache *done)
+{
+        struct scenario *scenario = actor->scenario;
+        struct declared_cache *next = NULL;
+        const char *problem;
+
+        if (done) {
+                const struct op_record *record = sim_result(scenario->sim, actor->thread);
+                g_autofree char *where = sandbox_place_text(scenario->sandbox, done->place);
+
+                if (record->result != 0) {
+                        scenario_fail(scenario, SCENARIO_ERROR_SIMULATED, "%s: the cache '%s' could not be created", where,
+                                      done->spec.name);
+                        return;
+                }
+                done->id = record->cache;
+        }
+        for (uint32_t i = 0; i < scenario->declared_caches && !next; i++) {
+                struct declared_cache *cache = scenario->caches->pdata[i];
+
+                if (cache->id == CACHE_ID_NONE)
+                        next = cache;
+        }
+        if (!next) {
+                actor_end(actor);
+                start_all(scenario);
+                return;
+        }
+        actor->cache = next;
+        actor->request = (struct request){ .kind = OP_CREATE, .spec = &next->spec };
+        problem = sim_submit(scenario->sim, actor->thread, &actor->request);
+        if (problem) {
+                g_autofree char *where = sandbox_place_text(scenario->sandbox, next->place);
+
+                scenario_fail(scenario, SCENARIO_ERROR_SCRIPT, "%s: cache '%s': %s", where, next->spec.name, problem);
+                return;
+        }
+        scenario->requests++;
+        actor_set_state(actor, ACTOR_REQUEST);
+}
+
+/* -- main loop -------------------------------------------------------------------------------------------------------- */
+
+static void deliver_task(struct actor *actor, enum sim_what what)
+{
+        struct scenario *scenario = actor->scenario;
+        int results;
+
+        if (what == SIM_DONE) {
+                results = take_result(actor);
+                if (results >= 0)
+                        resume(actor, results);
+                return;
+        }
+        if (!actor->has_alarm)
+                return; /* a timeout that came to nothing */
+        actor->has_alarm = false;
+        if (actor->state == ACTOR_WAITING) {
+                leave_queue(actor);
+                lua_pushnil(actor->L);
+                lua_rawgeti(actor->L, LUA_REGISTRYINDEX, scenario->timeout_ref);
+                resume(actor, 2);
+        } else if (scenario->foreground == 0) {
+                actor_set_state(actor, ACTOR_IDLE); /* a daemon that slept: the run is over */
+        } else if (!actor->has_begun) {
+                begin(actor);
+        } else {
+                resume(actor, 0);
+        }
+}
+
+static void deliver_interrupt(struct actor *actor, enum sim_what what)
+{
+        int results;
+
+        if (what == SIM_DONE) {
+                results = take_result(actor);
+                if (results >= 0)
+                        resume(actor, results);
+        } else if (actor->scenario->foreground == 0) {
+                sim_irq_return(actor->scenario->sim, actor->thread);
+        } else {
+                actor->in_handler = true;
+                begin(actor);
+        }
+}
+
+static void deliver(struct actor *actor, enum sim_what what)
+{
+        switch (actor->kind) {
+        case ACTOR_INIT:
+                init_step(actor, actor->cache);
+                break;
+        case ACTOR_TASK:
+                deliver_task(actor, what);
+                break;
+        case ACTOR_INTERRUPT:
+                deliver_interrupt(actor, what);
+                break;
+        case ACTOR_PLAYER:
+                trace_player_step(actor, what);
+                break;
+        }
+}
+
+static void go_on(struct actor *actor)
+{
+        if (actor->kind == ACTOR_PLAYER)
+                trace_player_step(actor, SIM_IDLE);
+        else
+                resume(actor, actor->results);
+}
+
+static void fail_deadlock(struct scenario *scenario)
+{
+        GString *text = g_string_new("deadlock: nothing is left that could happen, and\n");
+
+        for (uint32_t i = 0; i < scenario->actors->len; i++) {
+                const struct actor *actor = scenario->actors->pdata[i];
+                g_autofree char *where = NULL;
+
+                if (actor->state != ACTOR_WAITING || !actor->is_foreground)
+                        continue;
+                if (actor->L)
+                        where = sandbox_place_text(scenario->sandbox, sandbox_place(scenario->sandbox, actor->L, 0));
+                g_string_append_printf(text, "  '%s' waits for %s '%s'%s%s\n", actor->name, actor->waits_for,
+                                       actor->waits_name, where ? " at " : "", where ? where : "");
+        }
+        g_string_append(text, "A task that serves others for as long as there is work is declared with daemon = true.");
+        scenario_fail(scenario, SCENARIO_ERROR_SCRIPT, "%s", text->str);
+        g_string_free(text, TRUE);
+}
+
+/* The sim has nothing to report: a good end, or not. */
+static void look_at_end(struct scenario *scenario)
+{
+        if (observer_is_broken(scenario->observer))
+                scenario_fail(scenario, SCENARIO_ERROR_FILE, "the recording cannot be written");
+        else if (scenario->runs_until_stop || sim_now_ns(scenario->sim) >= scenario->stop_at_ns)
+                return;
+        else if (scenario->foreground > 0)
+                fail_deadlock(scenario);
+}
+
+bool actor_run_all(struct scenario *scenario)
+{
+        const volatile sig_atomic_t *stop = scenario->options.stop;
+
+        init_step(scenario->init, NULL);
+        while (!scenario->error) {
+                struct actor *actor;
+                enum sim_what what;
+                uint32_t thread = 0;
+
+                if (stop && *stop) {
+                        scenario_fail(scenario, SCENARIO_ERROR_INTERRUPTED, "interrupted");
+                        break;
+                }
+                if (scenario->has_stash) {
+                        scenario->has_stash = false;
+                        what = scenario->stash_what;
+                        thread = scenario->stash_thread;
+                } else if ((actor = take_ready(scenario))) {
+                        go_on(actor);
+                        continue;
+                } else if (scenario->foreground == 0 && scenario->busy == 0) {
+                        break;
+                } else {
+                        what = advance(scenario, &thread);
+                }
+                if (what == SIM_IDLE) {
+                        look_at_end(scenario);
+                        break;
+                }
+                actor = scenario->threads->pdata[thread];
+                deliver(actor, what);
+        }
+        return !scenario->error;
+}

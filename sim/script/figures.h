@@ -1,0 +1,60 @@
+/*
+ * figures.h - a run in a few numbers: what the summary prints and what expectations are given.
+ *
+ * Counts are of the whole run, stocks of its end. Ratios are left to the reader: here are whole numbers, so that they
+ * are the same on every machine.
+ */
+#ifndef KMEMSIM_SCRIPT_FIGURES_H
+#define KMEMSIM_SCRIPT_FIGURES_H
+
+#include <glib.h>
+#include <stdint.h>
+
+#include "engine/sim.h"
+#include "observe/observer.h"
+
+struct figures_latency {
+        uint64_t count, p50_ns, p90_ns, p99_ns, p999_ns, max_ns;
+};
+
+struct figures_zone {
+        struct zone_view view;
+        uint32_t unusable[11];    /* index of each order, thousandths; 1000 if nothing is free */
+        int32_t fragmentation[11]; /* thousandths; -1000: a request of this order would succeed */
+};
+
+struct figures_cache {
+        uint32_t id;
+        struct cache_view view;
+        struct cache_stock stock;
+};
+
+struct figures {
+        uint64_t time_ns;
+        uint64_t ops, events;
+        char digest[DIGEST_TEXT_BYTES];
+        uint64_t by_path[OP_KIND_COUNT][OP_PATH_COUNT];
+        uint64_t objects_asked;    /* kmalloc and alloc */
+        uint64_t magazine_hits;    /* of them */
+        uint64_t refills;          /* of them: a magazine was refilled */
+        uint64_t slabs_made;       /* of them: the cache grew */
+        uint64_t objects_failed;
+        uint64_t pages_asked, pages_failed; /* requests */
+        uint64_t frees;
+        uint64_t live_objs;
+        uint64_t requested_bytes, allocated_bytes, slab_bytes; /* at the end, over all caches */
+        struct figures_latency latency[LATENCY_CLASS_COUNT];
+        uint32_t zone_count, cache_count; /* populated zones; live caches */
+        struct figures_zone *zones;
+        struct figures_cache *caches;
+};
+
+/* After observer_end. */
+struct figures *figures_new(const struct sim *sim, struct observer *observer);
+void figures_free(struct figures *figures);
+
+/* Thousandths, from the free blocks of each order (spec 03 section 12). */
+uint32_t figures_unusable_index(const uint32_t free_blocks[11], uint32_t order);
+int32_t figures_fragmentation_index(const uint32_t free_blocks[11], uint32_t order);
+
+#endif

@@ -1,0 +1,118 @@
+/*
+ * object.c - what kmalloc, alloc and pages return, as a scenario sees it: fields to read, and a memory of where it came
+ * from, so that a second free can say so.
+ */
+#include <string.h>
+
+#include "script/scenario_parts.h"
+
+struct object *object_new(struct scenario *scenario, lua_State *L)
+{
+        struct object *object = lua_newuserdatauv(L, sizeof(*object), 0);
+
+        memset(object, 0, sizeof(*object));
+        object->handle.serial = sandbox_serial(scenario->sandbox);
+        object->object = OBJECT_NONE;
+        lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->object_meta_ref);
+        lua_setmetatable(L, -2);
+        return object;
+}
+
+struct object *object_check(struct scenario *scenario, lua_State *L, int index)
+{
+        struct object *object = lua_touserdata(L, index);
+        bool is_object = false;
+
+        if (object && lua_getmetatable(L, index)) {
+                lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->object_meta_ref);
+                is_object = lua_rawequal(L, -1, -2);
+                lua_pop(L, 2);
+        }
+        if (!is_object)
+                luaL_typeerror(L, index, "object");
+        return object;
+}
+
+static const char *cache_name(const struct scenario *scenario, uint32_t cache)
+{
+        struct cache_view view;
+
+        return scenario->sim && cache != CACHE_ID_NONE && sim_cache_get(scenario->sim, cache, &view) ? view.name : "?";
+}
+
+char *object_text(const struct scenario *scenario, const struct object *object)
+{
+        if (object->is_pages)
+                return g_strdup_printf("block of order %u (op %" G_GUINT64_FORMAT ", page %u)", object->order, object->op,
+                                       place_pfn(object->place));
+        return g_strdup_printf("%s object (op %" G_GUINT64_FORMAT ", page %u, offset %u)",
+                               cache_name(scenario, object->cache), object->op, place_pfn(object->place),
+                               place_offset(object->place));
+}
+
+/* Upvalue 1: the scenario. */
+static int object_index(lua_State *L)
+{
+        static const char *const fields[] = { "size", "cache", "pfn", "offset", "address", "op", "order", "freed", "path",
+                                              "dur_ns", NULL };
+        const struct scenario *scenario = lua_touserdata(L, lua_upvalueindex(1));
+        const struct object *object = lua_touserdata(L, 1);
+        const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
+        int field = 0;
+
+        while (fields[field] && strcmp(fields[field], name) != 0)
+                field++;
+        switch (field) {
+        case 0: lua_pushinteger(L, (lua_Integer)object->size_bytes); break;
+        case 1:
+                if (object->is_pages)
+                        lua_pushnil(L);
+                else
+                        lua_pushstring(L, cache_name(scenario, object->cache));
+                break;
+        case 2: lua_pushinteger(L, place_pfn(object->place)); break;
+        case 3: lua_pushinteger(L, place_offset(object->place)); break;
+        case 4: lua_pushinteger(L, (lua_Integer)object->place); break;
+        case 5: lua_pushinteger(L, (lua_Integer)object->op); break;
+        case 6: lua_pushinteger(L, object->order); break;
+        case 7: lua_pushboolean(L, object->is_freed); break;
+        case 8: lua_pushstring(L, op_path_names[object->path]); break;
+        case 9: lua_pushinteger(L, (lua_Integer)object->dur_ns); break;
+        default: return luaL_error(L, "an object has no field '%s'", name);
+        }
+        return 1;
+}
+
+static int object_tostring(lua_State *L)
+{
+        const struct scenario *scenario = lua_touserdata(L, lua_upvalueindex(1));
+        const struct object *object = lua_touserdata(L, 1);
+
+        if (object->is_pages)
+                lua_pushfstring(L, "block of order %d, op %I", object->order, (LUAI_UACINT)object->op);
+        else
+                lua_pushfstring(L, "%s object, op %I", cache_name(scenario, object->cache), (LUAI_UACINT)object->op);
+        return 1;
+}
+
+static int object_newindex(lua_State *L)
+{
+        return luaL_error(L, "the fields of an object are for reading");
+}
+
+void object_open(struct scenario *scenario, lua_State *L)
+{
+        static const luaL_Reg functions[] = {
+                { "__index", object_index }, { "__newindex", object_newindex }, { "__tostring", object_tostring },
+                { NULL, NULL },
+        };
+
+        lua_newtable(L);
+        lua_pushlightuserdata(L, scenario);
+        luaL_setfuncs(L, functions, 1);
+        lua_pushliteral(L, "object");
+        lua_setfield(L, -2, "__name");
+        lua_pushboolean(L, 0);
+        lua_setfield(L, -2, "__metatable");
+        scenario->object_meta_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+}

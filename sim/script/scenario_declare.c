@@ -1,0 +1,731 @@
+/*
+ * scenario_declare.c - the functions a scenario's main part is written with, and how their arguments are read.
+ *
+ * Every table is read strictly: a field that is not known is an error that names the known ones.
+ */
+#include <string.h>
+
+#include "script/gfp_text.h"
+#include "script/quantity.h"
+#include "script/scenario_parts.h"
+#include "trace/gfp.h"
+
+/* -- fields of a table ------------------------------------------------------------------------------------------------ */
+
+/* Pushes "a, b, c". */
+static void push_list(lua_State *L, const char *const *words)
+{
+        luaL_Buffer list;
+
+        luaL_buffinit(L, &list);
+        for (int i = 0; words[i]; i++) {
+                if (i > 0)
+                        luaL_addstring(&list, ", ");
+                luaL_addstring(&list, words[i]);
+        }
+        luaL_pushresult(&list);
+}
+
+void fields_check(lua_State *L, int index, const char *what, const char *const *known)
+{
+        index = lua_absindex(L, index);
+        if (lua_type(L, index) != LUA_TTABLE)
+                luaL_error(L, "%s needs a table: %s { ... }", what, what);
+        for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+                bool found = false;
+
+                if (lua_type(L, -2) == LUA_TSTRING)
+                        for (int i = 0; known[i] && !found; i++)
+                                found = strcmp(known[i], lua_tostring(L, -2)) == 0;
+                if (found)
+                        continue;
+                push_list(L, known);
+                if (lua_type(L, -3) == LUA_TSTRING)
+                        luaL_error(L, "%s has no field '%s'; it has %s", what, lua_tostring(L, -3), lua_tostring(L, -1));
+                luaL_error(L, "%s has fields with names only: %s", what, lua_tostring(L, -1));
+        }
+}
+
+void fields_need(lua_State *L, bool is_there, const char *what, const char *field)
+{
+        if (!is_there)
+                luaL_error(L, "%s needs a field '%s'", what, field);
+}
+
+/* Pushes the field; false (and nothing pushed) if it is nil. */
+static bool push_field(lua_State *L, int index, const char *field)
+{
+        if (lua_getfield(L, index, field) != LUA_TNIL)
+                return true;
+        lua_pop(L, 1);
+        return false;
+}
+
+/* The text stays alive as long as the table has it. */
+bool fields_text(lua_State *L, int index, const char *what, const char *field, const char **ret)
+{
+        if (!push_field(L, index, field))
+                return false;
+        if (lua_type(L, -1) != LUA_TSTRING)
+                luaL_error(L, "%s: %s is a text, not a %s", what, field, luaL_typename(L, -1));
+        *ret = lua_tostring(L, -1);
+        if (strlen(*ret) != lua_rawlen(L, -1) || **ret == '\0')
+                luaL_error(L, "%s: %s is empty or holds a NUL byte", what, field);
+        lua_pop(L, 1);
+        return true;
+}
+
+bool fields_integer(lua_State *L, int index, const char *what, const char *field, lua_Integer min, lua_Integer max,
+                    uint64_t *ret)
+{
+        int is_integer;
+        lua_Integer value;
+
+        if (!push_field(L, index, field))
+                return false;
+        value = lua_tointegerx(L, -1, &is_integer);
+        if (!is_integer || lua_type(L, -1) != LUA_TNUMBER || value < min || value > max)
+                luaL_error(L, "%s: %s is a whole number from %I to %I", what, field, (LUAI_UACINT)min, (LUAI_UACINT)max);
+        lua_pop(L, 1);
+        *ret = (uint64_t)value;
+        return true;
+}
+
+bool fields_boolean(lua_State *L, int index, const char *what, const char *field, bool *ret)
+{
+        if (!push_field(L, index, field))
+                return false;
+        if (!lua_isboolean(L, -1))
+                luaL_error(L, "%s: %s is true or false", what, field);
+        *ret = lua_toboolean(L, -1);
+        lua_pop(L, 1);
+        return true;
+}
+
+static uint64_t read_quantity(lua_State *L, int index, const char *what, const char *noun,
+                              const char *(*parse)(const char *text, uint64_t *ret))
+{
+        const char *problem;
+        uint64_t value = 0;
+        int is_integer;
+
+        if (lua_type(L, index) == LUA_TSTRING) {
+                problem = parse(lua_tostring(L, index), &value);
+                if (problem)
+                        luaL_error(L, "%s: \"%s\" %s", what, lua_tostring(L, index), problem);
+                return value;
+        }
+        value = (uint64_t)lua_tointegerx(L, index, &is_integer);
+        if (lua_type(L, index) != LUA_TNUMBER)
+                luaL_error(L, "%s needs a %s, not a %s", what, noun, lua_isnone(L, index) ? "missing argument" : luaL_typename(L, index));
+        if (!is_integer || (int64_t)value < 0)
+                luaL_error(L, "%s: a %s is a whole number, 0 or more", what, noun);
+        return value;
+}
+
+uint64_t value_size(lua_State *L, int index, const char *what)
+{
+        return read_quantity(L, index, what, "size", quantity_size);
+}
+
+uint64_t value_time(lua_State *L, int index, const char *what)
+{
+        return read_quantity(L, index, what, "time", quantity_time);
+}
+
+bool fields_size(lua_State *L, int index, const char *what, const char *field, uint64_t max, uint64_t *ret)
+{
+        const char *name;
+
+        if (!push_field(L, index, field))
+                return false;
+        name = lua_pushfstring(L, "%s: %s", what, field);
+        *ret = value_size(L, -2, name);
+        if (*ret > max)
+                luaL_error(L, "%s: at most %I bytes", name, (LUAI_UACINT)max);
+        lua_pop(L, 2);
+        return true;
+}
+
+bool fields_time(lua_State *L, int index, const char *what, const char *field, uint64_t *ret)
+{
+        const char *name;
+
+        if (!push_field(L, index, field))
+                return false;
+        name = lua_pushfstring(L, "%s: %s", what, field);
+        *ret = value_time(L, -2, name);
+        lua_pop(L, 2);
+        return true;
+}
+
+uint32_t value_gfp(lua_State *L, int index, const char *what, bool numa)
+{
+        const char *text, *word;
+        size_t length;
+        uint32_t gfp;
+        int is_integer;
+        lua_Integer value;
+
+        if (lua_type(L, index) == LUA_TNUMBER) {
+                value = lua_tointegerx(L, index, &is_integer);
+                if (!is_integer || value < 0 || value > 0x7ffff)
+                        luaL_error(L, "%s: a gfp mask is a sum of the constants in gfp", what);
+                return (uint32_t)value;
+        }
+        if (lua_type(L, index) != LUA_TSTRING)
+                luaL_error(L, "%s: a gfp mask is a text such as \"atomic\" or \"kernel,dma\", not a %s", what,
+                           luaL_typename(L, index));
+        text = lua_tostring(L, index);
+        if (!gfp_parse(text, numa, &gfp, &word, &length)) {
+                lua_pushlstring(L, word, length);
+                luaL_error(L, "%s: '%s' is no gfp flag", what, lua_tostring(L, -1));
+        }
+        return gfp;
+}
+
+enum failure_policy value_policy(lua_State *L, int index, const char *what)
+{
+        static const char *const names[] = { "nil", "count", "fatal" };
+        const char *text = lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : "";
+
+        for (int i = 0; i < 3; i++)
+                if (strcmp(text, names[i]) == 0)
+                        return (enum failure_policy)i;
+        luaL_error(L, "%s: on_failure is \"nil\", \"count\" or \"fatal\"", what);
+        return FAILURE_NIL;
+}
+
+/* -- boxes ------------------------------------------------------------------------------------------------------------ */
+
+struct box *box_push(struct scenario *scenario, lua_State *L, enum box_kind kind, void *part)
+{
+        struct box *box = lua_newuserdatauv(L, sizeof(*box), 0);
+
+        box->handle.serial = sandbox_serial(scenario->sandbox);
+        box->kind = kind;
+        box->part = part;
+        lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->box_meta_refs[kind]);
+        lua_setmetatable(L, -2);
+        return box;
+}
+
+/* Objects are userdata too, but of another shape: a box is what has one of the four metatables. */
+void *box_part(lua_State *L, int index, enum box_kind kind)
+{
+        struct box *box = lua_touserdata(L, index);
+        bool is_box = false;
+
+        if (!box || !lua_getmetatable(L, index))
+                return NULL;
+        if (lua_rawgeti(L, -1, 1) == LUA_TNUMBER)
+                is_box = lua_tointeger(L, -1) == (lua_Integer)kind;
+        lua_pop(L, 2);
+        return is_box ? box->part : NULL;
+}
+
+static int box_tostring(lua_State *L)
+{
+        const struct box *box = lua_touserdata(L, 1);
+
+        switch (box->kind) {
+        case BOX_ACTOR: {
+                const struct actor *actor = box->part;
+
+                lua_pushfstring(L, "%s \"%s\"", actor->kind == ACTOR_INTERRUPT ? "interrupt" : "task", actor->name);
+                break;
+        }
+        case BOX_MAILBOX:
+                lua_pushfstring(L, "mailbox \"%s\"", ((const struct mailbox *)box->part)->name);
+                break;
+        case BOX_EVENT:
+                lua_pushfstring(L, "event \"%s\"", ((const struct event_flag *)box->part)->name);
+                break;
+        case BOX_CACHE:
+                lua_pushfstring(L, "cache \"%s\"", ((const struct declared_cache *)box->part)->spec.name);
+                break;
+        }
+        return 1;
+}
+
+/* Index 1 of the metatable says which kind of box it is. */
+static void open_box_kind(struct scenario *scenario, lua_State *L, enum box_kind kind, const char *name)
+{
+        lua_newtable(L);
+        lua_pushinteger(L, kind);
+        lua_rawseti(L, -2, 1);
+        lua_pushstring(L, name);
+        lua_setfield(L, -2, "__name");
+        lua_pushcfunction(L, box_tostring);
+        lua_setfield(L, -2, "__tostring");
+        lua_pushboolean(L, 0);
+        lua_setfield(L, -2, "__metatable");
+        scenario->box_meta_refs[kind] = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+/* -- machine ---------------------------------------------------------------------------------------------------------- */
+
+static struct scenario *scenario_here(lua_State *L)
+{
+        return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+/* These functions belong to the main part; inside of tasks they would come too late. */
+static struct scenario *declaring(lua_State *L, const char *what)
+{
+        struct scenario *scenario = scenario_here(L);
+
+        if (!scenario->is_declaring)
+                luaL_error(L, "%s belongs to the main part of the scenario, not into a task", what);
+        return scenario;
+}
+
+static void read_u32(lua_State *L, const char *name, lua_Integer min, lua_Integer max, uint32_t *field)
+{
+        uint64_t value;
+
+        if (fields_integer(L, 1, "machine", name, min, max, &value))
+                *field = (uint32_t)value;
+}
+
+static void read_costs(lua_State *L, struct sim_config *config)
+{
+        const char *names[COST_KIND_COUNT + 1] = { NULL };
+        int costs = lua_gettop(L) + 1;
+
+        if (!push_field(L, 1, "costs"))
+                return;
+        for (uint32_t cost = 0; cost < COST_KIND_COUNT; cost++)
+                names[cost] = cost_infos[cost].name;
+        fields_check(L, costs, "costs", names);
+        for (uint32_t cost = 0; cost < COST_KIND_COUNT; cost++) {
+                uint64_t cycles;
+
+                if (fields_integer(L, costs, "costs", names[cost], 0, 1000 * 1000 * 1000, &cycles))
+                        config->cost_cycles[cost] = (uint32_t)cycles;
+        }
+        lua_pop(L, 1);
+}
+
+static int declare_machine(lua_State *L)
+{
+        static const char *const known[] = { "arch", "cpus", "memory", "reserved", "reserved_pages", "cache_line", "hz", "cpu_mhz",
+                                             "costs", "audit", "threads", NULL };
+        static const char *const audits[] = { "none", "op", "step" };
+        struct scenario *scenario = declaring(L, "machine");
+        struct sim_config *config = &scenario->config;
+        uint64_t number;
+        const char *text;
+
+        fields_check(L, 1, "machine", known);
+        if (scenario->has_machine)
+                return luaL_error(L, "machine is declared twice");
+        scenario->has_machine = true;
+        if (fields_text(L, 1, "machine", "arch", &text)) {
+                if (strcmp(text, "x86_64") != 0 && strcmp(text, "i386") != 0)
+                        return luaL_error(L, "machine: arch is \"x86_64\" or \"i386\"");
+                config->arch = strcmp(text, "i386") == 0 ? ARCH_I386 : ARCH_X86_64;
+                if (config->arch == ARCH_I386)
+                        config->line_bytes = 32;
+        }
+        read_u32(L, "cpus", 1, MACHINE_CPUS_MAX, &config->cpus);
+        if (fields_size(L, 1, "machine", "memory", UINT64_C(1) << 48, &number)) {
+                if (number % (1u << 20) != 0)
+                        return luaL_error(L, "machine: memory comes in whole MiB");
+                config->node_mib[0] = (uint32_t)(number >> 20);
+        }
+        read_u32(L, "reserved_pages", 0, INT32_MAX, &config->reserved_pages);
+        if (fields_size(L, 1, "machine", "reserved", UINT64_C(1) << 40, &number)) {
+                if (number % PAGE_BYTES != 0)
+                        return luaL_error(L, "machine: reserved comes in whole pages of 4096 bytes");
+                config->reserved_pages = (uint32_t)(number / PAGE_BYTES);
+        }
+        if (fields_size(L, 1, "machine", "cache_line", 4096, &number))
+                config->line_bytes = (uint32_t)number;
+        read_u32(L, "hz", 1, 10000, &config->hz);
+        read_u32(L, "cpu_mhz", 1, 100000, &config->cpu_mhz);
+        read_u32(L, "threads", 1, 60000, &scenario->spare_threads);
+        if (fields_text(L, 1, "machine", "audit", &text)) {
+                uint32_t audit = 0;
+
+                while (audit < 3 && strcmp(text, audits[audit]) != 0)
+                        audit++;
+                if (audit == 3)
+                        return luaL_error(L, "machine: audit is \"none\", \"op\" or \"step\"");
+                config->audit = audit;
+        }
+        read_costs(L, config);
+        text = sim_config_problem(config);
+        return text ? luaL_error(L, "machine: %s", text) : 0;
+}
+
+/* -- caches ----------------------------------------------------------------------------------------------------------- */
+
+static uint32_t read_cache_flags(lua_State *L, const char *what)
+{
+        uint32_t flags = 0, value;
+        const char *word;
+        size_t length;
+
+        if (lua_type(L, -1) == LUA_TTABLE) {
+                for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, -1); i++) {
+                        lua_rawgeti(L, -1, i);
+                        flags |= read_cache_flags(L, what);
+                        lua_pop(L, 1);
+                }
+                return flags;
+        }
+        if (lua_type(L, -1) != LUA_TSTRING)
+                luaL_error(L, "%s: flags is a list of texts", what);
+        if (!cache_flags_parse(lua_tostring(L, -1), &value, &word, &length)) {
+                lua_pushlstring(L, word, length);
+                luaL_error(L, "%s: '%s' is no flag of a cache", what, lua_tostring(L, -1));
+        }
+        return value;
+}
+
+void declare_cache_spec(lua_State *L, int index, const char *what, struct cache_spec *ret)
+{
+        static const char *const known[] = { "name", "size", "align", "flags", NULL };
+        const char *name = NULL;
+        uint64_t number = 0;
+
+        fields_check(L, index, what, known);
+        memset(ret, 0, sizeof(*ret));
+        fields_need(L, fields_text(L, index, what, "name", &name), what, "name");
+        if (strlen(name) > CACHE_NAME_MAX)
+                luaL_error(L, "%s: a name has at most %d bytes", what, CACHE_NAME_MAX);
+        for (const char *c = name; *c; c++)
+                if ((unsigned char)*c <= ' ' || (unsigned char)*c == 0x7f)
+                        luaL_error(L, "%s: a name has no blanks and no control characters", what);
+        g_strlcpy(ret->name, name, sizeof(ret->name));
+        fields_need(L, fields_size(L, index, what, "size", 131072, &number), what, "size");
+        ret->size_bytes = (uint32_t)number;
+        if (fields_size(L, index, what, "align", PAGE_BYTES, &number)) {
+                if (number & (number - 1))
+                        luaL_error(L, "%s: align is a power of two", what);
+                ret->align_bytes = (uint32_t)number;
+        }
+        if (push_field(L, index, "flags")) {
+                ret->flags = read_cache_flags(L, what);
+                lua_pop(L, 1);
+        }
+}
+
+struct declared_cache *declare_cache(struct scenario *scenario, lua_State *L, const struct cache_spec *spec)
+{
+        struct declared_cache *cache = g_new0(struct declared_cache, 1);
+
+        cache->spec = *spec;
+        cache->id = CACHE_ID_NONE;
+        cache->place = sandbox_place(scenario->sandbox, L, 1);
+        g_ptr_array_add(scenario->caches, cache);
+        box_push(scenario, L, BOX_CACHE, cache);
+        return cache;
+}
+
+static int declare_cache_here(lua_State *L)
+{
+        struct scenario *scenario = declaring(L, "cache");
+        struct cache_spec spec;
+
+        declare_cache_spec(L, 1, "cache", &spec);
+        for (uint32_t i = 0; i < scenario->caches->len; i++)
+                if (strcmp(((struct declared_cache *)scenario->caches->pdata[i])->spec.name, spec.name) == 0)
+                        return luaL_error(L, "cache '%s' is declared twice", spec.name);
+        declare_cache(scenario, L, &spec);
+        scenario->declared_caches = scenario->caches->len;
+        return 1;
+}
+
+/* -- tasks, interrupts, mailboxes, events ----------------------------------------------------------------------------- */
+
+static int declare_task(lua_State *L)
+{
+        actor_declare_task(declaring(L, "task"), L, 1, "task");
+        return 1;
+}
+
+static int declare_interrupt(lua_State *L)
+{
+        actor_declare_interrupt(declaring(L, "interrupt"), L, 1);
+        return 1;
+}
+
+struct mailbox *mailbox_new(struct scenario *scenario, lua_State *L, const char *name)
+{
+        struct mailbox *mailbox;
+        int values_ref;
+
+        lua_newtable(L);
+        values_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+        mailbox = g_new0(struct mailbox, 1);
+        mailbox->name = g_strdup(name);
+        mailbox->values_ref = values_ref;
+        g_ptr_array_add(scenario->mailboxes, mailbox);
+        return mailbox;
+}
+
+struct event_flag *event_new(struct scenario *scenario, const char *name)
+{
+        struct event_flag *event = g_new0(struct event_flag, 1);
+
+        event->name = g_strdup(name);
+        g_ptr_array_add(scenario->events, event);
+        return event;
+}
+
+static int declare_mailbox(lua_State *L)
+{
+        struct scenario *scenario = scenario_here(L);
+
+        box_push(scenario, L, BOX_MAILBOX, mailbox_new(scenario, L, luaL_checkstring(L, 1)));
+        return 1;
+}
+
+static int declare_event(lua_State *L)
+{
+        struct scenario *scenario = scenario_here(L);
+
+        box_push(scenario, L, BOX_EVENT, event_new(scenario, luaL_checkstring(L, 1)));
+        return 1;
+}
+
+/* -- expect, summary, policies ---------------------------------------------------------------------------------------- */
+
+static void add_expectation(lua_State *L, const char *what, GArray *to)
+{
+        struct expectation expectation;
+
+        if (lua_type(L, 1) != LUA_TSTRING || lua_type(L, 2) != LUA_TFUNCTION || lua_gettop(L) != 2)
+                luaL_error(L, "%s needs a text and a function: %s(\"...\", function(r) ... end)", what, what);
+        expectation.function_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+        expectation.text = g_strdup(lua_tostring(L, 1));
+        g_array_append_val(to, expectation);
+}
+
+static int declare_expect(lua_State *L)
+{
+        add_expectation(L, "expect", declaring(L, "expect")->expectations);
+        return 0;
+}
+
+static int declare_summary(lua_State *L)
+{
+        add_expectation(L, "summary", declaring(L, "summary")->summaries);
+        return 0;
+}
+
+static int declare_on_failure(lua_State *L)
+{
+        declaring(L, "on_failure")->policy = value_policy(L, 1, "on_failure");
+        return 0;
+}
+
+static int declare_stop_at(lua_State *L)
+{
+        declaring(L, "stop_at")->stop_at_ns = value_time(L, 1, "stop_at");
+        return 0;
+}
+
+static int declare_seed(lua_State *L)
+{
+        lua_pushinteger(L, (lua_Integer)scenario_here(L)->seed);
+        return 1;
+}
+
+/* -- param ------------------------------------------------------------------------------------------------------------ */
+
+static const char *const param_type_words[] = {
+        [PARAM_INTEGER] = "a whole number", [PARAM_NUMBER] = "a number", [PARAM_BOOLEAN] = "true or false",
+        [PARAM_TEXT] = "a text",            [PARAM_TIME] = "a time",     [PARAM_SIZE] = "a size",
+};
+
+static const char *find_setting(const struct scenario *scenario, const char *name)
+{
+        const char *value = NULL;
+        size_t length = strlen(name);
+
+        for (const char *const *setting = scenario->settings; setting && *setting; setting++)
+                if (strncmp(*setting, name, length) == 0 && (*setting)[length] == '=')
+                        value = *setting + length + 1; /* the last one counts */
+        return value;
+}
+
+/* Pushes the value as the parameter's type; false if the text is none. */
+static bool push_param(lua_State *L, const struct scenario_param *param, const char *text)
+{
+        uint64_t quantity;
+        int is_number;
+
+        switch (param->type) {
+        case PARAM_INTEGER:
+        case PARAM_NUMBER:
+                if (lua_stringtonumber(L, text) == 0)
+                        return false;
+                if (param->type == PARAM_NUMBER)
+                        return true;
+                quantity = (uint64_t)lua_tointegerx(L, -1, &is_number);
+                lua_pop(L, 1);
+                lua_pushinteger(L, (lua_Integer)quantity);
+                return is_number;
+        case PARAM_BOOLEAN:
+                lua_pushboolean(L, strcmp(text, "true") == 0);
+                return strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
+        case PARAM_TIME:
+                lua_pushstring(L, text);
+                return quantity_time(text, &quantity) == NULL;
+        case PARAM_SIZE:
+                lua_pushstring(L, text);
+                return quantity_size(text, &quantity) == NULL;
+        case PARAM_TEXT:
+                break;
+        }
+        lua_pushstring(L, text);
+        return true;
+}
+
+static void add_param(struct scenario *scenario, lua_State *L, int type)
+{
+        struct scenario_param *param = g_new0(struct scenario_param, 1);
+
+        param->type = type;
+        param->name = g_strdup(lua_tostring(L, 1));
+        param->preset = g_strdup(lua_tostring(L, -1));
+        param->description = g_strdup(lua_tostring(L, 3));
+        param->unit = g_strdup(lua_isnoneornil(L, 4) ? "" : lua_tostring(L, 4));
+        g_ptr_array_add(scenario->params, param);
+}
+
+/* param(name, default, description [, unit]): the value of --set name=..., else the default. */
+static int declare_param(lua_State *L)
+{
+        struct scenario *scenario = declaring(L, "param");
+        const char *name, *unit, *text;
+        struct scenario_param *param;
+        int type = PARAM_TEXT;
+
+        if (lua_type(L, 1) != LUA_TSTRING || lua_type(L, 3) != LUA_TSTRING)
+                return luaL_error(L, "param needs a name, a default and a description: "
+                                     "param(\"rounds\", 1000, \"how many rounds\" [, \"rounds\"])");
+        name = lua_tostring(L, 1);
+        unit = luaL_optstring(L, 4, "");
+        if (*name == '\0' || strpbrk(name, "= \t\n"))
+                return luaL_error(L, "param: '%s' is no name", name);
+        for (uint32_t i = 0; i < scenario->params->len; i++)
+                if (strcmp(((struct scenario_param *)scenario->params->pdata[i])->name, name) == 0)
+                        return luaL_error(L, "param '%s' is declared twice", name);
+        switch (lua_type(L, 2)) {
+        case LUA_TNUMBER:
+                type = lua_isinteger(L, 2) ? PARAM_INTEGER : PARAM_NUMBER;
+                break;
+        case LUA_TBOOLEAN:
+                type = PARAM_BOOLEAN;
+                break;
+        case LUA_TSTRING:
+                type = strcmp(unit, "time") == 0 ? PARAM_TIME : strcmp(unit, "size") == 0 ? PARAM_SIZE : PARAM_TEXT;
+                break;
+        default:
+                return luaL_error(L, "param '%s': the default is a number, a text, true or false", name);
+        }
+        lua_settop(L, 4);
+        if (type == PARAM_BOOLEAN)
+                lua_pushstring(L, lua_toboolean(L, 2) ? "true" : "false");
+        else
+                luaL_tolstring(L, 2, NULL);
+        add_param(scenario, L, type);
+        param = scenario->params->pdata[scenario->params->len - 1];
+        text = find_setting(scenario, name);
+        param->is_set = text != NULL;
+        if (!text && !push_param(L, param, param->preset))
+                return luaL_error(L, "param '%s': the default \"%s\" is not %s", name, param->preset, param_type_words[type]);
+        if (text && !push_param(L, param, text))
+                return scenario_raise(scenario, L, SCENARIO_ERROR_USAGE, "--set %s=%s: %s is %s (%s)", name, text, name,
+                                      param_type_words[type], param->description);
+        g_free(param->value);
+        param->value = g_strdup(text ? text : param->preset);
+        return 1;
+}
+
+/* -- trace ------------------------------------------------------------------------------------------------------------ */
+
+static int declare_trace(lua_State *L)
+{
+        static const char *const known[] = { "file", "speed", "pace", NULL };
+        struct scenario *scenario = declaring(L, "trace");
+        const char *file = NULL, *text, *problem;
+        uint64_t part = 1, whole = 1;
+        bool asap = false;
+
+        fields_check(L, 1, "trace", known);
+        if (scenario->player)
+                return luaL_error(L, "one trace is enough");
+        fields_need(L, fields_text(L, 1, "trace", "file", &file), "trace", "file");
+        if (push_field(L, 1, "speed")) {
+                text = lua_tostring(L, -1);
+                problem = text ? quantity_ratio(text, &part, &whole) : "is no ratio";
+                if (problem)
+                        return luaL_error(L, "trace: speed %s %s", text ? text : "", problem);
+                lua_pop(L, 1);
+        }
+        if (fields_text(L, 1, "trace", "pace", &text)) {
+                asap = strcmp(text, "asap") == 0;
+                if (!asap && strcmp(text, "as_recorded") != 0)
+                        return luaL_error(L, "trace: pace is \"as_recorded\" or \"asap\"");
+        }
+        scenario->player = trace_player_load(scenario, file, part, whole, asap);
+        if (!scenario->player) {
+                lua_pushstring(L, scenario->error->message);
+                scenario->error_code = (enum scenario_error)scenario->error->code;
+                g_clear_error(&scenario->error);
+                return scenario_raise(scenario, L, scenario->error_code, "%s", lua_tostring(L, -1));
+        }
+        return 0;
+}
+
+/* -- all of them ------------------------------------------------------------------------------------------------------ */
+
+static int unknown_gfp(lua_State *L)
+{
+        return luaL_error(L, "gfp has no flag '%s'", luaL_tolstring(L, 2, NULL));
+}
+
+static void open_gfp(lua_State *L)
+{
+        const struct flag_word *const lists[] = { gfp_bases, gfp_modifiers };
+
+        lua_newtable(L);
+        for (int i = 0; i < 2; i++)
+                for (const struct flag_word *word = lists[i]; word->name; word++) {
+                        lua_pushinteger(L, word->value);
+                        lua_setfield(L, -2, word->name);
+                }
+        lua_newtable(L);
+        lua_pushcfunction(L, unknown_gfp);
+        lua_setfield(L, -2, "__index");
+        lua_pushboolean(L, 0);
+        lua_setfield(L, -2, "__metatable");
+        lua_setmetatable(L, -2);
+        lua_setglobal(L, "gfp");
+}
+
+void declare_open(struct scenario *scenario, lua_State *L)
+{
+        static const luaL_Reg functions[] = {
+                { "machine", declare_machine },       { "cache", declare_cache_here }, { "task", declare_task },
+                { "interrupt", declare_interrupt },   { "mailbox", declare_mailbox },  { "event", declare_event },
+                { "expect", declare_expect },         { "summary", declare_summary },  { "param", declare_param },
+                { "on_failure", declare_on_failure }, { "stop_at", declare_stop_at },  { "seed", declare_seed },
+                { "trace", declare_trace },           { NULL, NULL },
+        };
+
+        open_box_kind(scenario, L, BOX_ACTOR, "task");
+        open_box_kind(scenario, L, BOX_MAILBOX, "mailbox");
+        open_box_kind(scenario, L, BOX_EVENT, "event");
+        open_box_kind(scenario, L, BOX_CACHE, "cache");
+        lua_pushglobaltable(L);
+        lua_pushlightuserdata(L, scenario);
+        luaL_setfuncs(L, functions, 1);
+        lua_pop(L, 1);
+        open_gfp(L);
+}

@@ -1,0 +1,283 @@
+/*
+ * scenario_parts.h - inside of a running scenario: the data that the files of this room share.
+ *
+ *      scenario.c          load, run, errors, expectations
+ *      scenario_declare.c  the global functions: machine, cache, task, interrupt, param, expect, trace ...
+ *      actor.c             the methods of tasks and interrupts, requests, waiting, the main loop
+ *      object.c            what kmalloc, alloc and pages return
+ *      trace_player.c      an ops file replayed without Lua
+ *
+ * An actor is whoever makes requests: a Lua task, an interrupt handler, the C function that makes the declared caches, a
+ * CPU of a replayed trace. Each has one thread of the sim. States:
+ *
+ *      IDLE        not begun, or an interrupt between two deliveries
+ *      READY       will go on as soon as its turn comes, at this simulated moment (in the ready queue, or a wake-up asked)
+ *      RUNNING     its code is on the C stack
+ *      REQUEST     a request is with the sim                  -> SIM_DONE
+ *      SLEEPING    until a time                               -> SIM_WAKE
+ *      WAITING     for a message, an event or the end of a task, perhaps with a timeout -> wake_actor or SIM_WAKE
+ *      ENDED
+ *
+ * Invariants:
+ *      an actor is in a wait queue exactly when it is WAITING
+ *      foreground == actors that keep the run going and have not ENDED
+ *      busy == actors in READY, RUNNING or REQUEST
+ */
+#ifndef KMEMSIM_SCRIPT_SCENARIO_PARTS_H
+#define KMEMSIM_SCRIPT_SCENARIO_PARTS_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "base/prng.h"
+#include "base/units.h"
+#include "script/ops_file.h"
+#include "script/scenario.h"
+
+enum actor_kind { ACTOR_INIT, ACTOR_TASK, ACTOR_INTERRUPT, ACTOR_PLAYER };
+enum actor_state { ACTOR_IDLE, ACTOR_READY, ACTOR_RUNNING, ACTOR_REQUEST, ACTOR_SLEEPING, ACTOR_WAITING, ACTOR_ENDED };
+enum failure_policy { FAILURE_NIL, FAILURE_COUNT, FAILURE_FATAL, FAILURE_DEFAULT };
+
+struct actor;
+
+/* Actors that wait for the same thing, first come first. */
+struct wait_queue {
+        struct actor *first, *last;
+};
+
+/* What a Lua userdata of a task, interrupt, mailbox, event or cache holds. */
+enum box_kind { BOX_ACTOR, BOX_MAILBOX, BOX_EVENT, BOX_CACHE };
+
+struct box {
+        struct sandbox_handle handle;
+        enum box_kind kind;
+        void *part; /* struct actor, mailbox, event_flag, declared_cache */
+};
+
+/* Messages in order of sending; the values are in a Lua table, at indexes taken + 1 .. sent. */
+struct mailbox {
+        char *name;
+        int values_ref;
+        lua_Integer sent, taken;
+        struct wait_queue receivers;
+};
+
+/* Once signalled it stays so. The end of a task is one too. */
+struct event_flag {
+        char *name;
+        bool is_set;
+        struct wait_queue waiters;
+};
+
+struct declared_cache {
+        struct cache_spec spec;
+        uint32_t id; /* CACHE_ID_NONE: not created yet, or destroyed */
+        bool is_destroyed;
+        struct sandbox_place place;
+};
+
+/* What kmalloc, alloc or pages returned, as Lua userdata. */
+struct object {
+        struct sandbox_handle handle;
+        uint64_t op, freed_op;
+        uint64_t place, size_bytes, dur_ns;
+        uint32_t object; /* handle of the sim */
+        uint32_t cache;
+        struct sandbox_place allocated, freed;
+        uint16_t allocated_by, freed_by; /* threads */
+        uint8_t order, path;
+        uint8_t is_pages, is_live, is_freed; /* is_freed from the moment the free is submitted */
+};
+
+struct actor {
+        struct scenario *scenario;
+        enum actor_kind kind;
+        enum actor_state state;
+        char *name;
+        uint32_t thread, cpu;
+        bool is_foreground; /* keeps the run going */
+        enum failure_policy policy;
+        uint64_t start_ns;
+        struct sandbox_place declared;
+        struct prng prng;
+
+        /* Lua */
+        lua_State *L;
+        int thread_ref, function_ref, box_ref;
+        struct box *box;
+
+        /* the request in hand */
+        struct request request;
+        struct object *object;       /* being allocated or freed; lives on the coroutine's stack */
+        struct declared_cache *cache; /* being created or destroyed */
+
+        /* waiting */
+        struct wait_queue *queue;
+        struct actor *next, *previous; /* in the wait queue; next in the ready queue */
+        const char *waits_for, *waits_name; /* WAITING: in words */
+        bool has_begun; /* a task's function was called */
+        bool has_alarm; /* SLEEPING, or WAITING with a timeout: the next SIM_WAKE is meant */
+        int results;    /* READY: values on the coroutine's stack that its call returns */
+        struct mailbox *inbox;
+        struct event_flag *ended;
+
+        /* interrupts: times are first + n * every, plus jitter */
+        uint64_t every_ns, first_ns, jitter_ns;
+        uint64_t count; /* deliveries that are still to come; UINT64_MAX: endless */
+        uint64_t periods, delivered, lost;
+        bool in_handler;
+
+        uint32_t player_index; /* of a CPU of a replayed trace */
+};
+
+struct expectation {
+        char *text;
+        int function_ref;
+};
+
+struct trace_player;
+
+/* What a text meant last time. Lua keeps one copy of a short text, so its address is a good first guess. */
+#define TEXT_MEMOS     16
+#define TEXT_MEMO_SIZE 32
+
+struct text_memo {
+        const char *address;
+        uint32_t value;
+        char text[TEXT_MEMO_SIZE];
+};
+
+struct scenario {
+        char *path, *question;
+        uint64_t seed;
+        const char *const *settings;
+        struct scenario_options options;
+        struct sandbox *sandbox;
+        lua_State *main; /* runs the main part, expectations and summary lines */
+        struct sim_config config;
+        bool has_machine, is_declaring, is_running;
+        uint32_t spare_threads;
+        uint64_t stop_at_ns;  /* TIME_NEVER: no limit */
+        bool runs_until_stop; /* nothing but stop_at ends it */
+        enum failure_policy policy;
+
+        GPtrArray *caches;  /* struct declared_cache; the first declared_caches of them by cache{} */
+        uint32_t declared_caches;
+        GPtrArray *actors;  /* struct actor */
+        GHashTable *actors_by_name;
+        GPtrArray *mailboxes, *events;
+        GArray *expectations, *summaries; /* struct expectation */
+        GPtrArray *summary_lines;
+        GPtrArray *params;  /* struct scenario_param */
+        struct trace_player *player;
+
+        /* Lua values that are needed where nothing may be allocated */
+        int object_meta_ref, box_meta_refs[4], path_refs[OP_PATH_COUNT], timeout_ref, busy_ref, result_ref;
+        struct text_memo gfp_memos[TEXT_MEMOS], cache_memos[TEXT_MEMOS];
+
+        /* while it runs */
+        struct sim *sim;
+        struct observer *observer;
+        struct recorder *recorder;
+        struct actor *init; /* makes the declared caches */
+        GPtrArray *threads; /* struct actor by thread id; 0 is NULL */
+        struct actor *ready_first, *ready_last;
+        bool has_stash;     /* what the sim reported while it ran for one actor and another is concerned */
+        enum sim_what stash_what;
+        uint32_t stash_thread;
+        uint32_t foreground, busy;
+        uint64_t requests, failures, turns;
+        uint64_t burst_ns;  /* time of the sim when a request last reset the burst counter */
+        uint64_t report_tokens, report_last_tick; /* printk_ratelimit */
+        enum scenario_error error_code; /* of the fault that was raised */
+        GError *error;      /* set once: the run ends */
+};
+
+/* -- actor.c ---------------------------------------------------------------------------------------------------------- */
+
+void actor_open_methods(struct scenario *scenario, lua_State *L);
+struct actor *actor_new(struct scenario *scenario, enum actor_kind kind, const char *name, uint32_t cpu);
+void actor_free(struct actor *actor);
+
+/* task{ ... } or t:spawn{ ... }: the table is at `index`; pushes the box. */
+struct actor *actor_declare_task(struct scenario *scenario, lua_State *L, int index, const char *what);
+struct actor *actor_declare_interrupt(struct scenario *scenario, lua_State *L, int index);
+
+/* Gives an actor its thread in the sim; false with scenario->error if there is no room. */
+bool actor_attach(struct actor *actor);
+void actor_start(struct actor *actor);
+
+/* Puts it behind those that go on at this moment. */
+void actor_make_ready(struct actor *actor);
+void actor_set_state(struct actor *actor, enum actor_state state);
+void actor_end(struct actor *actor);
+
+/* The main loop; false: scenario->error. */
+bool actor_run_all(struct scenario *scenario);
+
+/* -- object.c --------------------------------------------------------------------------------------------------------- */
+
+void object_open(struct scenario *scenario, lua_State *L);
+struct object *object_new(struct scenario *scenario, lua_State *L);
+struct object *object_check(struct scenario *scenario, lua_State *L, int index);
+/* "size-128 object (op 12, page 4711 + 256)" */
+char *object_text(const struct scenario *scenario, const struct object *object);
+
+/* -- scenario_declare.c ----------------------------------------------------------------------------------------------- */
+
+void declare_open(struct scenario *scenario, lua_State *L);
+
+/* Fields of a table argument. `what` is the function's name, for messages. */
+void fields_check(lua_State *L, int index, const char *what, const char *const *known);
+bool fields_text(lua_State *L, int index, const char *what, const char *field, const char **ret);
+bool fields_integer(lua_State *L, int index, const char *what, const char *field, lua_Integer min, lua_Integer max,
+                    uint64_t *ret);
+bool fields_size(lua_State *L, int index, const char *what, const char *field, uint64_t max, uint64_t *ret);
+bool fields_time(lua_State *L, int index, const char *what, const char *field, uint64_t *ret);
+bool fields_boolean(lua_State *L, int index, const char *what, const char *field, bool *ret);
+void fields_need(lua_State *L, bool is_there, const char *what, const char *field);
+
+/* Values that are an integer or a text with a unit. */
+uint64_t value_size(lua_State *L, int index, const char *what);
+uint64_t value_time(lua_State *L, int index, const char *what);
+uint32_t value_gfp(lua_State *L, int index, const char *what, bool numa);
+enum failure_policy value_policy(lua_State *L, int index, const char *what);
+
+/* name, size, align, flags of cache{} and t:create{} */
+void declare_cache_spec(lua_State *L, int index, const char *what, struct cache_spec *ret);
+struct declared_cache *declare_cache(struct scenario *scenario, lua_State *L, const struct cache_spec *spec);
+
+struct box *box_push(struct scenario *scenario, lua_State *L, enum box_kind kind, void *part);
+/* NULL if the value is none of that kind. */
+void *box_part(lua_State *L, int index, enum box_kind kind);
+
+struct mailbox *mailbox_new(struct scenario *scenario, lua_State *L, const char *name);
+struct event_flag *event_new(struct scenario *scenario, const char *name);
+
+/* -- scenario.c ------------------------------------------------------------------------------------------------------- */
+
+/* Ends the run from C: sets scenario->error unless there is one. */
+void scenario_fail(struct scenario *scenario, enum scenario_error code, const char *format, ...) G_GNUC_PRINTF(3, 4);
+
+/* Ends it from inside of a Lua call; does not return. */
+int scenario_raise(struct scenario *scenario, lua_State *L, enum scenario_error code, const char *format, ...)
+        G_GNUC_PRINTF(4, 5);
+
+/* A thread of Lua ended with an error: what it says becomes scenario->error. who: "task \"x\"", or NULL. */
+void scenario_take_error(struct scenario *scenario, lua_State *thread, const struct actor *actor);
+
+void scenario_message(struct scenario *scenario, const char *line);
+
+/* -- trace_player.c --------------------------------------------------------------------------------------------------- */
+
+/* Reads an ops file, or imports a trace text. NULL with scenario->error. */
+struct trace_player *trace_player_load(struct scenario *scenario, const char *file, uint64_t speed_part,
+                                       uint64_t speed_whole, bool asap);
+void trace_player_free(struct trace_player *player);
+/* Makes its actors; called when the sim is there. */
+bool trace_player_attach(struct trace_player *player);
+/* The actor may go on: SIM_DONE, SIM_WAKE or ready. */
+void trace_player_step(struct actor *actor, enum sim_what what);
+void trace_player_figures(const struct trace_player *player, struct scenario_trace *ret);
+
+#endif
