@@ -71,6 +71,7 @@ struct recorder {
         GQueue free;           /* struct batch */
         uint32_t batch_count;
         gboolean ending;
+        gint64 commit_every_us;
         gint state; /* SINK_*, atomic */
 
         /* the writer's */
@@ -83,6 +84,7 @@ struct recorder {
         gboolean in_transaction, knows_zones;
         gboolean has_asked; /* for a cut since the last commit */
         gint64 committed_us, started_us;
+        gboolean has_cut; /* something of the run itself was written */
 };
 
 /* -- the virtual table ---------------------------------------------------------------------------------------------- */
@@ -604,17 +606,25 @@ static void ask_for_cut(struct recorder *recorder)
         recorder->has_asked = TRUE;
 }
 
-static void ask_if_time(struct recorder *recorder)
+static void ask_if_time(struct recorder *recorder, gint64 commit_every_us)
 {
         if (recorder->row_count >= COMMIT_ROWS_MAX ||
-            g_get_monotonic_time() - recorder->committed_us >= COMMIT_EVERY_US)
+            g_get_monotonic_time() - recorder->committed_us >= commit_every_us)
                 ask_for_cut(recorder);
 }
 
-static gboolean do_item(struct recorder *recorder, const struct item *item)
+/* is_last: nothing else is waiting. */
+static gboolean do_item(struct recorder *recorder, const struct item *item, gboolean is_last)
 {
-        if (item->batch == NULL)
-                return begin(recorder) && run_values(recorder, item->sql, item->values, item->value_count);
+        if (item->batch == NULL) {
+                if (!begin(recorder) || !run_values(recorder, item->sql, item->values, item->value_count))
+                        return FALSE;
+                if (recorder->has_cut || !is_last)
+                        return TRUE;
+                recorder->in_transaction = FALSE; /* facts before the run need no cut */
+                return exec(recorder, "COMMIT");
+        }
+        recorder->has_cut = TRUE;
         if (!write_records(recorder, item->batch))
                 return FALSE;
         return item->batch->cut == NULL || write_cut(recorder, item->batch->cut);
@@ -640,7 +650,7 @@ static void give_up(struct recorder *recorder)
 static struct item *wait_for_item(struct recorder *recorder)
 {
         while (g_queue_is_empty(&recorder->queue) && !recorder->ending)
-                if (!g_cond_wait_until(&recorder->filled, &recorder->lock, g_get_monotonic_time() + COMMIT_EVERY_US))
+                if (!g_cond_wait_until(&recorder->filled, &recorder->lock, g_get_monotonic_time() + recorder->commit_every_us))
                         ask_for_cut(recorder);
         return g_queue_pop_head(&recorder->queue);
 }
@@ -658,10 +668,13 @@ static gpointer writer(gpointer context)
 
         g_mutex_lock(&recorder->lock);
         while ((item = wait_for_item(recorder)) != NULL) {
+                gboolean is_last = g_queue_is_empty(&recorder->queue);
+                gint64 commit_every_us = recorder->commit_every_us;
+
                 g_mutex_unlock(&recorder->lock);
                 if (recorder->error == NULL) {
-                        if (do_item(recorder, item))
-                                ask_if_time(recorder);
+                        if (do_item(recorder, item, is_last))
+                                ask_if_time(recorder, commit_every_us);
                         else
                                 give_up(recorder);
                 }
@@ -795,52 +808,56 @@ void recorder_add_failure(struct recorder *recorder, const struct failure *failu
 
 /* -- opening and closing -------------------------------------------------------------------------------------------- */
 
-/* Only a regular file is ever removed: -o /dev/null --force must not take the device away. */
-static gboolean remove_old(const char *path, GError **error)
+/* Why the file cannot be put at `path`, from errno. */
+static gboolean fail_to_create(const char *path, GError **error)
 {
-        g_autofree char *journal = g_strconcat(path, "-journal", NULL);
-        struct stat info;
+        int saved = errno;
+        g_autofree char *folder = g_path_get_dirname(path);
 
-        if (lstat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
-                g_set_error(error, RECORD_ERROR, RECORD_ERROR_EXISTS, "%s is not a regular file and stays as it is",
-                            path);
-                return FALSE;
-        }
-        if (g_unlink(path) != 0 && errno != ENOENT) {
-                g_set_error(error, RECORD_ERROR, RECORD_ERROR_IO, "cannot replace %s: %s", path, g_strerror(errno));
-                return FALSE;
-        }
-        g_unlink(journal); /* of the old file: would be rolled back into the new one */
-        return TRUE;
+        if (saved == EEXIST)
+                g_set_error(error, RECORD_ERROR, RECORD_ERROR_EXISTS, "%s exists; --force replaces it", path);
+        else if (saved == ENOENT && !g_file_test(folder, G_FILE_TEST_IS_DIR))
+                g_set_error(error, RECORD_ERROR, RECORD_ERROR_IO, "cannot create %s: there is no folder %s", path,
+                            folder);
+        else
+                g_set_error(error, RECORD_ERROR, RECORD_ERROR_IO, "cannot create %s: %s", path, g_strerror(saved));
+        return FALSE;
 }
 
-static gboolean create_file(const char *path, gboolean force, GError **error)
+/* What may not be replaced is found out before anything is written. */
+static gboolean check_target(const char *path, gboolean force, GError **error)
 {
-        int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        struct stat info;
 
-        if (fd < 0 && errno == EEXIST && force) {
-                if (!remove_old(path, error))
-                        return FALSE;
-                fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (lstat(path, &info) != 0)
+                return TRUE; /* nothing there, or the attempt will tell */
+        if (!force) {
+                errno = EEXIST;
+                return fail_to_create(path, error);
         }
-        if (fd >= 0) {
-                close(fd);
+        if (S_ISREG(info.st_mode)) /* --force -o /dev/null must not take the device away */
                 return TRUE;
-        }
-        if (errno == EEXIST) {
-                g_set_error(error, RECORD_ERROR, RECORD_ERROR_EXISTS, "%s exists; --force replaces it", path);
-        } else {
-                int saved = errno;
-                g_autofree char *folder = g_path_get_dirname(path);
-
-                if (saved == ENOENT && !g_file_test(folder, G_FILE_TEST_IS_DIR))
-                        g_set_error(error, RECORD_ERROR, RECORD_ERROR_IO, "cannot create %s: there is no folder %s",
-                                    path, folder);
-                else
-                        g_set_error(error, RECORD_ERROR, RECORD_ERROR_IO, "cannot create %s: %s", path,
-                                    g_strerror(saved));
-        }
+        g_set_error(error, RECORD_ERROR, RECORD_ERROR_EXISTS, "%s is not a regular file and stays as it is", path);
         return FALSE;
+}
+
+/* Gives the finished file its name, which must be free unless force. */
+static gboolean move_into_place(const char *from, const char *path, gboolean force, GError **error)
+{
+        g_autofree char *journal = g_strconcat(path, "-journal", NULL);
+        gboolean moved;
+
+        if (force) {
+                g_unlink(journal); /* of the file to be replaced: would be rolled back into the new one */
+                moved = g_rename(from, path) == 0;
+        } else {
+                moved = renameat2(AT_FDCWD, from, AT_FDCWD, path, RENAME_NOREPLACE) == 0;
+                if (!moved && errno != EEXIST) /* not every file system can do that */
+                        moved = link(from, path) == 0 && g_unlink(from) == 0;
+                if (!moved && errno != EEXIST && !g_file_test(path, G_FILE_TEST_EXISTS))
+                        moved = g_rename(from, path) == 0;
+        }
+        return moved ? TRUE : fail_to_create(path, error);
 }
 
 static void recorder_free(struct recorder *recorder)
@@ -868,19 +885,21 @@ static void recorder_free(struct recorder *recorder)
         g_free(recorder);
 }
 
-/* Tables, status running, in one transaction; then the statements of the writer. */
-static gboolean create_database(struct recorder *recorder)
+/* Tables, and a run of no ops, in one transaction. */
+static gboolean create_tables(struct recorder *recorder)
 {
         g_autofree char *pragmas = g_strdup_printf("PRAGMA application_id = %d; PRAGMA user_version = %d;",
                                                    RECORD_APPLICATION_ID, RECORD_FORMAT_VERSION);
         g_autoptr(GDateTime) now = g_date_time_new_now_utc();
         g_autofree char *started = g_date_time_format(now, "%Y-%m-%dT%H:%M:%SZ");
+        struct digest *digest = digest_new();
+        char nothing[DIGEST_TEXT_BYTES];
         int code;
 
-        sqlite3_busy_timeout(recorder->db, READER_WAIT_MS);
-        if (!exec(recorder, "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = OFF; PRAGMA cache_size = -65536;"
-                            "PRAGMA temp_store = MEMORY;") ||
-            !begin(recorder) || !exec(recorder, pragmas))
+        digest_text(digest, nothing);
+        digest_free(digest);
+        if (!exec(recorder, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF") || !begin(recorder) ||
+            !exec(recorder, pragmas))
                 return FALSE;
         code = schema_create(recorder->db);
         if (code != SQLITE_OK)
@@ -889,9 +908,58 @@ static gboolean create_database(struct recorder *recorder)
             !set_key(recorder, "program_version", text_value(KMEMSIM_VERSION, -1)) ||
             !set_key(recorder, "format_version", int_value(RECORD_FORMAT_VERSION)) ||
             !set_key(recorder, "model_version", int_value(RECORD_MODEL_VERSION)) ||
-            !set_key(recorder, "wall_started", text_value(started, -1)) || !exec(recorder, "COMMIT"))
+            !set_key(recorder, "wall_started", text_value(started, -1)) ||
+            !set_key(recorder, "digest", text_value(nothing, -1)) || !set_key(recorder, "end_ns", int_value(0)) ||
+            !set_key(recorder, "op_total", int_value(0)) || !set_key(recorder, "op_count", int_value(0)) ||
+            !set_key(recorder, "event_count", int_value(0)) || !exec(recorder, "COMMIT"))
                 return FALSE;
         recorder->in_transaction = FALSE;
+        return TRUE;
+}
+
+static gboolean open_database(struct recorder *recorder, const char *path)
+{
+        g_autofree char *file_name = record_file_name(path);
+        int code = sqlite3_open_v2(file_name, &recorder->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+
+        return code == SQLITE_OK ? TRUE : fail(recorder, code);
+}
+
+/*
+ * Under another name beside its place, and moved there when a client can open it: whenever we are killed, what
+ * has the name is a recording.
+ */
+static gboolean create_file(struct recorder *recorder, gboolean force, GError **error)
+{
+        g_autofree char *path = g_strconcat(recorder->path, ".XXXXXX", NULL);
+        int fd = g_mkstemp_full(path, O_RDWR | O_CLOEXEC, 0666);
+        gboolean ok;
+
+        if (fd < 0)
+                return fail_to_create(recorder->path, error);
+        close(fd);
+        ok = open_database(recorder, path) && create_tables(recorder);
+        sqlite3_close_v2(recorder->db);
+        recorder->db = NULL;
+        if (!ok)
+                g_propagate_error(error, g_steal_pointer(&recorder->error));
+        ok = ok && move_into_place(path, recorder->path, force, error);
+        if (!ok)
+                g_unlink(path);
+        return ok;
+}
+
+/* For the run: the pragmas that last as long as the connection, and the statements of the writer. */
+static gboolean prepare_writer(struct recorder *recorder)
+{
+        int code;
+
+        if (!open_database(recorder, recorder->path))
+                return FALSE;
+        sqlite3_busy_timeout(recorder->db, READER_WAIT_MS);
+        if (!exec(recorder, "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = OFF; PRAGMA cache_size = -65536;"
+                            "PRAGMA temp_store = MEMORY;"))
+                return FALSE;
         code = sqlite3_create_module(recorder->db, "op_block", &block_module, &recorder->op_block);
         if (code == SQLITE_OK)
                 code = sqlite3_create_module(recorder->db, "event_block", &block_module, &recorder->event_block);
@@ -904,12 +972,10 @@ static gboolean create_database(struct recorder *recorder)
 struct recorder *recorder_open(const char *path, gboolean force, GError **error)
 {
         struct recorder *recorder;
-        g_autofree char *file_name = NULL;
-        int code;
 
         g_assert(schema_tables[TABLE_OP].column_count <= OP_COLUMNS_MAX);
         signal(SIGXFSZ, SIG_IGN);
-        if (!create_file(path, force, error))
+        if (!check_target(path, force, error))
                 return NULL;
         recorder = g_new0(struct recorder, 1);
         recorder->path = g_strdup(path);
@@ -921,12 +987,13 @@ struct recorder *recorder_open(const char *path, gboolean force, GError **error)
         recorder->op_block.table = &schema_tables[TABLE_OP];
         recorder->event_block.table = &schema_tables[TABLE_EVENT];
         recorder->op_sums = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+        recorder->commit_every_us = COMMIT_EVERY_US;
         recorder->started_us = recorder->committed_us = g_get_monotonic_time();
-        file_name = record_file_name(path);
-        code = sqlite3_open_v2(file_name, &recorder->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-        if (code != SQLITE_OK)
-                fail(recorder, code);
-        if (code != SQLITE_OK || !create_database(recorder)) {
+        if (!create_file(recorder, force, error)) {
+                recorder_free(recorder);
+                return NULL;
+        }
+        if (!prepare_writer(recorder)) {
                 g_propagate_error(error, g_steal_pointer(&recorder->error));
                 g_unlink(path);
                 recorder_free(recorder);
@@ -934,6 +1001,13 @@ struct recorder *recorder_open(const char *path, gboolean force, GError **error)
         }
         recorder->thread = g_thread_new("recorder", writer, recorder);
         return recorder;
+}
+
+void recorder_set_commit_every(struct recorder *recorder, gint64 wall_us)
+{
+        g_mutex_lock(&recorder->lock);
+        recorder->commit_every_us = wall_us;
+        g_mutex_unlock(&recorder->lock);
 }
 
 static void join(struct recorder *recorder)

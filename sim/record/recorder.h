@@ -48,6 +48,9 @@ void recorder_add_source(struct recorder *recorder, const char *name, const char
 void recorder_add_thread(struct recorder *recorder, uint32_t id, enum thread_kind kind, uint32_t cpu, const char *name);
 void recorder_add_failure(struct recorder *recorder, const struct failure *failure);
 
+/* Wall time between two commits, for tests; about a second otherwise. */
+void recorder_set_commit_every(struct recorder *recorder, gint64 wall_us);
+
 /* What observer_start takes. */
 struct sink recorder_sink(struct recorder *recorder);
 

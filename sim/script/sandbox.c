@@ -85,21 +85,21 @@ static void *allocate(void *context, void *block, size_t old_bytes, size_t new_b
 int sandbox_fault_raise(lua_State *L, enum sandbox_fault fault, int level, const char *format, ...)
 {
         struct sandbox *sandbox = sandbox_of(L);
+        char *where = sandbox_place_text(sandbox, sandbox_place(sandbox, L, level)), *what;
         va_list args;
 
+        va_start(args, format);
+        what = g_strdup_vprintf(format, args);
+        va_end(args);
         sandbox->fault = fault;
         sandbox->reserve_bytes = REPORT_BYTES;
-        luaL_where(L, level);
-        va_start(args, format);
         g_free(sandbox->fault_text);
-        sandbox->fault_text = g_strdup_vprintf(format, args);
-        va_end(args);
-        lua_pushstring(L, sandbox->fault_text);
-        lua_concat(L, 2);
-        g_free(sandbox->fault_text);
-        sandbox->fault_text = g_strdup(lua_tostring(L, -1));
         g_free(sandbox->fault_frames);
+        sandbox->fault_text = g_strconcat(where, ": ", what, NULL);
         sandbox->fault_frames = sandbox_frames(L);
+        g_free(where);
+        g_free(what);
+        lua_pushstring(L, sandbox->fault_text);
         return lua_error(L);
 }
 
@@ -506,6 +506,20 @@ int sandbox_fault_memory(lua_State *L)
         return sandbox_fault_raise(L, SANDBOX_FAULT_SCRIPT, 1, MEMORY_MESSAGE, sandbox->limits.memory_bytes >> 20);
 }
 
+/* "FILE:LINE: ..." */
+static bool has_position(const char *message)
+{
+        const char *colon = strchr(message, ':'), *end = strchrnul(message, '\n');
+
+        for (; colon && colon < end; colon = strchr(colon + 1, ':')) {
+                size_t digits = strspn(colon + 1, "0123456789");
+
+                if (digits > 0 && colon[1 + digits] == ':')
+                        return true;
+        }
+        return false;
+}
+
 enum sandbox_fault sandbox_take_error(struct sandbox *sandbox, lua_State *thread, char **ret_message, char **ret_frames)
 {
         enum sandbox_fault fault = sandbox->fault ? sandbox->fault : SANDBOX_FAULT_SCRIPT;
@@ -521,10 +535,12 @@ enum sandbox_fault sandbox_take_error(struct sandbox *sandbox, lua_State *thread
                                                 g_strdup_printf(MEMORY_MESSAGE, sandbox->limits.memory_bytes >> 20);
 
                 *ret_message = g_strconcat(where, ": ", what, NULL);
-        } else if (lua_type(thread, -1) == LUA_TSTRING) {
-                *ret_message = g_strdup(lua_tostring(thread, -1));
         } else {
-                *ret_message = g_strdup_printf("an error that is no text but a %s value", luaL_typename(thread, -1));
+                g_autofree char *where = sandbox_place_text(sandbox, sandbox_place(sandbox, thread, 0));
+                g_autofree char *what = lua_type(thread, -1) == LUA_TSTRING ? g_strdup(lua_tostring(thread, -1)) :
+                                        g_strdup_printf("an error that is no text but a %s value", luaL_typename(thread, -1));
+
+                *ret_message = has_position(what) ? g_steal_pointer(&what) : g_strconcat(where, ": ", what, NULL);
         }
         *ret_frames = sandbox->fault ? g_strdup(sandbox->fault_frames) : sandbox_frames(thread);
         return fault;
