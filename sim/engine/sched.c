@@ -395,11 +395,13 @@ void sched_arm_reap(struct sim *sim, uint32_t cpu, uint32_t delay_ticks)
         uint64_t hz = m->mem.hz;
         uint64_t now = machine_jiffies(m);
         uint64_t t = now + delay_ticks + 3ull * cpu;
-        uint64_t r = t % hz;
+        uint64_t r = (m->mem.arch->word_bytes == 4 ? (uint32_t)t : t) % hz;
         uint64_t ticks = m->now_ns / m->tick_ns;
 
         t = r < hz / 4 ? t - r : t + hz - r;
         t -= 3ull * cpu;
+        if (m->mem.arch->word_bytes == 4)
+                t = (uint32_t)t; /* unsigned long: around the wrap of jiffies the delay is not rounded */
         sched_due(sim, (ticks + (t <= now ? delay_ticks : t - now)) * m->tick_ns, DUE_REAP, cpu);
 }
 

@@ -31,14 +31,14 @@ static void set_costs(struct machine *m, const struct sim_config *config)
         m->ns_per_cycle_q32 = ((1000ull << 32) + config->cpu_mhz / 2) / config->cpu_mhz;
         for (uint32_t i = 0; i < COST_KIND_COUNT; i++) {
                 m->cost_cycles[i] = config->cost_cycles[i];
-                m->cost_ns[i] = (uint32_t)cycles_to_ns(m, config->cost_cycles[i]);
+                m->cost_ns[i] = cycles_to_ns(m, config->cost_cycles[i]);
         }
         m->cost_ns[COST_KIND_COUNT] = 0;
         for (uint32_t class = 0; class <= KMALLOC_CLASSES_MAX; class++) {
                 uint64_t compares = class < KMALLOC_CLASSES_MAX ? class + 1 : 0;
                 uint64_t ns = cycles_to_ns(m, m->cost_cycles[COST_ENTER] + compares * m->cost_cycles[COST_CLASS_COMPARE]);
 
-                m->enter_ns[class] = ns ? (uint32_t)ns : 1; /* the first change of an op is never at once */
+                m->enter_ns[class] = ns ? ns : 1; /* the first change of an op is never at once */
         }
         m->tick_ns = 1000000000ull / config->hz;
 }
@@ -188,6 +188,8 @@ static const char *begin_pages(struct sim *sim, struct thread *th, const struct 
 {
         struct frame *f;
 
+        if (request->order > 63)
+                return "the order of a page request is at most 63 (from 11 on it fails)";
         if ((request->gfp & __GFP_WAIT) && th->role == ROLE_IRQ)
                 return "BUG: sleeping function called from invalid context: an interrupt handler cannot use a gfp mask "
                        "with __GFP_WAIT (use \"atomic\")";
@@ -199,7 +201,7 @@ static const char *begin_pages(struct sim *sim, struct thread *th, const struct 
                 th->top = -1;
                 return "there is no such node";
         }
-        th->size_bytes = (uint64_t)PAGE_BYTES << request->order;
+        th->size_bytes = request->order < MAX_ORDER ? (uint64_t)PAGE_BYTES << request->order : 0;
         th->order = request->order;
         return NULL;
 }

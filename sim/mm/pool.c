@@ -14,6 +14,7 @@ static uint32_t class_of(uint32_t bytes)
 {
         uint32_t class = 0;
 
+        CHECK(bytes <= POOL_UNIT << (POOL_CLASSES - 1));
         while ((POOL_UNIT << class) < bytes)
                 class++;
         return class;
@@ -24,7 +25,6 @@ uint32_t pool_take(struct pool *pool, uint32_t bytes)
         uint32_t class = class_of(bytes);
         uint32_t ref = pool->free_head[class];
 
-        CHECK(class < POOL_CLASSES);
         if (ref) {
                 memcpy(&pool->free_head[class], pool_at(pool, ref), sizeof(uint32_t));
                 return ref;

@@ -191,17 +191,13 @@ enum outcome act_refill_regrown(struct machine *m, struct thread *th, struct fra
 {
         bool grown = th->ret == 1;
 
+        if (is_own(th, f))
+                note_path(th, grown ? PATH_NEW_SLAB : PATH_MAGAZINE);
         if (magazine_of(m, th, f->cache)->avail > 0) { /* filled behind our back: the new slab stays on the free list */
                 pop(m, th, f);
-                if (is_own(th, f))
-                        note_path(th, PATH_MAGAZINE);
                 return OUT_OK;
         }
-        if (!grown)
-                return OUT_NO;
-        if (is_own(th, f))
-                note_path(th, PATH_NEW_SLAB);
-        return OUT_ALT;
+        return grown ? OUT_ALT : OUT_NO;
 }
 
 /* A new slab. Returns 1 if it is on the free list. */

@@ -46,8 +46,7 @@ enum outcome act_pa_fast(struct machine *m, struct thread *th, struct frame *f)
 
 enum outcome act_pa_fast_got(struct machine *m, struct thread *th, struct frame *f)
 {
-        (void)m;
-        if (th->ret == PLACE_NONE && (f->gfp & GFP_THISNODE_NUMA) == GFP_THISNODE_NUMA)
+        if (m->mem.numa && th->ret == PLACE_NONE && (f->gfp & GFP_THISNODE_NUMA) == GFP_THISNODE_NUMA)
                 return OUT_ALT;
         return got(th);
 }
@@ -103,6 +102,23 @@ enum outcome act_pa_reserves_got(struct machine *m, struct thread *th, struct fr
         return f->gfp & __GFP_NOFAIL ? OUT_ALT : OUT_NO;
 }
 
+/* congestion_wait(HZ/50). With a clock that moves by hand there is nothing to wait for. */
+static enum outcome congestion_wait(struct machine *m, struct thread *th, const struct frame *f)
+{
+        uint64_t wait_ns = m->tick_ns * (m->mem.hz / 50);
+
+        if (m->manual_clock)
+                return OUT_OK;
+        machine_event(m, th, EV_CONGESTION_WAITED, f->gfp, f->order, (uint32_t)wait_ns);
+        m->sleep_until_ns = m->now_ns + wait_ns;
+        return OUT_SLEEP;
+}
+
+enum outcome act_pa_nofail_wait(struct machine *m, struct thread *th, struct frame *f)
+{
+        return congestion_wait(m, th, f);
+}
+
 enum outcome act_pa_atomic(struct machine *m, struct thread *th, struct frame *f)
 {
         (void)m;
@@ -154,18 +170,12 @@ enum outcome act_pa_oom_kill(struct machine *m, struct thread *th, struct frame 
 
 enum outcome act_pa_retry(struct machine *m, struct thread *th, struct frame *f)
 {
-        uint64_t wait_ns = m->tick_ns * (m->mem.hz / 50);
-
         if (f->gfp & __GFP_NORETRY)
                 return OUT_NO;
         if (f->order > 3 && !(f->gfp & (__GFP_REPEAT | __GFP_NOFAIL)))
                 return OUT_NO;
         th->victim = 1;
-        if (m->manual_clock)
-                return OUT_OK;
-        machine_event(m, th, EV_CONGESTION_WAITED, f->gfp, f->order, (uint32_t)wait_ns);
-        m->sleep_until_ns = m->now_ns + wait_ns;
-        return OUT_SLEEP;
+        return congestion_wait(m, th, f);
 }
 
 enum outcome act_pa_nopage(struct machine *m, struct thread *th, struct frame *f)

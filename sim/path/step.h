@@ -236,8 +236,8 @@ struct machine {
         uint64_t horizon_ns;    /* the CPU in hand may run shared steps up to here */
         uint64_t spent_cycles;  /* by the step in hand, beyond the table's figure */
         uint32_t cost_cycles[COST_KIND_COUNT];
-        uint32_t cost_ns[COST_KIND_COUNT + 1]; /* rounded; the last is 0: no cost */
-        uint32_t enter_ns[KMALLOC_CLASSES_MAX + 1]; /* entry of a kmalloc by class; the last: of any other request */
+        uint64_t cost_ns[COST_KIND_COUNT + 1]; /* rounded; the last is 0: no cost */
+        uint64_t enter_ns[KMALLOC_CLASSES_MAX + 1]; /* entry of a kmalloc by class; the last: of any other request */
         uint64_t ns_per_cycle_q32;
         uint64_t tick_ns;
         uint64_t manual_ticks;
@@ -294,7 +294,7 @@ static inline void spend(struct machine *m, enum cost_kind kind, uint32_t times)
 
 static inline uint64_t cycles_to_ns(const struct machine *m, uint64_t cycles)
 {
-        return (cycles * m->ns_per_cycle_q32 + (1ull << 31)) >> 32;
+        return (uint64_t)(((unsigned __int128)cycles * m->ns_per_cycle_q32 + (1ull << 31)) >> 32);
 }
 
 /* Writes an event of the op in hand. */
