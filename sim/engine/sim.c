@@ -141,6 +141,22 @@ static const char *check_object_gfp(uint32_t gfp, const struct thread *th)
 
 static const char no_such_node[] = "there is no such node";
 
+/* The allocation that has just been set up names a node: on NUMA it begins in `state`, else that changes nothing. */
+static const char *ask_node(struct sim *sim, struct thread *th, const struct request *request, enum state state)
+{
+        struct frame *f = &th->frames[0];
+
+        if (request->node_plus_1 > sim->m.mem.nodes) {
+                th->top = -1;
+                return no_such_node;
+        }
+        if (sim->m.mem.numa) {
+                f->state = (uint16_t)state;
+                f->node = (uint8_t)(request->node_plus_1 - 1u);
+        }
+        return NULL;
+}
+
 static const char *begin_kmalloc(struct sim *sim, struct thread *th, const struct request *request)
 {
         const char *problem = check_object_gfp(request->gfp, th);
@@ -148,18 +164,11 @@ static const char *begin_kmalloc(struct sim *sim, struct thread *th, const struc
 
         if (problem)
                 return problem;
-        if (request->node_plus_1 > sim->m.mem.nodes)
-                return no_such_node;
-        if (request->node_plus_1 && sim->m.mem.numa) {
-                f = call_path(th, ALLOCN_SIZE_CLASS, CACHE_ID_NONE);
-                f->node = (uint8_t)(request->node_plus_1 - 1u);
-        } else {
-                f = call_path(th, ALLOC_SIZE_CLASS, CACHE_ID_NONE);
-        }
+        f = call_path(th, ALLOC_SIZE_CLASS, CACHE_ID_NONE);
         f->gfp = request->gfp;
         f->alloc.size_bytes = request->size_bytes;
         th->size_bytes = request->size_bytes;
-        return NULL;
+        return request->node_plus_1 ? ask_node(sim, th, request, ALLOCN_SIZE_CLASS) : NULL;
 }
 
 /* Whether it is still live is looked at when the op begins (sim_begins). */
@@ -184,19 +193,12 @@ static const char *begin_alloc(struct sim *sim, struct thread *th, const struct 
         gfp |= cache->gfpflags; /* allocations from a DMA cache always carry it */
         if ((gfp & __GFP_DMA) && !cache->gfpflags)
                 return "kernel BUG at mm/slab.c:2640! __GFP_DMA asked of a cache without SLAB_CACHE_DMA";
-        if (request->node_plus_1 > sim->m.mem.nodes)
-                return no_such_node;
-        if (request->node_plus_1 && sim->m.mem.numa) {
-                f = call_path(th, ALLOCN_IRQ_OFF, request->cache);
-                f->node = (uint8_t)(request->node_plus_1 - 1u);
-        } else {
-                f = call_path(th, ALLOC_IRQ_OFF, request->cache);
-        }
+        f = call_path(th, ALLOC_IRQ_OFF, request->cache);
         f->gfp = gfp;
         f->alloc.size_bytes = cache->spec.size_bytes;
         th->size_bytes = cache->spec.size_bytes;
         th->gfp = gfp;
-        return NULL;
+        return request->node_plus_1 ? ask_node(sim, th, request, ALLOCN_IRQ_OFF) : NULL;
 }
 
 static const char *begin_pages(struct sim *sim, struct thread *th, const struct request *request)
