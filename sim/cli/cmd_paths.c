@@ -10,7 +10,7 @@
 #include "cli/cli.h"
 #include "path/step.h"
 
-static const char *const held_texts[] = { "irqs on", "irqs off", "list_lock", "zone lock", "chain mutex" };
+static const char *const held_texts[] = { "irqs on", "irqs off", "list_lock", "zone lock", "chain mutex", "alien lock" };
 static const char *const outcome_texts[] = { "", "no", "else", "after" };
 
 /* The entry state of the path a state belongs to: tables are in order, a path begins where somebody calls it. */
@@ -22,11 +22,18 @@ struct section {
 static const struct section sections[] = {
         { "kmalloc, kmem_cache_alloc", ALLOC_SIZE_CLASS },
         { "refill of a magazine", REFILL_BATCH },
+        { "NUMA: kmem_cache_alloc_node", ALLOCN_SIZE_CLASS },
+        { "NUMA: an object of a node", NODE_LOCK },
+        { "NUMA: an object of any node", FALLBACK_ZONE },
         { "a new slab", GROW_BEGIN },
         { "alloc_pages", PA_FAST },
         { "walk over a zonelist", SCAN_ZONE },
         { "free_pages", PF_ENTER },
         { "kfree, kmem_cache_free", FREE_LOOKUP },
+        { "NUMA: an object of another node", FREE_HOME_CHECK },
+        { "NUMA: an alien array goes home", ALIEN_DRAIN_LOCK },
+        { "NUMA: all alien arrays of a node", ALIENS_DRAIN_NEXT },
+        { "NUMA: an alien set comes and goes", ALIENS_NEW },
         { "objects back to their slabs", RETOBJ_NEXT },
         { "an empty slab goes", SLABD_RCU },
         { "part of an array to the slabs", DRAIN_TEST },
@@ -42,6 +49,7 @@ static const struct section sections[] = {
         { "page lists to the buddy lists", DRAINP_NEXT },
         { "CPU up", UP_LOCK },
         { "CPU down", DOWN_LOCK },
+        { "NUMA: page sets of a CPU", PAGESETS_NEXT },
         { "calls on other CPUs", IPI_SWAP },
         { "end of an op, work, ticks", OP_END },
 };

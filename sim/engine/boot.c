@@ -2,7 +2,7 @@
  * boot.c - from empty memory to a working allocator, in the kernel's own order (spec 04).
  *
  * Memory goes to the buddy lists; the slab allocator makes its first caches out of static arrays and lists, replaces
- * those by its own objects, tunes every cache; the other CPUs come up; the watermarks are set. All of it runs on CPU 0,
+ * those by its own objects, tunes every cache; NUMA: CPU 0 gets its page sets; the other CPUs come up; the watermarks are set. All of it runs on CPU 0,
  * takes no simulated time and leaves nothing on the tape. The steps are the same paths as later.
  */
 #include "base/core_only.h"
@@ -50,11 +50,12 @@ static void hand_over_memory(struct memory *mem)
 }
 
 /* Runs one path to its end on CPU 0; true if it returned something other than PLACE_NONE. */
-static bool boot_path(struct sim *sim, struct thread *th, enum state state, uint32_t cache, uint32_t what)
+static bool boot_path(struct sim *sim, struct thread *th, enum state state, uint32_t cache, uint32_t what, uint32_t node)
 {
         struct frame *f = call_path(th, state, cache);
 
         f->boot.what = what;
+        f->boot.index = node;
         th->ret = PLACE_NONE;
         sched_run_alone(&sim->m, th);
         return th->ret != PLACE_NONE;
@@ -84,7 +85,7 @@ static bool boot_cache(struct sim *sim, struct thread *th, uint32_t class, bool 
         struct cache_spec spec = general_spec(mem->class_bytes[class], dma);
         uint32_t id = memory_cache_new(mem, &spec);
 
-        if (!boot_path(sim, th, BOOTC_DESCRIPTOR, id, 0))
+        if (!boot_path(sim, th, BOOTC_DESCRIPTOR, id, 0, 0))
                 return false;
         mem->class_cache[class][dma] = id;
         return true;
@@ -133,10 +134,14 @@ static bool boot_slab(struct sim *sim, struct thread *th)
         }
         ac = mem->class_cache[ac_class][0];
         l3 = mem->class_cache[l3_class][0];
-        if (!boot_path(sim, th, BOOTR_ALLOC, mem->cache_cache, 0) || !boot_path(sim, th, BOOTR_ALLOC, ac, 0) ||
-            !boot_path(sim, th, BOOTR_ALLOC, mem->cache_cache, 1) || !boot_path(sim, th, BOOTR_ALLOC, ac, 1) ||
-            (l3 != ac && !boot_path(sim, th, BOOTR_ALLOC, l3, 1)))
+        if (!boot_path(sim, th, BOOTR_ALLOC, mem->cache_cache, 0, 0) || !boot_path(sim, th, BOOTR_ALLOC, ac, 0, 0) ||
+            !boot_path(sim, th, BOOTR_ALLOC, mem->cache_cache, 1, 0))
                 return false;
+        for (uint32_t node = 0; node < mem->nodes; node++) {
+                if (!boot_path(sim, th, BOOTR_ALLOC, ac, 1, node) ||
+                    (l3 != ac && !boot_path(sim, th, BOOTR_ALLOC, l3, 1, node)))
+                        return false;
+        }
         for (uint32_t id = mem->chain; id != CACHE_ID_NONE; id = mem->caches[id].next) {
                 struct frame *f = call_path(th, TUNE_WORK, id);
 
@@ -150,6 +155,27 @@ static bool boot_slab(struct sim *sim, struct thread *th)
         return true;
 }
 
+/*
+ * NUMA: CPU 0 gets its page sets. Only now does it count as a CPU of its node, so the free limits set so far are one
+ * batch lower (spec 04 section 4).
+ */
+static bool boot_numa(struct sim *sim, struct thread *th)
+{
+        if (!sim->m.mem.numa)
+                return true;
+        call_path(th, PAGESETS_NEXT, CACHE_ID_NONE);
+        sched_run_alone(&sim->m, th);
+        sim->m.mem.cpus_on_node[0] = 1;
+        return th->ret == 0;
+}
+
+/* init_reap_node(): the first pass of a CPU is for the node after its own. */
+static void set_reap_nodes(struct memory *mem)
+{
+        for (uint32_t cpu = 0; cpu < MACHINE_CPUS_MAX; cpu++)
+                mem->reap_node[cpu] = (mem->node_of_cpu[cpu] + 1) % mem->nodes;
+}
+
 const char *sim_boot(struct sim *sim)
 {
         static const char too_small[] = "this machine has too little memory to boot";
@@ -161,9 +187,9 @@ const char *sim_boot(struct sim *sim)
         th->role = ROLE_TASK;
         sim->m.booting = 1;
         mem->online = 1;
-        mem->cpus_on_node[0] = 1;
+        mem->cpus_on_node[0] = mem->numa ? 0 : 1;
         hand_over_memory(mem);
-        if (!boot_slab(sim, th))
+        if (!boot_slab(sim, th) || !boot_numa(sim, th))
                 return too_small;
         for (uint32_t cpu = 1; cpu < mem->cpus; cpu++) {
                 struct frame *f = call_path(th, UP_LOCK, CACHE_ID_NONE);
@@ -174,6 +200,7 @@ const char *sim_boot(struct sim *sim)
                         return too_small;
         }
         memory_set_watermarks(mem);
+        set_reap_nodes(mem);
         sim->m.booting = 0;
         return NULL;
 }

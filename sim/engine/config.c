@@ -23,18 +23,30 @@ const char *sim_config_problem(const struct sim_config *config)
 
         if (config->arch != ARCH_X86_64 && config->arch != ARCH_I386)
                 return "the architecture is x86_64 or i386";
-        if (config->numa || config->nodes != 1)
-                return "a machine has one node: NUMA is not modelled yet";
+        if (!config->numa && config->nodes != 1)
+                return "a machine has one node, unless it runs a NUMA kernel";
+        if (config->numa && config->arch != ARCH_X86_64)
+                return "a NUMA machine is an x86_64 one";
+        if (config->numa && config->line_bytes != 64)
+                return "the cache line of a NUMA machine is 64 bytes";
+        if (config->nodes < 1 || config->nodes > MACHINE_NODES_MAX)
+                return "a NUMA machine has 1 to 4 nodes (MAX_NUMNODES of the modelled kernel is 4)";
         if (config->cpus < 1 || config->cpus > MACHINE_CPUS_MAX)
                 return "a machine has 1 to 8 CPUs (NR_CPUS of the modelled kernel is 8)";
         for (uint32_t node = 0; node < config->nodes; node++)
                 mib += config->node_mib[node];
+        for (uint32_t node = 0; node < config->nodes && config->numa; node++) {
+                if (config->node_mib[node] < 4)
+                        return "each node of a NUMA machine has at least 4 MiB of memory";
+        }
         if (mib < 8 || mib > 65536)
                 return "a machine has 8 MiB to 64 GiB of memory";
         if (config->arch == ARCH_I386 && mib > 4096)
                 return "an i386 machine has at most 4 GiB of memory (HIGHMEM4G)";
         if (config->reserved_pages >= mib * 256 / 2)
                 return "more than half of the memory is reserved: the machine could not boot";
+        if (config->numa && config->reserved_pages >= (uint64_t)config->node_mib[0] * 256)
+                return "all of node 0 is reserved: the machine could not boot";
         if (config->arch == ARCH_X86_64 && config->line_bytes != 64 && config->line_bytes != 128)
                 return "the cache line of an x86_64 machine is 64 or 128 bytes";
         if (config->arch == ARCH_I386 && config->line_bytes != 32 && config->line_bytes != 64 &&

@@ -139,19 +139,36 @@ static const char *check_object_gfp(uint32_t gfp, const struct thread *th)
         return NULL;
 }
 
+static const char no_such_node[] = "there is no such node";
+
+/* The allocation that has just been set up names a node: on NUMA it begins in `state`, else that changes nothing. */
+static const char *ask_node(struct sim *sim, struct thread *th, const struct request *request, enum state state)
+{
+        struct frame *f = &th->frames[0];
+
+        if (request->node_plus_1 > sim->m.mem.nodes) {
+                th->top = -1;
+                return no_such_node;
+        }
+        if (sim->m.mem.numa) {
+                f->state = (uint16_t)state;
+                f->node = (uint8_t)(request->node_plus_1 - 1u);
+        }
+        return NULL;
+}
+
 static const char *begin_kmalloc(struct sim *sim, struct thread *th, const struct request *request)
 {
         const char *problem = check_object_gfp(request->gfp, th);
         struct frame *f;
 
-        (void)sim;
         if (problem)
                 return problem;
         f = call_path(th, ALLOC_SIZE_CLASS, CACHE_ID_NONE);
         f->gfp = request->gfp;
         f->alloc.size_bytes = request->size_bytes;
         th->size_bytes = request->size_bytes;
-        return NULL;
+        return request->node_plus_1 ? ask_node(sim, th, request, ALLOCN_SIZE_CLASS) : NULL;
 }
 
 /* Whether it is still live is looked at when the op begins (sim_begins). */
@@ -181,7 +198,7 @@ static const char *begin_alloc(struct sim *sim, struct thread *th, const struct 
         f->alloc.size_bytes = cache->spec.size_bytes;
         th->size_bytes = cache->spec.size_bytes;
         th->gfp = gfp;
-        return NULL;
+        return request->node_plus_1 ? ask_node(sim, th, request, ALLOCN_IRQ_OFF) : NULL;
 }
 
 static const char *begin_pages(struct sim *sim, struct thread *th, const struct request *request)
@@ -193,14 +210,12 @@ static const char *begin_pages(struct sim *sim, struct thread *th, const struct 
         if ((request->gfp & __GFP_WAIT) && th->role == ROLE_IRQ)
                 return "BUG: sleeping function called from invalid context: an interrupt handler cannot use a gfp mask "
                        "with __GFP_WAIT (use \"atomic\")";
+        if (request->node_plus_1 > sim->m.mem.nodes)
+                return no_such_node;
         f = call_path(th, PA_FAST, CACHE_ID_NONE);
         f->gfp = request->gfp;
         f->order = request->order;
         f->node = (uint8_t)(request->node_plus_1 ? request->node_plus_1 - 1u : sim->m.mem.node_of_cpu[th->cpu]);
-        if (f->node >= sim->m.mem.nodes) {
-                th->top = -1;
-                return "there is no such node";
-        }
         th->size_bytes = request->order < MAX_ORDER ? (uint64_t)PAGE_BYTES << request->order : 0;
         th->order = request->order;
         return NULL;
@@ -278,8 +293,6 @@ static const char *begin_hotplug(struct sim *sim, struct thread *th, const struc
 
 static const char *begin_request(struct sim *sim, struct thread *th, const struct request *request)
 {
-        struct frame *f;
-
         switch ((enum op_kind)request->kind) {
         case OP_KMALLOC:
                 return begin_kmalloc(sim, th, request);
@@ -299,8 +312,7 @@ static const char *begin_request(struct sim *sim, struct thread *th, const struc
                 call_path(th, REAP_TRYLOCK, CACHE_ID_NONE);
                 return NULL;
         case OP_DRAIN:
-                f = call_path(th, DRAINP_NEXT, CACHE_ID_NONE);
-                f->drainp.cpu = th->cpu;
+                call_drain_pages(&sim->m, th, th->cpu);
                 return NULL;
         case OP_CPU_UP:
         case OP_CPU_DOWN:
@@ -696,7 +708,7 @@ bool sim_cache_stock(const struct sim *sim, uint32_t cache, struct cache_stock *
         }
         ret->active_objs = c->num_active;
         ret->num_objs = c->slab_count * c->num;
-        ret->shared_objs = memory_shared_objs(&sim->m.mem, cache);
+        ret->shared_objs = memory_shared_objs(&sim->m.mem, cache) + memory_alien_objs(&sim->m.mem, cache);
         ret->live_objs = c->live_objs;
         ret->magazine_objs = ret->active_objs - ret->shared_objs - ret->live_objs;
         ret->requested_bytes = c->requested_bytes;
@@ -805,6 +817,13 @@ uint64_t sim_state_hash(const struct sim *sim)
         hash = mix(hash, mem->pool.base, mem->pool.next_unit * POOL_UNIT);
         hash = mix(hash, mem->caches, mem->cache_count * sizeof(struct kmem_cache));
         hash = mix(hash, mem->lists, (size_t)mem->cache_count * mem->nodes * sizeof(struct slab_lists));
+        if (!mem->numa)
+                return hash;
+        hash = mix(hash, mem->aliens, (size_t)mem->cache_count * mem->nodes * sizeof(struct alien_set));
+        hash = mix(hash, mem->zonelist_caches, sizeof(mem->zonelist_caches));
+        hash = mix(hash, mem->numa_counters, sizeof(mem->numa_counters));
+        hash = mix(hash, mem->pageset_place, sizeof(mem->pageset_place));
+        hash = mix(hash, mem->reap_node, sizeof(mem->reap_node));
         return hash;
 }
 

@@ -118,7 +118,8 @@ struct cache_stock {
         uint64_t active_objs;     /* out of the slabs, as slabinfo counts */
         uint64_t num_objs;        /* room in all slabs */
         uint32_t slabs_partial, slabs_full, slabs_free;
-        uint64_t shared_objs;     /* in shared (and alien) arrays */
+        uint64_t shared_objs;     /* in shared arrays and, on NUMA, alien arrays: shared_put + and shared_taken, shared_shed -,
+                                   * alien_put + 1, alien_drained - what went to slabs */
         uint64_t live_objs;       /* with the workload or the allocator itself */
         uint64_t magazine_objs;   /* active - shared - live: in magazines or in an op on its way */
         uint64_t requested_bytes; /* of live objects; the allocator's own count with the object size of their cache */

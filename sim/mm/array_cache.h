@@ -1,5 +1,5 @@
 /*
- * array_cache.h - the magazine: a stack of object places. One per CPU and cache, plus the shared arrays.
+ * array_cache.h - the magazine: a stack of object places. One per CPU and cache, plus the shared and alien arrays.
  *
  * Stands for struct array_cache of mm/slab.c. "Magazine" is Bonwick's word for it; there is no loaded/previous pair
  * here. entry[0] is the oldest object, entry[avail - 1] the one handed out next (spec 02).
@@ -24,6 +24,9 @@ static inline uint32_t array_cache_bytes(uint32_t limit)
 {
         return (uint32_t)sizeof(struct array_cache) + 8 * limit;
 }
+
+/* transfer_objects(): up to `want` of the newest entries of `from` go on top of `to`, in order. Returns how many. */
+uint32_t array_cache_move_top(struct array_cache *to, struct array_cache *from, uint32_t want);
 
 /* Removes the oldest `count` entries; the rest moves down. */
 void array_cache_drop_oldest(struct array_cache *ac, uint32_t count);

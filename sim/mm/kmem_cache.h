@@ -7,7 +7,8 @@
  *
  * Counting invariants (memory_audit):
  *   free_objects == sum of num - inuse over partial and free slabs of the node
- *   num_active   == sum of inuse over all slabs == magazines + shared arrays + live_objs + ops on their way
+ *   num_active   == sum of inuse over all slabs == magazines + shared arrays + alien arrays + live_objs +
+ *                   ops on their way
  */
 #ifndef KMEMSIM_MM_KMEM_CACHE_H
 #define KMEMSIM_MM_KMEM_CACHE_H

@@ -122,8 +122,11 @@ bool memory_init(struct memory *memory, const struct memory_shape *shape, struct
         memory->page_count = (uint32_t)pages;
         memory->chain = CACHE_ID_NONE;
         memory->early_init = 1;
-        for (uint32_t cpu = 0; cpu < MACHINE_CPUS_MAX; cpu++)
+        for (uint32_t cpu = 0; cpu < MACHINE_CPUS_MAX; cpu++) {
                 memory->node_of_cpu[cpu] = cpu % shape->nodes;
+                for (uint32_t zone = 0; zone < ZONES_MAX; zone++)
+                        memory->pageset_place[cpu][zone] = PLACE_NONE;
+        }
 
         /* Address space for the worst case: every page a slab of the smallest objects, all in magazines. */
         pool_bytes = pages * (2 * PAGE_BYTES / OBJECT_BYTES_MIN * 2 + 2 * PAGE_BYTES) + (64u << 20);
@@ -132,6 +135,8 @@ bool memory_init(struct memory *memory, const struct memory_shape *shape, struct
         memory->slabs = arena_take(arena, pages + 2, sizeof(struct slab));
         memory->caches = arena_take(arena, CACHES_MAX, sizeof(struct kmem_cache));
         memory->lists = arena_take(arena, (size_t)CACHES_MAX * shape->nodes, sizeof(struct slab_lists));
+        if (shape->numa)
+                memory->aliens = arena_take(arena, (size_t)CACHES_MAX * shape->nodes, sizeof(struct alien_set));
         pool_init(&memory->pool, arena_take(arena, pool_bytes, 1), pool_bytes);
         if (arena->failed)
                 return false;
@@ -329,6 +334,21 @@ uint64_t memory_shared_objs(const struct memory *memory, uint32_t cache)
 
                 if (lists->shared)
                         sum += memory_array(memory, lists->shared)->avail;
+        }
+        return sum;
+}
+
+uint64_t memory_alien_objs(const struct memory *memory, uint32_t cache)
+{
+        uint64_t sum = 0;
+
+        for (uint32_t node = 0; memory->numa && node < memory->nodes; node++) {
+                const struct alien_set *set = memory_aliens(memory, cache, node);
+
+                for (uint32_t home = 0; home < memory->nodes; home++) {
+                        if (set->array[home])
+                                sum += memory_array(memory, set->array[home])->avail;
+                }
         }
         return sum;
 }

@@ -17,6 +17,7 @@
 #include "mm/array_cache.h"
 #include "mm/kmem_cache.h"
 #include "mm/limits.h"
+#include "mm/numa.h"
 #include "mm/page.h"
 #include "mm/pool.h"
 #include "mm/slab.h"
@@ -73,6 +74,14 @@ struct memory {
 
         uint32_t rcu_head, rcu_tail; /* slabs of RCU caches waiting to be released, linked through next */
         uint64_t kswapd_wakeups, oom_kills;
+
+        /* what only a NUMA kernel has; all zero and unused without */
+        struct alien_set *aliens;    /* [cache * nodes + node], NULL without NUMA */
+        struct alien_set new_aliens; /* one being made, not yet attached: under chain_mutex */
+        struct zonelist_cache zonelist_caches[MACHINE_NODES_MAX][ZONE_TYPES];
+        struct numa_counters numa_counters[ZONES_MAX];
+        uint64_t pageset_place[MACHINE_CPUS_MAX][ZONES_MAX]; /* of the page set, PLACE_NONE: boot page set or none */
+        uint32_t reap_node[MACHINE_CPUS_MAX];                /* node whose turn it is at the CPU's next reap pass */
 };
 
 /* What memory_init needs to know; see sim_config for the meaning. */
@@ -98,6 +107,11 @@ static inline struct array_cache *memory_array(const struct memory *memory, uint
 static inline struct slab_lists *memory_lists(const struct memory *memory, uint32_t cache, uint32_t node)
 {
         return &memory->lists[(uint64_t)cache * memory->nodes + node];
+}
+
+static inline struct alien_set *memory_aliens(const struct memory *memory, uint32_t cache, uint32_t node)
+{
+        return &memory->aliens[(uint64_t)cache * memory->nodes + node];
 }
 
 /* Zone type that a gfp mask asks for (gfp_zone()). */
@@ -126,6 +140,9 @@ void memory_set_watermarks(struct memory *memory);
 
 /* Objects in shared arrays of a cache, all nodes. */
 uint64_t memory_shared_objs(const struct memory *memory, uint32_t cache);
+
+/* Objects in alien arrays of a cache, all nodes; 0 without NUMA. */
+uint64_t memory_alien_objs(const struct memory *memory, uint32_t cache);
 
 /* memory_audit.c: recounts everything; NULL or the first broken invariant. O(memory). under_way: ops are under way
  * and may have objects in hand that no array, slab or owner holds. */

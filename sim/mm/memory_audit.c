@@ -5,9 +5,10 @@
 #include "mm/memory.h"
 
 /* While list_lock is held a slab may be between two lists: then only the links are looked at. */
-static const char *audit_list(const struct memory *memory, uint32_t cache, const struct slab_lists *lists,
-                              enum slab_list_kind kind, uint64_t *free_objects, uint64_t *inuse)
+static const char *audit_list(const struct memory *memory, uint32_t cache, uint32_t node, enum slab_list_kind kind,
+                              uint64_t *free_objects, uint64_t *inuse)
 {
+        const struct slab_lists *lists = memory_lists(memory, cache, node);
         bool locked = lists->lock.holder != 0;
         const struct kmem_cache *c = &memory->caches[cache];
         uint8_t seen[2048];
@@ -20,7 +21,7 @@ static const char *audit_list(const struct memory *memory, uint32_t cache, const
 
                 if (++count > lists->list[kind].count || slab->prev != prev)
                         return "a slab list is torn";
-                if (slab->list != kind || slab->cache != cache || slab->num != c->num)
+                if (slab->list != kind || slab->cache != cache || slab->num != c->num || slab->node != node)
                         return "a slab is on a list where it does not belong";
                 if (slab->num > sizeof(seen))
                         return "a slab has more objects than can be";
@@ -43,8 +44,8 @@ static const char *audit_list(const struct memory *memory, uint32_t cache, const
         return NULL;
 }
 
-/* Every object of an array must be of this cache and out of its slab. */
-static const char *audit_array(const struct memory *memory, uint32_t cache, uint32_t array)
+/* Every object of an array must be of this cache and of the node that the array is for. */
+static const char *audit_array(const struct memory *memory, uint32_t cache, uint32_t node, uint32_t array)
 {
         const struct array_cache *ac = memory_array(memory, array);
 
@@ -55,6 +56,26 @@ static const char *audit_array(const struct memory *memory, uint32_t cache, uint
 
                 if (page->state != PAGE_SLAB || memory->slabs[page->slab].cache != cache)
                         return "an array holds an object of another cache";
+                if (memory->slabs[page->slab].node != node)
+                        return "an array holds an object of another node";
+        }
+        return NULL;
+}
+
+/* An alien array holds objects of its home node; the node itself has none. */
+static const char *audit_aliens(const struct memory *memory, uint32_t cache, uint32_t node, uint64_t *in_arrays)
+{
+        const struct alien_set *set = memory_aliens(memory, cache, node);
+
+        if (set->array[node])
+                return "a node has an alien array for itself";
+        for (uint32_t home = 0; home < memory->nodes; home++) {
+                const char *problem = set->array[home] ? audit_array(memory, cache, home, set->array[home]) : NULL;
+
+                if (problem)
+                        return problem;
+                if (set->array[home])
+                        *in_arrays += memory_array(memory, set->array[home])->avail;
         }
         return NULL;
 }
@@ -72,7 +93,7 @@ const char *memory_audit_cache(const struct memory *memory, uint32_t cache, bool
                 uint64_t free_objects = 0;
 
                 for (int kind = SLABS_PARTIAL; kind < SLAB_LIST_KINDS && !problem; kind++)
-                        problem = audit_list(memory, cache, lists, (enum slab_list_kind)kind, &free_objects, &inuse);
+                        problem = audit_list(memory, cache, node, (enum slab_list_kind)kind, &free_objects, &inuse);
                 if (problem)
                         return problem;
                 if (lists->lock.holder) { /* objects may be between an array and a slab */
@@ -82,16 +103,21 @@ const char *memory_audit_cache(const struct memory *memory, uint32_t cache, bool
                 if (free_objects != lists->free_objects)
                         return "free_objects is not the sum over partial and free slabs";
                 if (lists->shared) {
-                        problem = audit_array(memory, cache, lists->shared);
+                        problem = audit_array(memory, cache, node, lists->shared);
                         if (problem)
                                 return problem;
                         in_arrays += memory_array(memory, lists->shared)->avail;
                 }
         }
+        for (uint32_t node = 0; memory->numa && node < memory->nodes && !locked; node++) {
+                problem = audit_aliens(memory, cache, node, &in_arrays);
+                if (problem)
+                        return problem;
+        }
         for (uint32_t cpu = 0; cpu < MACHINE_CPUS_MAX && !locked; cpu++) {
                 if (!c->array[cpu])
                         continue;
-                problem = audit_array(memory, cache, c->array[cpu]);
+                problem = audit_array(memory, cache, memory->node_of_cpu[cpu], c->array[cpu]);
                 if (problem)
                         return problem;
                 in_arrays += memory_array(memory, c->array[cpu])->avail;

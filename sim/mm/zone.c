@@ -23,7 +23,6 @@ void zone_init(struct zone *zone, const struct arch *arch, uint32_t node, uint32
                uint32_t end_pfn, bool numa)
 {
         uint64_t memmap;
-        uint32_t batch;
 
         zone->node = node;
         zone->type = type;
@@ -35,15 +34,25 @@ void zone_init(struct zone *zone, const struct arch *arch, uint32_t node, uint32
         zone->present_pages = zone->spanned_pages - (uint32_t)memmap;
         for (uint32_t order = 0; order < MAX_ORDER; order++)
                 page_list_init(&zone->free_area[order]);
-        batch = numa ? 0 : batch_size(zone->present_pages); /* NUMA boots with the common boot page sets */
         for (uint32_t cpu = 0; cpu < MACHINE_CPUS_MAX; cpu++) {
                 page_list_init(&zone->pcp[cpu][0].list);
                 page_list_init(&zone->pcp[cpu][1].list);
-                zone->pcp[cpu][0].high = 6 * batch;
-                zone->pcp[cpu][0].batch = batch > 1 ? batch : 1;
-                zone->pcp[cpu][1].high = 2 * batch;
-                zone->pcp[cpu][1].batch = batch / 2 > 1 ? batch / 2 : 1;
+                zone_size_page_lists(zone, cpu, numa); /* NUMA boots with the common boot page sets */
         }
+}
+
+void zone_size_page_lists(struct zone *zone, uint32_t cpu, bool boot)
+{
+        uint32_t batch = boot ? 0 : batch_size(zone->present_pages);
+        struct pcp *hot = &zone->pcp[cpu][0];
+        struct pcp *cold = &zone->pcp[cpu][1];
+
+        CHECK(hot->list.count == 0);
+        CHECK(cold->list.count == 0);
+        hot->high = 6 * batch;
+        hot->batch = batch > 1 ? batch : 1;
+        cold->high = 2 * batch;
+        cold->batch = batch / 2 > 1 ? batch / 2 : 1;
 }
 
 uint32_t zone_take_block(struct zone *zone, struct page *pages, uint32_t order, uint32_t *ret_from_order)

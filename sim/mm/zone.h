@@ -42,9 +42,13 @@ struct zone {
         uint64_t nr_slab_reclaimable, nr_slab_unreclaimable;
 };
 
-/* An empty zone over [start, end); present_pages per spec 03 section 1.1. Page lists of all CPUs get their sizes. */
+/* An empty zone over [start, end); present_pages per spec 03 section 1.1. Page lists of all CPUs get their sizes, or,
+ * on NUMA, those of the boot page sets. */
 void zone_init(struct zone *zone, const struct arch *arch, uint32_t node, uint32_t type, uint32_t start_pfn,
                uint32_t end_pfn, bool numa);
+
+/* setup_pageset(): sizes of a CPU's page lists, which must be empty. boot: as small as can be, nothing stays on them. */
+void zone_size_page_lists(struct zone *zone, uint32_t cpu, bool boot);
 
 /* RMQUEUE: takes a block of 2^order pages, splitting as needed. Returns its pfn and *ret_from_order, the order of the
  * block it was cut from; PFN_NONE if there is none. */

@@ -68,10 +68,13 @@ static void snap_cache(const struct memory *mem, uint32_t cache, GString *text)
                 if (lists->shared)
                         g_string_append_printf(text, "shared %s %u %u\n", name, node,
                                                memory_array(mem, lists->shared)->avail);
-        }
-        for (uint32_t node = 0; node < mem->nodes; node++) {
-                const struct slab_lists *lists = memory_lists(mem, cache, node);
+                for (uint32_t home = 0; mem->numa && home < mem->nodes; home++) {
+                        uint32_t array = memory_aliens(mem, cache, node)->array[home];
 
+                        if (array)
+                                g_string_append_printf(text, "alien %s %u %u %u\n", name, node, home,
+                                                       memory_array(mem, array)->avail);
+                }
                 if (lists->present)
                         g_string_append_printf(text, "list3 %s %u %u %u %u %" PRIu64 " %u %u %" PRIu64 "\n", name, node,
                                                lists->list[SLABS_PARTIAL].count, lists->list[SLABS_FULL].count,
@@ -94,6 +97,24 @@ static void snap_zone(const struct memory *mem, const struct zone *zone, GString
         for (uint32_t order = 0; order < MAX_ORDER; order++)
                 g_string_append_printf(text, " %u", zone->free_area[order].count);
         g_string_append_c(text, '\n');
+}
+
+static void snap_numa(const struct memory *mem, GString *text)
+{
+        struct numa_counters sum = { 0 };
+
+        for (uint32_t z = 0; z < mem->zone_count; z++) {
+                sum.hit += mem->numa_counters[z].hit;
+                sum.miss += mem->numa_counters[z].miss;
+                sum.foreign += mem->numa_counters[z].foreign;
+                sum.local += mem->numa_counters[z].local;
+                sum.other += mem->numa_counters[z].other;
+        }
+        g_string_append_printf(text, "vmstat numa_hit %" PRIu64 "\n", sum.hit);
+        g_string_append_printf(text, "vmstat numa_miss %" PRIu64 "\n", sum.miss);
+        g_string_append_printf(text, "vmstat numa_foreign %" PRIu64 "\n", sum.foreign);
+        g_string_append_printf(text, "vmstat numa_local %" PRIu64 "\n", sum.local);
+        g_string_append_printf(text, "vmstat numa_other %" PRIu64 "\n", sum.other);
 }
 
 static void snap_vmstat(const struct memory *mem, GString *text)
@@ -121,6 +142,8 @@ static void snap_vmstat(const struct memory *mem, GString *text)
         g_string_append_printf(text, "vmstat pgfree %" PRIu64 "\n", pgfree);
         g_string_append_printf(text, "vmstat nr_slab_reclaimable %" PRIu64 "\n", reclaimable);
         g_string_append_printf(text, "vmstat nr_slab_unreclaimable %" PRIu64 "\n", unreclaimable);
+        if (mem->numa)
+                snap_numa(mem, text);
         g_string_append_printf(text, "vmstat kswapd_wakeups %" PRIu64 "\n", mem->kswapd_wakeups);
         g_string_append_printf(text, "vmstat oom %" PRIu64 "\n", mem->oom_kills);
 }
@@ -231,6 +254,24 @@ static void dump_slab(const struct memory *mem, const struct slab *slab, GString
         g_string_append_c(text, '\n');
 }
 
+static void dump_aliens(const struct memory *mem, uint32_t cache, uint32_t node, GString *text)
+{
+        const struct alien_set *set = memory_aliens(mem, cache, node);
+        const char *name = mem->caches[cache].spec.name;
+
+        if (!set->attached)
+                return;
+        g_string_append_printf(text, "alienptrs %s %u at", name, node);
+        append_place(set->place, text);
+        g_string_append_c(text, '\n');
+        for (uint32_t home = 0; home < mem->nodes; home++) {
+                if (!set->array[home])
+                        continue;
+                g_string_append_printf(text, "entries %s alien %u %u", name, node, home);
+                dump_array(memory_array(mem, set->array[home]), text);
+        }
+}
+
 static void dump_cache(const struct memory *mem, uint32_t cache, GString *text)
 {
         const struct kmem_cache *c = &mem->caches[cache];
@@ -260,6 +301,8 @@ static void dump_cache(const struct memory *mem, uint32_t cache, GString *text)
                         g_string_append_printf(text, "entries %s shared %u", c->spec.name, node);
                         dump_array(memory_array(mem, lists->shared), text);
                 }
+                if (mem->numa)
+                        dump_aliens(mem, cache, node, text);
                 for (int kind = SLABS_PARTIAL; kind < SLAB_LIST_KINDS; kind++) {
                         for (uint32_t id = lists->list[kind].head; id; id = mem->slabs[id].next)
                                 dump_slab(mem, &mem->slabs[id], text);

@@ -59,19 +59,6 @@ enum outcome act_refill_batch(struct machine *m, struct thread *th, struct frame
         return OUT_OK;
 }
 
-/* Moves the newest entries of `from` to the top of `to`, in order. */
-static uint32_t transfer_top(struct array_cache *to, struct array_cache *from, uint32_t want)
-{
-        uint32_t count = from->avail < want ? from->avail : want;
-
-        if (count > to->limit - to->avail)
-                count = to->limit - to->avail;
-        memcpy(&to->entry[to->avail], &from->entry[from->avail - count], sizeof(to->entry[0]) * count);
-        from->avail -= count;
-        to->avail += count;
-        return count;
-}
-
 enum outcome act_refill_from_shared(struct machine *m, struct thread *th, struct frame *f)
 {
         struct slab_lists *lists = lists_of(m, f);
@@ -82,7 +69,7 @@ enum outcome act_refill_from_shared(struct machine *m, struct thread *th, struct
         if (!lists->shared)
                 return OUT_NO;
         shared = memory_array(&m->mem, lists->shared);
-        moved = transfer_top(ac, shared, f->alloc.want);
+        moved = array_cache_move_top(ac, shared, f->alloc.want);
         if (!moved)
                 return OUT_NO;
         ac->touched = 1;
@@ -191,13 +178,21 @@ enum outcome act_refill_regrown(struct machine *m, struct thread *th, struct fra
 {
         bool grown = th->ret == 1;
 
-        if (is_own(th, f))
-                note_path(th, grown ? PATH_NEW_SLAB : PATH_MAGAZINE);
+        if (grown && is_own(th, f))
+                note_path(th, PATH_NEW_SLAB);
         if (magazine_of(m, th, f->cache)->avail > 0) { /* filled behind our back: the new slab stays on the free list */
                 pop(m, th, f);
+                if (is_own(th, f))
+                        note_path(th, PATH_MAGAZINE);
                 return OUT_OK;
         }
-        return grown ? OUT_ALT : OUT_NO;
+        if (!grown) {
+                if (!m->mem.numa)
+                        return OUT_NO;
+                call_node_alloc(th, f, f->gfp, f->node, is_own(th, f)); /* as if the node had been asked for by name */
+                return OUT_CALL;
+        }
+        return OUT_ALT;
 }
 
 /* A new slab. Returns 1 if it is on the free list. */
@@ -231,28 +226,35 @@ enum outcome act_grow_irq_window(struct machine *m, struct thread *th, struct fr
 enum outcome act_grow_pages(struct machine *m, struct thread *th, struct frame *f)
 {
         const struct kmem_cache *cache = &m->mem.caches[f->cache];
-        struct frame *pages = call_path(th, PA_FAST, f->cache);
+        struct frame *pages;
 
+        f->grow.header = PLACE_NONE;
+        if (f->grow.supplied)
+                return OUT_OK;
+        pages = call_path(th, PA_FAST, f->cache);
         pages->gfp = f->gfp | cache->gfpflags;
         pages->order = (uint8_t)cache->gfporder;
         pages->node = f->node;
         return OUT_CALL;
 }
 
+void count_slab_pages(struct machine *m, uint32_t cache, uint32_t pfn)
+{
+        const struct kmem_cache *c = &m->mem.caches[cache];
+        struct zone *zone = memory_zone_of(&m->mem, pfn);
+
+        if (c->flags & CACHE_RECLAIM_ACCOUNT)
+                zone->nr_slab_reclaimable += 1u << c->gfporder;
+        else
+                zone->nr_slab_unreclaimable += 1u << c->gfporder;
+}
+
 enum outcome act_grow_pages_got(struct machine *m, struct thread *th, struct frame *f)
 {
-        const struct kmem_cache *cache = &m->mem.caches[f->cache];
-        struct zone *zone;
-
-        f->grow.header = PLACE_NONE;
         if (th->ret == PLACE_NONE)
                 return OUT_NO;
         f->grow.pfn = place_pfn(th->ret);
-        zone = memory_zone_of(&m->mem, f->grow.pfn);
-        if (cache->flags & CACHE_RECLAIM_ACCOUNT)
-                zone->nr_slab_reclaimable += 1u << cache->gfporder;
-        else
-                zone->nr_slab_unreclaimable += 1u << cache->gfporder;
+        count_slab_pages(m, f->cache, f->grow.pfn);
         return OUT_OK;
 }
 
@@ -265,7 +267,7 @@ enum outcome act_grow_header(struct machine *m, struct thread *th, struct frame 
                 return OUT_OK;
         if (m->mem.numa)
                 gfp &= ~GFP_THISNODE_NUMA;
-        call_cache_alloc(th, cache->slabp_cache, cache->slab_size, gfp);
+        call_cache_alloc_node(m, th, cache->slabp_cache, cache->slab_size, gfp, f->node);
         return OUT_CALL;
 }
 
@@ -276,7 +278,7 @@ enum outcome act_grow_header_got(struct machine *m, struct thread *th, struct fr
         return th->ret != PLACE_NONE ? OUT_OK : OUT_NO;
 }
 
-/* Undoes act_grow_pages_got and sends the pages back. Shared with slab release (act_slabd_pages). */
+/* Undoes count_slab_pages and sends the pages back. Shared with slab release (act_slabd_pages). */
 static void slab_pages_back(struct machine *m, struct thread *th, const struct kmem_cache *cache, uint32_t pfn)
 {
         struct zone *zone = memory_zone_of(&m->mem, pfn);

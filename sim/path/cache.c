@@ -8,7 +8,7 @@
 #include "base/core_only.h"
 #include "path/step.h"
 
-static uint64_t array_bytes(const struct machine *m, uint32_t entries)
+uint64_t array_bytes(const struct machine *m, uint32_t entries)
 {
         return m->mem.arch->array_cache_bytes + (uint64_t)m->mem.arch->word_bytes * entries;
 }
@@ -37,7 +37,7 @@ static void set_free_limit(struct machine *m, struct thread *th, uint32_t cache,
 }
 
 /* Frees the memory of an array that nothing uses any more. */
-static void call_free_array(struct machine *m, struct thread *th, uint32_t array)
+void call_free_array(struct machine *m, struct thread *th, uint32_t array)
 {
         const struct array_cache *ac = memory_array(&m->mem, array);
         uint64_t place = ac->place;
@@ -184,7 +184,7 @@ enum outcome act_bootc_lists(struct machine *m, struct thread *th, struct frame 
         }
         if (f->boot.index == m->mem.nodes)
                 return OUT_OK;
-        call_kmalloc(th, m->mem.arch->list3_bytes, GFP_KERNEL);
+        call_kmalloc_node(m, th, m->mem.arch->list3_bytes, GFP_KERNEL, f->boot.index);
         return OUT_CALL;
 }
 
@@ -213,7 +213,10 @@ enum outcome act_bootc_link(struct machine *m, struct thread *th, struct frame *
 
 enum outcome act_bootr_alloc(struct machine *m, struct thread *th, struct frame *f)
 {
-        call_kmalloc(th, f->boot.what ? m->mem.arch->list3_bytes : array_bytes(m, 1), GFP_KERNEL);
+        if (f->boot.what)
+                call_kmalloc_node(m, th, m->mem.arch->list3_bytes, GFP_KERNEL, f->boot.index);
+        else
+                call_kmalloc(th, array_bytes(m, 1), GFP_KERNEL);
         return OUT_CALL;
 }
 
@@ -256,7 +259,7 @@ enum outcome act_tune_mag(struct machine *m, struct thread *th, struct frame *f)
                 f->tune.index++;
         if (f->tune.index == MACHINE_CPUS_MAX)
                 return OUT_OK;
-        call_kmalloc(th, array_bytes(m, f->tune.limit), GFP_KERNEL);
+        call_kmalloc_node(m, th, array_bytes(m, f->tune.limit), GFP_KERNEL, m->mem.node_of_cpu[f->tune.index]);
         return OUT_CALL;
 }
 
@@ -308,7 +311,7 @@ static enum outcome call_other_cpus(struct machine *m, struct thread *th, enum s
         if (!(m->mem.online & ~(1u << th->cpu)))
                 return OUT_OK;
         m->call.caller = th->id;
-        m->call.state = (uint8_t)state;
+        m->call.state = (uint16_t)state;
         m->call.cache = cache;
         spend(m, COST_IPI, 1);
         sched_call_others(m, th);
@@ -388,13 +391,51 @@ enum outcome act_tune_free_work(struct machine *m, struct thread *th, struct fra
         return OUT_CALL;
 }
 
-/* alloc_kmemlist, one node after the other. */
+/* alloc_kmemlist, one node after the other. On NUMA a node's alien set comes first. */
+
+enum outcome act_kml_node(struct machine *m, struct thread *th, struct frame *f)
+{
+        if (f->node == m->mem.nodes)
+                return OUT_NO;
+        if (!m->mem.numa)
+                return OUT_OK;
+        call_path(th, ALIENS_NEW, f->cache)->node = f->node;
+        return OUT_CALL;
+}
+
+enum outcome act_kml_aliens_got(struct machine *m, struct thread *th, struct frame *f)
+{
+        (void)m;
+        (void)f;
+        return th->ret == 0 ? OUT_OK : OUT_NO;
+}
 
 enum outcome act_kml_shared(struct machine *m, struct thread *th, struct frame *f)
 {
-        if (f->node == m->mem.nodes)
+        call_kmalloc_node(m, th, array_bytes(m, f->tune.shared * f->tune.batchcount), GFP_KERNEL, f->node);
+        return OUT_CALL;
+}
+
+/* The alien set in hand becomes the node's, unless it has one. */
+static void attach_aliens(struct machine *m, const struct frame *f)
+{
+        struct alien_set *set;
+
+        if (!m->mem.numa)
+                return;
+        set = memory_aliens(&m->mem, f->cache, f->node);
+        if (set->attached)
+                return;
+        *set = m->mem.new_aliens;
+        memset(&m->mem.new_aliens, 0, sizeof(m->mem.new_aliens));
+}
+
+/* free_alien_cache() of the set in hand, if nobody took it. */
+enum outcome act_drop_aliens(struct machine *m, struct thread *th, struct frame *f)
+{
+        if (!m->mem.new_aliens.attached)
                 return OUT_OK;
-        call_kmalloc(th, array_bytes(m, f->tune.shared * f->tune.batchcount), GFP_KERNEL);
+        call_free_aliens(th, f->cache, f->node, true);
         return OUT_CALL;
 }
 
@@ -428,6 +469,7 @@ enum outcome act_kml_attach(struct machine *m, struct thread *th, struct frame *
                 old->avail = 0;
         }
         lists->shared = f->tune.array;
+        attach_aliens(m, f);
         set_free_limit(m, th, f->cache, f->node);
         lock_drop(m, th, &lists->lock);
         irq_restore(m, th, f);
@@ -439,8 +481,7 @@ enum outcome act_kml_attach(struct machine *m, struct thread *th, struct frame *
 
 enum outcome act_kml_lists(struct machine *m, struct thread *th, struct frame *f)
 {
-        (void)f;
-        call_kmalloc(th, m->mem.arch->list3_bytes, GFP_KERNEL);
+        call_kmalloc_node(m, th, m->mem.arch->list3_bytes, GFP_KERNEL, f->node);
         return OUT_CALL;
 }
 
@@ -454,6 +495,7 @@ enum outcome act_kml_lists_got(struct machine *m, struct thread *th, struct fram
         lists->place = th->ret;
         lists->next_reap = first_reap(m, &m->mem.caches[f->cache]);
         lists->shared = f->tune.array;
+        attach_aliens(m, f);
         set_free_limit(m, th, f->cache, f->node);
         return OUT_OK;
 }
@@ -472,10 +514,13 @@ enum outcome act_kml_fail_shared(struct machine *m, struct thread *th, struct fr
         return OUT_CALL;
 }
 
+/* What a cache that is only being made has got on the nodes before goes back, the last node first. */
 enum outcome act_kml_fail(struct machine *m, struct thread *th, struct frame *f)
 {
-        (void)m;
-        (void)f;
+        if (f->node > 0 && m->mem.caches[f->cache].live != CACHE_LIVE) {
+                call_path(th, RELNODE_SHARED, f->cache)->node = --f->node;
+                return OUT_CALL;
+        }
         th->ret = 1;
         return OUT_DONE;
 }
@@ -488,7 +533,7 @@ enum outcome act_kml_end(struct machine *m, struct thread *th, struct frame *f)
         return OUT_DONE;
 }
 
-/* What a cache owns goes back: magazines, then per node shared array and lists, then the descriptor. */
+/* What a cache owns goes back: magazines, then per node shared array, alien set and lists, then the descriptor. */
 
 enum outcome act_release_mag(struct machine *m, struct thread *th, struct frame *f)
 {
@@ -506,29 +551,41 @@ enum outcome act_release_mag(struct machine *m, struct thread *th, struct frame 
         return OUT_OK;
 }
 
-enum outcome act_release_shared(struct machine *m, struct thread *th, struct frame *f)
+enum outcome act_release_node(struct machine *m, struct thread *th, struct frame *f)
 {
-        struct slab_lists *lists;
-        uint32_t array;
-
         if (f->node == m->mem.nodes)
                 return OUT_OK;
-        lists = lists_of(m, f);
-        array = lists->shared;
+        call_path(th, RELNODE_SHARED, f->cache)->node = f->node;
+        f->node++;
+        return OUT_CALL;
+}
+
+enum outcome act_relnode_shared(struct machine *m, struct thread *th, struct frame *f)
+{
+        struct slab_lists *lists = lists_of(m, f);
+        uint32_t array = lists->shared;
+
         if (!array)
-                return OUT_ALT;
+                return OUT_OK;
         lists->shared = 0;
         call_free_array(m, th, array);
         return OUT_CALL;
 }
 
-enum outcome act_release_lists(struct machine *m, struct thread *th, struct frame *f)
+enum outcome act_relnode_aliens(struct machine *m, struct thread *th, struct frame *f)
+{
+        if (!m->mem.numa || !memory_aliens(&m->mem, f->cache, f->node)->attached)
+                return OUT_OK;
+        call_free_aliens(th, f->cache, f->node, false);
+        return OUT_CALL;
+}
+
+enum outcome act_relnode_lists(struct machine *m, struct thread *th, struct frame *f)
 {
         struct slab_lists *lists = lists_of(m, f);
 
-        f->node++;
         if (!lists->present)
-                return OUT_OK;
+                return OUT_DONE;
         lists->present = 0;
         call_free(m, th, lists->place, m->mem.arch->list3_bytes);
         lists->place = PLACE_NONE;
@@ -572,6 +629,18 @@ enum outcome act_shrink_mag_own(struct machine *m, struct thread *th, struct fra
 
         drain->node = (uint8_t)m->mem.node_of_cpu[th->cpu];
         return OUT_CALL;
+}
+
+enum outcome act_shrink_aliens(struct machine *m, struct thread *th, struct frame *f)
+{
+        for (; m->mem.numa && f->node < m->mem.nodes; f->node++) {
+                if (memory_aliens(&m->mem, f->cache, f->node)->attached) {
+                        call_drain_aliens(th, f->cache, f->node++);
+                        return OUT_CALL;
+                }
+        }
+        f->node = 0;
+        return OUT_OK;
 }
 
 enum outcome act_shrink_shared(struct machine *m, struct thread *th, struct frame *f)
@@ -680,8 +749,10 @@ enum outcome act_up_limits(struct machine *m, struct thread *th, struct frame *f
 {
         uint32_t node = m->mem.node_of_cpu[f->hotplug.cpu];
 
-        for (uint32_t id = m->mem.chain; id != CACHE_ID_NONE; id = m->mem.caches[id].next)
+        for (uint32_t id = m->mem.chain; id != CACHE_ID_NONE; id = m->mem.caches[id].next) {
+                CHECK(memory_lists(&m->mem, id, node)->present);
                 set_free_limit(m, th, id, node);
+        }
         f->node = (uint8_t)node;
         f->hotplug.next = m->mem.chain;
         return OUT_OK;
@@ -692,7 +763,7 @@ enum outcome act_up_mag(struct machine *m, struct thread *th, struct frame *f)
         if (f->hotplug.next == CACHE_ID_NONE)
                 return OUT_OK;
         f->cache = f->hotplug.next;
-        call_kmalloc(th, array_bytes(m, m->mem.caches[f->cache].limit), GFP_KERNEL);
+        call_kmalloc_node(m, th, array_bytes(m, m->mem.caches[f->cache].limit), GFP_KERNEL, f->node);
         return OUT_CALL;
 }
 
@@ -703,19 +774,30 @@ enum outcome act_up_mag_got(struct machine *m, struct thread *th, struct frame *
         f->hotplug.place = th->ret;
         if (th->ret == PLACE_NONE)
                 return OUT_NO;
-        call_kmalloc(th, array_bytes(m, cache->shared * cache->batchcount), GFP_KERNEL);
+        call_kmalloc_node(m, th, array_bytes(m, cache->shared * cache->batchcount), GFP_KERNEL, f->node);
         return OUT_CALL;
 }
 
 enum outcome act_up_shared_got(struct machine *m, struct thread *th, struct frame *f)
 {
-        struct kmem_cache *cache = &m->mem.caches[f->cache];
-
+        f->hotplug.shared_place = th->ret;
         if (th->ret == PLACE_NONE) /* the magazine is lost, as in the kernel */
                 return OUT_NO;
+        if (!m->mem.numa)
+                return OUT_OK;
+        call_path(th, ALIENS_NEW, f->cache)->node = f->node;
+        return OUT_CALL;
+}
+
+enum outcome act_up_install(struct machine *m, struct thread *th, struct frame *f)
+{
+        struct kmem_cache *cache = &m->mem.caches[f->cache];
+
+        (void)th;
         cache->array[f->hotplug.cpu] =
                 memory_array_new(&m->mem, cache->limit, cache->batchcount, f->hotplug.place);
-        f->hotplug.array = memory_array_new(&m->mem, cache->shared * cache->batchcount, 0, th->ret);
+        f->hotplug.array =
+                memory_array_new(&m->mem, cache->shared * cache->batchcount, 0, f->hotplug.shared_place);
         return OUT_OK;
 }
 
@@ -726,6 +808,7 @@ enum outcome act_up_attach(struct machine *m, struct thread *th, struct frame *f
 
         if (attached)
                 lists->shared = f->hotplug.array;
+        attach_aliens(m, f);
         lock_drop(m, th, &lists->lock);
         irq_restore(m, th, f);
         if (attached)
@@ -739,6 +822,16 @@ enum outcome act_up_next(struct machine *m, struct thread *th, struct frame *f)
         (void)th;
         f->hotplug.next = m->mem.caches[f->cache].next;
         return OUT_OK;
+}
+
+/* The next notifier: page sets (NUMA). */
+enum outcome act_up_pagesets(struct machine *m, struct thread *th, struct frame *f)
+{
+        th->ret = 0;
+        if (!m->mem.numa)
+                return OUT_OK;
+        call_path(th, PAGESETS_NEXT, CACHE_ID_NONE)->hotplug.cpu = f->hotplug.cpu;
+        return OUT_CALL;
 }
 
 enum outcome act_up_online(struct machine *m, struct thread *th, struct frame *f)
@@ -780,12 +873,9 @@ enum outcome act_up_canceled(struct machine *m, struct thread *th, struct frame 
 
 enum outcome act_down_offline(struct machine *m, struct thread *th, struct frame *f)
 {
-        struct frame *drain;
-
         m->mem.online &= ~(1u << f->hotplug.cpu);
         m->mem.cpus_on_node[m->mem.node_of_cpu[f->hotplug.cpu]]--;
-        drain = call_path(th, DRAINP_NEXT, CACHE_ID_NONE);
-        drain->drainp.cpu = f->hotplug.cpu;
+        call_drain_pages(m, th, f->hotplug.cpu);
         return OUT_CALL;
 }
 
@@ -808,6 +898,7 @@ enum outcome act_down_cache(struct machine *m, struct thread *th, struct frame *
         return OUT_OK;
 }
 
+/* The magazine, and with the last CPU of a node also its shared and alien arrays. Without NUMA CPU 0 stays. */
 enum outcome act_down_cache_put(struct machine *m, struct thread *th, struct frame *f)
 {
         struct kmem_cache *cache = &m->mem.caches[f->cache];
@@ -822,18 +913,71 @@ enum outcome act_down_cache_put(struct machine *m, struct thread *th, struct fra
         return OUT_CALL;
 }
 
+enum outcome act_down_shared(struct machine *m, struct thread *th, struct frame *f)
+{
+        f->hotplug.last = m->mem.cpus_on_node[f->node] == 0;
+        f->hotplug.shared = f->hotplug.last ? lists_of(m, f)->shared : 0;
+        if (!f->hotplug.shared)
+                return OUT_OK;
+        call_return_objects(m, th, f->cache, f->node, f->hotplug.shared,
+                            memory_array(&m->mem, f->hotplug.shared)->avail);
+        return OUT_CALL;
+}
+
 enum outcome act_down_cache_unlock(struct machine *m, struct thread *th, struct frame *f)
 {
-        struct array_cache *ac;
+        struct slab_lists *lists = lists_of(m, f);
 
-        lock_drop(m, th, &lists_of(m, f)->lock);
+        if (f->hotplug.shared)
+                lists->shared = 0;
+        if (f->hotplug.last) {
+                struct alien_set *set = memory_aliens(&m->mem, f->cache, f->node);
+
+                f->hotplug.last = set->attached;
+                set->attached = 0;
+        }
+        if (f->hotplug.array) {
+                struct array_cache *ac = memory_array(&m->mem, f->hotplug.array);
+
+                if (ac->avail)
+                        machine_event(m, th, EV_MAGAZINE_SHED, f->cache, ac->avail, 0);
+                ac->avail = 0;
+        }
+        if (f->hotplug.shared) {
+                struct array_cache *ac = memory_array(&m->mem, f->hotplug.shared);
+
+                if (ac->avail)
+                        machine_event(m, th, EV_SHARED_SHED, f->cache, ac->avail, 0);
+                ac->avail = 0;
+        }
+        lock_drop(m, th, &lists->lock);
         irq_restore(m, th, f);
+        if (!f->hotplug.shared)
+                return OUT_OK;
+        call_free_array(m, th, f->hotplug.shared);
+        return OUT_CALL;
+}
+
+enum outcome act_down_aliens_drain(struct machine *m, struct thread *th, struct frame *f)
+{
+        (void)m;
+        if (!f->hotplug.last)
+                return OUT_NO;
+        call_drain_aliens(th, f->cache, f->node);
+        return OUT_CALL;
+}
+
+enum outcome act_down_aliens_free(struct machine *m, struct thread *th, struct frame *f)
+{
+        (void)m;
+        call_free_aliens(th, f->cache, f->node, false);
+        return OUT_CALL;
+}
+
+enum outcome act_down_mag_free(struct machine *m, struct thread *th, struct frame *f)
+{
         if (!f->hotplug.array)
                 return OUT_OK;
-        ac = memory_array(&m->mem, f->hotplug.array);
-        if (ac->avail)
-                machine_event(m, th, EV_MAGAZINE_SHED, f->cache, ac->avail, 0);
-        ac->avail = 0;
         call_free_array(m, th, f->hotplug.array);
         return OUT_CALL;
 }
@@ -852,4 +996,20 @@ enum outcome act_down_free(struct machine *m, struct thread *th, struct frame *f
         drain->drainf.want = memory_lists(&m->mem, f->hotplug.next, f->node)->free_objects;
         f->hotplug.next = m->mem.caches[f->hotplug.next].next;
         return OUT_CALL;
+}
+
+enum outcome act_down_pagesets(struct machine *m, struct thread *th, struct frame *f)
+{
+        if (!m->mem.numa)
+                return OUT_OK;
+        call_path(th, PAGESETS_FREE, CACHE_ID_NONE)->hotplug.cpu = f->hotplug.cpu;
+        return OUT_CALL;
+}
+
+enum outcome act_down_end(struct machine *m, struct thread *th, struct frame *f)
+{
+        (void)m;
+        (void)f;
+        th->ret = PLACE_NONE;
+        return OUT_DONE;
 }

@@ -68,13 +68,14 @@ enum outcome act_retobj_put(struct machine *m, struct thread *th, struct frame *
 {
         struct kmem_cache *cache = &m->mem.caches[f->cache];
         struct slab_lists *lists = lists_of(m, f);
-        uint64_t place = memory_array(&m->mem, f->ret.array)->entry[f->ret.next++];
+        uint64_t place = f->ret.array ? memory_array(&m->mem, f->ret.array)->entry[f->ret.next] : f->ret.place;
         uint32_t id = memory_slab_of(&m->mem, place);
         struct slab *slab = &m->mem.slabs[id];
         uint32_t index = memory_object_index(&m->mem, slab, place);
 
         CHECK(slab->cache == f->cache);
         CHECK(slab->inuse > 0);
+        f->ret.next++;
         f->ret.slab = id;
         slab_list_remove(m->mem.slabs, lists->list, id);
         slab_put(slab, &m->mem.pool, index);

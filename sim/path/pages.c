@@ -198,6 +198,29 @@ enum outcome act_pa_done(struct machine *m, struct thread *th, struct frame *f)
 
 /* One walk over a zonelist. Returns the place of the block or PLACE_NONE. */
 
+/*
+ * Sets scan.next to the next zone worth a look; false: there is none. With __GFP_THISNODE the list ends behind the node
+ * of its first zone. On NUMA zones found full lately are passed over, and if that led to nothing all are looked at again.
+ */
+static bool next_zone(const struct machine *m, struct frame *f)
+{
+        const struct zonelist *list = &m->mem.zonelists[f->scan.list_node][f->scan.list_type];
+        uint32_t full = m->mem.zonelist_caches[f->scan.list_node][f->scan.list_type].full;
+
+        for (;;) {
+                while (f->scan.cached && f->scan.next < list->count && (full & (1u << f->scan.next)))
+                        f->scan.next++;
+                if (f->scan.next < list->count &&
+                    !((f->gfp & __GFP_THISNODE) &&
+                      m->mem.zones[list->zone[f->scan.next]].node != m->mem.zones[list->zone[0]].node))
+                        return true;
+                if (!f->scan.cached)
+                        return false;
+                f->scan.cached = 0;
+                f->scan.next = 0;
+        }
+}
+
 enum outcome act_scan_zone(struct machine *m, struct thread *th, struct frame *f)
 {
         const struct zonelist *list = &m->mem.zonelists[f->scan.list_node][f->scan.list_type];
@@ -205,16 +228,12 @@ enum outcome act_scan_zone(struct machine *m, struct thread *th, struct frame *f
         uint32_t mark, order_steps;
         bool allowed;
 
-        if (f->scan.next == list->count) {
+        if (!next_zone(m, f)) {
                 th->ret = PLACE_NONE;
                 return OUT_DONE;
         }
         f->scan.zone = list->zone[f->scan.next++];
         zone = &m->mem.zones[f->scan.zone];
-        if ((f->gfp & __GFP_THISNODE) && zone->node != m->mem.zones[list->zone[0]].node) {
-                th->ret = PLACE_NONE;
-                return OUT_DONE;
-        }
         if (f->scan.mark != MARK_NONE) {
                 mark = f->scan.mark == MARK_LOW ? zone->pages_low :
                        f->scan.mark == MARK_MIN ? zone->pages_min : zone->pages_high;
@@ -229,6 +248,46 @@ enum outcome act_scan_zone(struct machine *m, struct thread *th, struct frame *f
                 }
         }
         return f->order == 0 ? OUT_OK : OUT_ALT;
+}
+
+/* zlc_mark_zone_full() and zlc_setup(): the zone in hand gave no page. The first time in a walk the marks come into use,
+ * all cleared (this one too) if the last time was more than a second ago. */
+enum outcome act_scan_full(struct machine *m, struct thread *th, struct frame *f)
+{
+        struct zonelist_cache *cache = &m->mem.zonelist_caches[f->scan.list_node][f->scan.list_type];
+
+        (void)th;
+        if (!m->mem.numa)
+                return OUT_OK;
+        cache->full |= 1u << (f->scan.next - 1);
+        if (f->scan.cache_set_up)
+                return OUT_OK;
+        if (machine_jiffies(m) - cache->last_reset > m->mem.hz) {
+                cache->full = 0;
+                cache->last_reset = machine_jiffies(m);
+        }
+        f->scan.cached = 1;
+        f->scan.cache_set_up = 1;
+        return OUT_OK;
+}
+
+/* zone_statistics(): was the zone that served the one asked for, and is it near? */
+static void count_numa(struct machine *m, const struct thread *th, const struct frame *f)
+{
+        const struct zonelist *list = &m->mem.zonelists[f->scan.list_node][f->scan.list_type];
+        uint32_t node = m->mem.zones[f->scan.zone].node;
+        struct numa_counters *counters = &m->mem.numa_counters[f->scan.zone];
+
+        if (node == m->mem.zones[list->zone[0]].node) {
+                counters->hit++;
+        } else {
+                counters->miss++;
+                m->mem.numa_counters[list->zone[0]].foreign++;
+        }
+        if (node == m->mem.node_of_cpu[th->cpu])
+                counters->local++;
+        else
+                counters->other++;
 }
 
 static struct pcp *page_list_of(struct machine *m, const struct thread *th, const struct frame *f)
@@ -282,6 +341,8 @@ enum outcome act_pcp_take(struct machine *m, struct thread *th, struct frame *f)
         page_list_remove(m->mem.pages, &pcp->list, pfn);
         m->mem.pages[pfn].state = PAGE_NONE;
         zone->pgalloc++;
+        if (m->mem.numa)
+                count_numa(m, th, f);
         machine_event(m, th, EV_PCP_TAKEN, pfn, f->scan.cold, pcp->list.count);
         if (th->kind == OP_PAGES)
                 note_path(th, PATH_PAGE_LIST);
@@ -303,6 +364,8 @@ enum outcome act_buddy_take(struct machine *m, struct thread *th, struct frame *
 
         if (pfn != PFN_NONE) {
                 zone->pgalloc += 1u << f->order;
+                if (m->mem.numa)
+                        count_numa(m, th, f);
                 machine_event(m, th, EV_BLOCK_TAKEN, pfn, f->order, from_order);
                 spend(m, COST_SPLIT, from_order - f->order);
                 if (th->kind == OP_PAGES)
@@ -400,12 +463,21 @@ enum outcome act_pf_return(struct machine *m, struct thread *th, struct frame *f
         return OUT_DONE;
 }
 
-/* All page lists of drainp.cpu back to the buddy lists, zones ascending, hot then cold. */
+/* Page lists of drainp.cpu back to the buddy lists, zones ascending, hot then cold: all of them, or a batch of each. */
+
+struct frame *call_drain_pages(struct machine *m, struct thread *th, uint32_t cpu)
+{
+        struct frame *f = call_path(th, DRAINP_NEXT, CACHE_ID_NONE);
+
+        f->drainp.cpu = cpu;
+        f->drainp.end = m->mem.zone_count;
+        return f;
+}
 
 enum outcome act_drainp_next(struct machine *m, struct thread *th, struct frame *f)
 {
         (void)th;
-        for (; f->drainp.zone < m->mem.zone_count; f->drainp.zone++, f->drainp.cold = 0) {
+        for (; f->drainp.zone < f->drainp.end; f->drainp.zone++, f->drainp.cold = 0) {
                 for (; f->drainp.cold < 2; f->drainp.cold++) {
                         if (m->mem.zones[f->drainp.zone].pcp[f->drainp.cpu][f->drainp.cold].list.count)
                                 return OUT_OK;
@@ -424,8 +496,12 @@ enum outcome act_drainp_put(struct machine *m, struct thread *th, struct frame *
 {
         struct zone *zone = &m->mem.zones[f->drainp.zone];
         struct pcp *pcp = &zone->pcp[f->drainp.cpu][f->drainp.cold];
+        uint32_t count = pcp->list.count;
 
-        free_bulk(m, th, zone, pcp, pcp->list.count, f->drainp.cold);
+        if (f->drainp.batch_only && count > pcp->batch)
+                count = pcp->batch;
+        free_bulk(m, th, zone, pcp, count, f->drainp.cold);
+        f->drainp.cold += f->drainp.batch_only; /* what is left stays */
         lock_drop(m, th, &zone->lock);
         irq_restore(m, th, f);
         return OUT_OK;

@@ -30,6 +30,28 @@ enum outcome act_reap_cache(struct machine *m, struct thread *th, struct frame *
                 return OUT_NO;
         f->cache = f->reap.next;
         f->reap.next = m->mem.caches[f->cache].next;
+        return m->mem.numa ? OUT_ALT : OUT_OK;
+}
+
+/* NUMA: what this CPU's node holds for the node whose turn it is. A busy array is left for another time. */
+enum outcome act_reap_alien(struct machine *m, struct thread *th, struct frame *f)
+{
+        struct alien_set *set = memory_aliens(&m->mem, f->cache, f->node);
+        uint32_t home = m->mem.reap_node[th->cpu];
+        uint32_t array = set->attached ? set->array[home] : 0;
+
+        if (!array || memory_array(&m->mem, array)->avail == 0 || set->lock[home].holder)
+                return OUT_OK;
+        irq_save(m, th, f);
+        lock_take(m, th, &set->lock[home], 3, f->cache);
+        call_drain_alien(th, f->cache, home, array);
+        return OUT_CALL;
+}
+
+enum outcome act_reap_alien_unlock(struct machine *m, struct thread *th, struct frame *f)
+{
+        lock_drop(m, th, &memory_aliens(&m->mem, f->cache, f->node)->lock[m->mem.reap_node[th->cpu]]);
+        irq_restore(m, th, f);
         return OUT_OK;
 }
 
@@ -97,5 +119,29 @@ enum outcome act_reap_end(struct machine *m, struct thread *th, struct frame *f)
         th->result = f->reap.reaped;
         th->ret = PLACE_NONE;
         lock_drop(m, th, &m->mem.chain_mutex);
+        return m->mem.numa ? OUT_OK : OUT_DONE;
+}
+
+/* next_reap_node(): pages of the node that had its turn do not stay on a remote CPU's lists; its own may. */
+enum outcome act_reap_pages(struct machine *m, struct thread *th, struct frame *f)
+{
+        uint32_t node = m->mem.reap_node[th->cpu];
+        struct frame *drain;
+
+        if (node == f->node)
+                return OUT_OK;
+        drain = call_drain_pages(m, th, th->cpu);
+        drain->drainp.zone = node * ZONE_TYPES;
+        drain->drainp.end = (node + 1) * ZONE_TYPES;
+        drain->drainp.batch_only = 1;
+        return OUT_CALL;
+}
+
+enum outcome act_reap_rotate(struct machine *m, struct thread *th, struct frame *f)
+{
+        uint32_t *node = &m->mem.reap_node[th->cpu];
+
+        (void)f;
+        *node = (*node + 1) % m->mem.nodes;
         return OUT_DONE;
 }

@@ -70,7 +70,7 @@ enum outcome act_alloc_return(struct machine *m, struct thread *th, struct frame
 enum outcome act_free_lookup(struct machine *m, struct thread *th, struct frame *f)
 {
         irq_save(m, th, f);
-        return OUT_OK;
+        return m->mem.numa ? OUT_NO : OUT_OK;
 }
 
 enum outcome act_free_mag_check(struct machine *m, struct thread *th, struct frame *f)
@@ -118,7 +118,8 @@ static inline void audit_step(struct machine *m, const struct frame *f, uint32_t
                 CHECK(memory_audit(&m->mem, true) == NULL);
 #ifdef KMEMSIM_AUDIT_FULL
         m->edges[state][outcome]++;
-        if (f->cache < m->mem.cache_count && m->mem.caches[f->cache].live == CACHE_LIVE && state != ALLOC_SIZE_CLASS)
+        if (f->cache < m->mem.cache_count && m->mem.caches[f->cache].live == CACHE_LIVE && state != ALLOC_SIZE_CLASS &&
+            state != ALLOCN_SIZE_CLASS)
                 CHECK(memory_audit_cache(&m->mem, f->cache, true) == NULL);
         if (steps[state].held == HELD_ZONE) {
                 for (uint32_t zone = 0; zone < m->mem.zone_count; zone++)

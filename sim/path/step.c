@@ -3,7 +3,7 @@
 
 const struct step steps[STATE_COUNT] = {
 #define STEP(id, action, cost, held, order, ok, no, alt, call, callee, what)                                           \
-        [id] = { COST_##cost, ORDER_##order, { ok, no, alt, call }, HELD_##held, callee },
+        [id] = { COST_##cost, ORDER_##order, HELD_##held, { ok, no, alt, call }, callee },
 #include "path/steps.def"
 #undef STEP
 };
@@ -108,6 +108,33 @@ struct frame *call_cache_alloc(struct thread *th, uint32_t cache, uint64_t size_
         struct frame *f = call_path(th, ALLOC_IRQ_OFF, cache);
 
         f->gfp = gfp;
+        f->alloc.size_bytes = size_bytes;
+        return f;
+}
+
+struct frame *call_kmalloc_node(struct machine *m, struct thread *th, uint64_t size_bytes, uint32_t gfp, uint32_t node)
+{
+        struct frame *f;
+
+        if (!m->mem.numa)
+                return call_kmalloc(th, size_bytes, gfp);
+        f = call_path(th, ALLOCN_SIZE_CLASS, CACHE_ID_NONE);
+        f->gfp = gfp;
+        f->node = (uint8_t)node;
+        f->alloc.size_bytes = size_bytes;
+        return f;
+}
+
+struct frame *call_cache_alloc_node(struct machine *m, struct thread *th, uint32_t cache, uint64_t size_bytes,
+                                    uint32_t gfp, uint32_t node)
+{
+        struct frame *f;
+
+        if (!m->mem.numa)
+                return call_cache_alloc(th, cache, size_bytes, gfp);
+        f = call_path(th, ALLOCN_IRQ_OFF, cache);
+        f->gfp = gfp;
+        f->node = (uint8_t)node;
         f->alloc.size_bytes = size_bytes;
         return f;
 }

@@ -29,7 +29,7 @@
 #include "trace/op.h"
 #include "trace/tape.h"
 
-#define FRAMES_MAX 14u
+#define FRAMES_MAX 16u /* a NUMA cache being made needs 15: create, tune, alien set, alloc, node, fallback, ... */
 
 enum state {
 #define STEP(id, action, cost, held, order, ok, no, alt, call, callee, what) id,
@@ -41,7 +41,7 @@ enum state {
 
 enum outcome { OUT_OK, OUT_NO, OUT_ALT, OUT_CALL, OUT_DONE, OUT_WAIT, OUT_SLEEP, OUT_PARK };
 
-enum held { HELD_ON, HELD_OFF, HELD_LIST, HELD_ZONE, HELD_CHAIN };
+enum held { HELD_ON, HELD_OFF, HELD_LIST, HELD_ZONE, HELD_CHAIN, HELD_ALIEN };
 
 struct machine;
 struct thread;
@@ -52,11 +52,11 @@ struct frame;
 #define ORDER_SHARED 1
 
 struct step {
-        uint8_t cost;    /* enum cost_kind, COST_KIND_COUNT: none */
-        uint8_t shared;  /* 1: ordered among all CPUs */
-        uint8_t next[4]; /* by outcome OK, NO, ALT, CALL */
-        uint8_t held;    /* enum held */
-        uint8_t callee;
+        uint8_t cost;     /* enum cost_kind, COST_KIND_COUNT: none */
+        uint8_t shared;   /* 1: ordered among all CPUs */
+        uint8_t held;     /* enum held */
+        uint16_t next[4]; /* by outcome OK, NO, ALT, CALL */
+        uint16_t callee;
 };
 
 struct step_text {
@@ -71,13 +71,14 @@ extern const struct step_text step_texts[STATE_COUNT];
 enum mark { MARK_LOW, MARK_MIN, MARK_HIGH, MARK_NONE };
 
 struct frame {
-        uint8_t state;
+        uint16_t state;
         uint8_t irq_saved; /* interrupts were off when this path turned them off */
         uint8_t node;
-        uint8_t order;
         uint32_t cache;
         uint32_t gfp;
-        uint32_t pad;
+        uint8_t order;
+        uint8_t own; /* NODE_*, FALLBACK_*: for the request itself, see is_own */
+        uint8_t spare[2];
         union {
                 struct {
                         uint64_t size_bytes; /* asked for */
@@ -89,7 +90,15 @@ struct frame {
                         uint32_t pfn;
                         uint32_t slab;
                         uint32_t colour_bytes;
+                        uint32_t supplied; /* 1: the pages are here already */
                 } grow;
+                struct {
+                        uint32_t slab;
+                } node_alloc;
+                struct {
+                        uint8_t list_node, list_type; /* the zonelist */
+                        uint8_t next;                 /* index of the zone to look at */
+                } fallback;
                 struct {
                         uint32_t pfn; /* free: first page */
                         uint8_t high, harder;
@@ -101,17 +110,27 @@ struct frame {
                         uint8_t zone;                 /* zone in hand */
                         uint8_t mark;                 /* enum mark */
                         uint8_t high, harder, cold;
+                        uint8_t cached;       /* NUMA: zones found full lately are passed over */
+                        uint8_t cache_set_up; /* NUMA: that has been turned on before */
                 } scan;
                 struct {
                         uint64_t place;
                         uint64_t size_bytes; /* what had been asked for */
                         uint32_t moved;      /* objects a flush moves */
+                        uint32_t home;       /* NUMA: node of its slab */
                 } free;
                 struct {
-                        uint32_t array;     /* pool reference */
+                        uint32_t array;     /* pool reference, 0: the one object at `place` */
                         uint32_t next, end; /* entries [next, end) go back */
                         uint32_t slab;
+                        uint64_t place;
                 } ret;
+                struct {
+                        uint32_t array;  /* alien array being drained */
+                        uint32_t shared; /* objects that went to the shared array */
+                        uint32_t index;  /* home node in turn */
+                        uint32_t is_new; /* 1: memory.new_aliens, 0: the set of frame.node */
+                } alien;
                 struct {
                         uint32_t slab;
                         uint64_t header; /* kept for after the slab is gone */
@@ -141,12 +160,14 @@ struct frame {
                         uint32_t what; /* enum boot_replace */
                 } boot;
                 struct {
-                        uint64_t place; /* new magazine */
-                        uint32_t cpu, next, array, old_array;
-                        uint32_t drop;  /* 1: a magazine waits for its kfree */
+                        uint64_t place, shared_place; /* of the new magazine and shared array */
+                        uint32_t cpu, next, array;
+                        uint32_t shared; /* shared array that goes with the last CPU of its node */
+                        uint32_t last;   /* 1: the CPU was the last one of its node, so its alien arrays go */
                 } hotplug;
                 struct {
-                        uint32_t cpu, zone, cold;
+                        uint32_t cpu, zone, end, cold; /* lists of zones [zone, end) */
+                        uint32_t batch_only;           /* 1: at most a batch of each list */
                 } drainp;
                 uint64_t words[6];
         };
@@ -223,7 +244,7 @@ struct cpu {
 struct cross_call {
         uint32_t caller; /* thread id, 0: none */
         uint32_t left;   /* CPUs that have not answered */
-        uint8_t state;   /* where the called threads begin */
+        uint16_t state;  /* where the called threads begin */
         uint32_t cache;
 };
 
@@ -309,7 +330,7 @@ static inline struct frame *call_path(struct thread *th, enum state state, uint3
         CHECK((uint32_t)th->top < FRAMES_MAX);
         f = &th->frames[th->top];
         memset(f, 0, sizeof(*f));
-        f->state = (uint8_t)state;
+        f->state = (uint16_t)state;
         f->cache = cache;
         return f;
 }
@@ -355,9 +376,27 @@ void lock_drop(struct machine *m, struct thread *th, struct spinlock *lock);
 /* Requests of internal paths: kmalloc and kfree for the allocator's own structures. */
 struct frame *call_kmalloc(struct thread *th, uint64_t size_bytes, uint32_t gfp);
 struct frame *call_cache_alloc(struct thread *th, uint32_t cache, uint64_t size_bytes, uint32_t gfp);
+/* The same from a node's memory; without NUMA there is only one. */
+struct frame *call_kmalloc_node(struct machine *m, struct thread *th, uint64_t size_bytes, uint32_t gfp, uint32_t node);
+struct frame *call_cache_alloc_node(struct machine *m, struct thread *th, uint32_t cache, uint64_t size_bytes,
+                                    uint32_t gfp, uint32_t node);
 struct frame *call_free(struct machine *m, struct thread *th, uint64_t place, uint64_t size_bytes);
 struct frame *call_return_objects(struct machine *m, struct thread *th, uint32_t cache, uint32_t node, uint32_t array,
                                   uint32_t end);
+
+/* NUMA: one object straight from the slabs of a node, for the request in frame f. Leaves an object or PLACE_NONE. */
+struct frame *call_node_alloc(struct thread *th, const struct frame *f, uint32_t gfp, uint32_t node, bool own);
+
+/* All page lists of a CPU back to the buddy lists. */
+struct frame *call_drain_pages(struct machine *m, struct thread *th, uint32_t cpu);
+
+/* What several files need of one another's paths. */
+void count_slab_pages(struct machine *m, uint32_t cache, uint32_t pfn); /* alloc.c: they belong to a slab now */
+void call_drain_alien(struct thread *th, uint32_t cache, uint32_t home, uint32_t array); /* numa.c; its lock is held */
+void call_drain_aliens(struct thread *th, uint32_t cache, uint32_t node);
+void call_free_aliens(struct thread *th, uint32_t cache, uint32_t node, bool is_new);
+uint64_t array_bytes(const struct machine *m, uint32_t entries); /* cache.c: struct array_cache with so many */
+void call_free_array(struct machine *m, struct thread *th, uint32_t array);
 
 /* The op in hand asked for this itself (it is not a nested request). */
 static inline bool is_own(const struct thread *th, const struct frame *f)

@@ -92,7 +92,7 @@ struct request {
         uint8_t kind;        /* enum op_kind */
         uint8_t order;       /* PAGES: 2^order pages */
         uint8_t cpu;         /* CPU_UP, CPU_DOWN: which one */
-        uint8_t node_plus_1; /* 0: the CPU's own node */
+        uint8_t node_plus_1; /* KMALLOC, ALLOC, PAGES: node asked for + 1; 0: none, the CPU's own */
         uint32_t gfp;        /* KMALLOC, ALLOC, PAGES */
         uint64_t size_bytes; /* KMALLOC: bytes; TICK: ticks; WORK: ns */
         uint32_t cache;      /* ALLOC, SHRINK, DESTROY: cache id */
