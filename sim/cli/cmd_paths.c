@@ -10,7 +10,7 @@
 #include "cli/cli.h"
 #include "path/step.h"
 
-static const char *const held_texts[] = { "irqs on", "irqs off", "list_lock", "zone lock", "chain mutex", "alien lock" };
+static const char *const held_texts[] = { "irqs on", "irqs off", "list_lock", "zone lock", "alien lock", "chain mutex" };
 static const char *const outcome_texts[] = { "", "no", "else", "after" };
 
 /* The entry state of the path a state belongs to: tables are in order, a path begins where somebody calls it. */

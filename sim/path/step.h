@@ -41,7 +41,7 @@ enum state {
 
 enum outcome { OUT_OK, OUT_NO, OUT_ALT, OUT_CALL, OUT_DONE, OUT_WAIT, OUT_SLEEP, OUT_PARK };
 
-enum held { HELD_ON, HELD_OFF, HELD_LIST, HELD_ZONE, HELD_CHAIN, HELD_ALIEN };
+enum held { HELD_ON, HELD_OFF, HELD_LIST, HELD_ZONE, HELD_ALIEN, HELD_CHAIN };
 
 struct machine;
 struct thread;
