@@ -196,7 +196,7 @@ const char *sim_boot(struct sim *sim)
 
                 f->hotplug.cpu = cpu;
                 sched_run_alone(&sim->m, th);
-                if (th->result)
+                if (th->op.result)
                         return too_small;
         }
         memory_set_watermarks(mem);

@@ -137,20 +137,20 @@ static void begin(struct sim *sim, struct thread *th)
         struct machine *m = &sim->m;
         uint64_t enter_ns = m->enter_ns[KMALLOC_CLASSES_MAX];
 
-        if (th->kind == OP_KMALLOC) {
-                if (th->size_bytes <= KMALLOC_MAX)
-                        enter_ns = m->enter_ns[m->mem.class_of[(th->size_bytes + 31) / 32]];
-        } else if (th->kind != OP_FREE) {
-                if (th->kind == OP_ALLOC || (th->kind >= OP_CREATE && th->kind <= OP_DESTROY))
+        if (th->op.kind == OP_KMALLOC) {
+                if (th->op.size_bytes <= KMALLOC_MAX)
+                        enter_ns = m->enter_ns[m->mem.class_of[(th->op.size_bytes + 31) / 32]];
+        } else if (th->op.kind != OP_FREE) {
+                if (th->op.kind == OP_ALLOC || (th->op.kind >= OP_CREATE && th->op.kind <= OP_DESTROY))
                         sim_begins(sim, th);
-                else if (th->kind == OP_WORK)
-                        enter_ns = th->size_bytes ? th->size_bytes : 1;
+                else if (th->op.kind == OP_WORK)
+                        enter_ns = th->op.size_bytes ? th->op.size_bytes : 1;
         }
-        if (th->role == ROLE_IRQ && !th->irq) /* numbered by its first op: a handler that does nothing leaves no trace */
-                th->irq = (uint32_t)++sim->irq_number;
-        th->op_id = ++m->tape->op_total;
-        th->began_ns = m->now_ns;
-        th->first_seq = (uint32_t)m->tape->event_total;
+        if (th->role == ROLE_IRQ && !th->op.irq) /* numbered by its first op: a handler that does nothing leaves no trace */
+                th->op.irq = (uint32_t)++sim->irq_number;
+        th->op.id = ++m->tape->op_total;
+        th->op.t_ns = m->now_ns;
+        th->op.first_seq = (uint32_t)m->tape->event_total;
         th->state = TH_ON_CPU;
         m->cpus[th->cpu].thread = th->id;
         m->cpus[th->cpu].next_ns = m->now_ns + enter_ns;
@@ -164,7 +164,7 @@ static void dispatch(struct sim *sim, uint32_t cpu_index)
         if (cpu->thread)
                 return;
         id = pop(sim, &cpu->resumed_head, &cpu->resumed_tail);
-        if (id && thread_at(sim, id)->began_ns != TIME_NEVER) {
+        if (id && thread_at(sim, id)->op.t_ns != TIME_NEVER) {
                 thread_at(sim, id)->state = TH_ON_CPU;
                 cpu->thread = id;
                 cpu->next_ns = sim->m.now_ns + sim->m.cost_ns[COST_SWITCH] + 1;
@@ -206,7 +206,7 @@ void sched_start_or_queue(struct sim *sim, struct thread *th)
 
         for (uint32_t i = 0; i < m->mem.cpus; i++)
                 first &= m->cpus[i].next_ns > now_ns;
-        th->began_ns = TIME_NEVER;
+        th->op.t_ns = TIME_NEVER;
         sim->busy++;
         if (first) { /* it would be the next thing to happen anyway */
                 begin(sim, th);
@@ -376,7 +376,7 @@ static bool deliver(struct sim *sim, uint32_t cpu_index, uint32_t *ret_thread)
         interrupt(sim, cpu_index, th);
         th->state = TH_HANDLER;
         th->irq_pending = 0;
-        th->irq = 0;
+        th->op.irq = 0;
         *ret_thread = th->id;
         return true;
 }
@@ -411,10 +411,10 @@ static void start_reap(struct sim *sim, uint32_t cpu_index)
 
         CHECK(th->state == TH_IDLE);
         call_path(th, REAP_TRYLOCK, CACHE_ID_NONE);
-        th->kind = OP_REAP;
-        th->cache = CACHE_ID_NONE;
-        th->path = PATH_NONE;
-        th->began_ns = TIME_NEVER;
+        th->op.kind = OP_REAP;
+        th->op.cache = CACHE_ID_NONE;
+        th->op.path = PATH_NONE;
+        th->op.t_ns = TIME_NEVER;
         sim->busy++;
         resume(sim, th);
 }

@@ -23,6 +23,8 @@ static struct thread *thread_new(struct sim *sim, enum thread_role role, uint32_
         th->state = TH_IDLE;
         th->object = OBJECT_NONE;
         th->ready_ns = TIME_NEVER;
+        th->op.cpu = (uint8_t)cpu;
+        th->op.origin = role == ROLE_KTHREAD;
         return th;
 }
 
@@ -114,10 +116,14 @@ void sim_destroy(struct sim *sim)
 
 uint32_t sim_thread_new(struct sim *sim, enum thread_kind kind, uint32_t cpu)
 {
+        struct thread *th;
+
         if (sim->m.thread_count - sim->task_first == sim->config.threads_max)
                 return 0;
         CHECK(cpu < sim->m.mem.cpus);
-        return thread_new(sim, kind == THREAD_IRQ ? ROLE_IRQ : ROLE_TASK, cpu)->id - sim->task_first;
+        th = thread_new(sim, kind == THREAD_IRQ ? ROLE_IRQ : ROLE_TASK, cpu);
+        th->op.task = (uint16_t)(th->id - sim->task_first);
+        return th->op.task;
 }
 
 static struct thread *workload_thread(const struct sim *sim, uint32_t thread)
@@ -167,7 +173,7 @@ static const char *begin_kmalloc(struct sim *sim, struct thread *th, const struc
         f = call_path(th, ALLOC_SIZE_CLASS, CACHE_ID_NONE);
         f->gfp = request->gfp;
         f->alloc.size_bytes = request->size_bytes;
-        th->size_bytes = request->size_bytes;
+        th->op.size_bytes = request->size_bytes;
         return request->node_plus_1 ? ask_node(sim, th, request, ALLOCN_SIZE_CLASS) : NULL;
 }
 
@@ -189,15 +195,15 @@ static const char *begin_alloc(struct sim *sim, struct thread *th, const struct 
         if (problem)
                 return problem;
         cache = &sim->m.mem.caches[request->cache];
-        th->cache = request->cache;
+        th->op.cache = request->cache;
         gfp |= cache->gfpflags; /* allocations from a DMA cache always carry it */
         if ((gfp & __GFP_DMA) && !cache->gfpflags)
                 return "kernel BUG at mm/slab.c:2640! __GFP_DMA asked of a cache without SLAB_CACHE_DMA";
         f = call_path(th, ALLOC_IRQ_OFF, request->cache);
         f->gfp = gfp;
         f->alloc.size_bytes = cache->spec.size_bytes;
-        th->size_bytes = cache->spec.size_bytes;
-        th->gfp = gfp;
+        th->op.size_bytes = cache->spec.size_bytes;
+        th->op.gfp = gfp;
         return request->node_plus_1 ? ask_node(sim, th, request, ALLOCN_IRQ_OFF) : NULL;
 }
 
@@ -216,8 +222,8 @@ static const char *begin_pages(struct sim *sim, struct thread *th, const struct 
         f->gfp = request->gfp;
         f->order = request->order;
         f->node = (uint8_t)(request->node_plus_1 ? request->node_plus_1 - 1u : sim->m.mem.node_of_cpu[th->cpu]);
-        th->size_bytes = request->order < MAX_ORDER ? (uint64_t)PAGE_BYTES << request->order : 0;
-        th->order = request->order;
+        th->op.size_bytes = request->order < MAX_ORDER ? (uint64_t)PAGE_BYTES << request->order : 0;
+        th->op.order = request->order;
         return NULL;
 }
 
@@ -230,10 +236,10 @@ static const char *begin_free(struct sim *sim, struct thread *th, const struct r
                 return "there is no such live object";
         object->state = OBJECT_BEING_FREED;
         th->object = request->object;
-        th->size_bytes = object->size_bytes;
-        th->frees = object->op;
-        th->order = object->order;
-        th->cache = object->cache;
+        th->op.size_bytes = object->size_bytes;
+        th->op.frees = object->op;
+        th->op.order = object->order;
+        th->op.cache = object->cache;
         if (object->cache == CACHE_ID_NONE) {
                 f = call_path(th, PF_ENTER, CACHE_ID_NONE);
                 f->order = object->order;
@@ -257,7 +263,7 @@ static const char *begin_create(struct sim *sim, struct thread *th, const struct
                 return "a run can create at most 200000 caches";
         f = call_path(th, CREATE_LOCK, CACHE_ID_NONE);
         memcpy(f->words, request->spec, sizeof(*request->spec)); /* until the op begins and the cache gets its id */
-        th->size_bytes = request->spec->size_bytes;
+        th->op.size_bytes = request->spec->size_bytes;
         return NULL;
 }
 _Static_assert(sizeof(struct cache_spec) <= sizeof(((struct frame *)0)->words), "a spec fits into a frame");
@@ -271,7 +277,7 @@ static const char *begin_on_cache(struct sim *sim, struct thread *th, const stru
         if (state == DESTROY_LOCK && sim->m.mem.caches[request->cache].boot)
                 return "a cache of the boot sequence cannot be destroyed";
         call_path(th, state, request->cache);
-        th->cache = request->cache;
+        th->op.cache = request->cache;
         return NULL;
 }
 
@@ -321,13 +327,13 @@ static const char *begin_request(struct sim *sim, struct thread *th, const struc
                 if (!sim->m.manual_clock)
                         return "jiffies follow simulated time here";
                 call_path(th, TICK_ADD, CACHE_ID_NONE);
-                th->size_bytes = request->size_bytes;
+                th->op.size_bytes = request->size_bytes;
                 return NULL;
         case OP_WORK:
                 if (request->size_bytes > 1000000000000000ull)
                         return "a task can work for at most 1000000 s at a time";
                 call_path(th, WORK_END, CACHE_ID_NONE);
-                th->size_bytes = request->size_bytes;
+                th->op.size_bytes = request->size_bytes;
                 return NULL;
         default:
                 return "unknown kind of request";
@@ -359,17 +365,17 @@ const char *sim_submit(struct sim *sim, uint32_t thread, const struct request *r
         }
         if (!(sim->m.mem.online & (1u << th->cpu)))
                 return "its CPU is offline";
-        th->kind = request->kind;
-        th->gfp = request->gfp;
-        th->cache = CACHE_ID_NONE;
-        th->order = 0;
-        th->node_plus_1 = request->node_plus_1;
-        th->target_cpu = request->cpu;
-        th->size_bytes = 0;
-        th->frees = 0;
+        th->op.kind = request->kind;
+        th->op.gfp = request->gfp;
+        th->op.cache = CACHE_ID_NONE;
+        th->op.order = 0;
+        th->op.node_plus_1 = request->node_plus_1;
+        th->op.target_cpu = request->cpu;
+        th->op.size_bytes = 0;
+        th->op.frees = 0;
         th->object = OBJECT_NONE;
-        th->path = PATH_NONE;
-        th->result = 0;
+        th->op.path = PATH_NONE;
+        th->op.result = 0;
         th->ret = PLACE_NONE;
         problem = begin_request(sim, th, request);
         if (problem)
@@ -443,21 +449,21 @@ void sim_begins(struct sim *sim, struct thread *th)
         struct kmem_cache *cache;
         struct cache_spec spec;
 
-        if (th->kind == OP_CREATE) {
+        if (th->op.kind == OP_CREATE) {
                 memcpy(&spec, f->words, sizeof(spec));
                 memset(f->words, 0, sizeof(f->words));
                 f->cache = memory_cache_new(&sim->m.mem, &spec);
                 CHECK(f->cache != CACHE_ID_NONE);
-                th->cache = f->cache;
+                th->op.cache = f->cache;
                 return;
         }
-        cache = &sim->m.mem.caches[th->cache];
-        if (cache->live != CACHE_LIVE || (th->kind == OP_DESTROY && cache->users)) {
+        cache = &sim->m.mem.caches[th->op.cache];
+        if (cache->live != CACHE_LIVE || (th->op.kind == OP_DESTROY && cache->users)) {
                 f->state = OP_REFUSED;
                 th->refused = 1;
                 return;
         }
-        if (th->kind == OP_DESTROY)
+        if (th->op.kind == OP_DESTROY)
                 cache->live = CACHE_GOING;
         else
                 cache->users++;
@@ -478,10 +484,10 @@ static void object_new(struct sim *sim, struct thread *th)
         }
         object = &sim->objects[slot];
         object->place = th->ret;
-        object->op = th->op_id;
-        object->size_bytes = th->size_bytes;
-        object->cache = th->kind == OP_PAGES ? CACHE_ID_NONE : th->cache;
-        object->order = th->order;
+        object->op = th->op.id;
+        object->size_bytes = th->op.size_bytes;
+        object->cache = th->op.kind == OP_PAGES ? CACHE_ID_NONE : th->op.cache;
+        object->order = th->op.order;
         object->state = OBJECT_LIVE;
         th->object = slot;
         if (object->cache != CACHE_ID_NONE) {
@@ -508,32 +514,12 @@ static void object_gone(struct sim *sim, struct thread *th)
         sim->object_unused = th->object;
 }
 
-/* now_ns: its end, or the moment of looking at it. */
-static inline void fill_record(const struct sim *sim, const struct thread *th, uint64_t now_ns, struct op_record *op)
+/* Completes the record of an op: now_ns is its end, or the moment of looking at it. */
+static inline void fill_record(struct op_record *op, uint64_t ret, uint64_t now_ns)
 {
-        bool machine = th->role == ROLE_KTHREAD;
-
-        op->id = th->op_id;
-        op->t_ns = th->began_ns;
-        op->dur_ns = now_ns - th->began_ns;
-        op->size_bytes = th->size_bytes;
-        op->frees = th->frees;
-        op->first_seq = th->first_seq;
-        op->irq = th->irq;
-        op->gfp = th->gfp;
-        op->cache = th->cache;
-        op->pfn = th->ret == PLACE_NONE ? PFN_NONE : place_pfn(th->ret);
-        op->offset = th->ret == PLACE_NONE ? 0 : place_offset(th->ret);
-        op->result = th->result;
-        op->task = machine ? 0 : (uint16_t)(th->id - sim->task_first);
-        op->cpu = th->cpu;
-        op->kind = th->kind;
-        op->path = th->path;
-        op->order = th->order;
-        op->origin = machine;
-        op->node_plus_1 = th->node_plus_1;
-        op->target_cpu = th->target_cpu;
-        memset(op->spare, 0, sizeof(op->spare));
+        op->dur_ns = now_ns - op->t_ns;
+        op->pfn = ret == PLACE_NONE ? PFN_NONE : place_pfn(ret);
+        op->offset = ret == PLACE_NONE ? 0 : place_offset(ret);
 }
 
 void sim_complete(struct sim *sim, struct thread *th)
@@ -541,10 +527,10 @@ void sim_complete(struct sim *sim, struct thread *th)
         struct tape *tape = sim->m.tape;
 
         th->victim = 0;
-        switch ((enum op_kind)th->kind) {
+        switch ((enum op_kind)th->op.kind) {
         case OP_ALLOC:
                 if (!th->refused)
-                        sim->m.mem.caches[th->cache].users--;
+                        sim->m.mem.caches[th->op.cache].users--;
                 /* fall through */
         case OP_KMALLOC:
         case OP_PAGES:
@@ -555,13 +541,13 @@ void sim_complete(struct sim *sim, struct thread *th)
                 object_gone(sim, th);
                 break;
         case OP_DESTROY:
-                if (th->result && !th->refused) /* objects in use: the cache stays */
-                        sim->m.mem.caches[th->cache].live = CACHE_LIVE;
+                if (th->op.result && !th->refused) /* objects in use: the cache stays */
+                        sim->m.mem.caches[th->op.cache].live = CACHE_LIVE;
                 th->ret = PLACE_NONE;
                 break;
         case OP_SHRINK:
                 if (!th->refused)
-                        sim->m.mem.caches[th->cache].users--;
+                        sim->m.mem.caches[th->op.cache].users--;
                 th->ret = PLACE_NONE;
                 break;
         default:
@@ -569,32 +555,29 @@ void sim_complete(struct sim *sim, struct thread *th)
                 break;
         }
         th->refused = 0;
-        th->ended_ns = sim->m.now_ns;
-        sim->counts.ops_by_path[th->kind][th->path]++;
+        fill_record(&th->op, th->ret, sim->m.now_ns);
+        sim->counts.ops_by_path[th->op.kind][th->op.path]++;
         if (tape->op_count == tape->op_cap) {
                 if (tape->full)
                         tape->full(tape, tape->context);
                 else
                         tape->op_count = 0;
         }
-        fill_record(sim, th, sim->m.now_ns, &tape->ops[tape->op_count++]);
+        tape->ops[tape->op_count++] = th->op;
         if (sim->config.audit)
                 CHECK(sim_audit_now(sim) == NULL);
 }
 
-const struct op_record *sim_result(struct sim *sim, uint32_t thread)
+const struct op_record *sim_result(const struct sim *sim, uint32_t thread)
 {
-        const struct thread *th = workload_thread(sim, thread);
-
-        fill_record(sim, th, th->ended_ns, &sim->result);
-        return &sim->result;
+        return &workload_thread(sim, thread)->op;
 }
 
 uint32_t sim_result_object(const struct sim *sim, uint32_t thread)
 {
         const struct thread *th = workload_thread(sim, thread);
 
-        return th->kind == OP_FREE ? OBJECT_NONE : th->object;
+        return th->op.kind == OP_FREE ? OBJECT_NONE : th->object;
 }
 
 uint64_t sim_now_ns(const struct sim *sim)
@@ -641,17 +624,16 @@ void sim_pending(const struct sim *sim,
                 for (uint32_t id = 1; id <= sim->m.thread_count; id++) {
                         const struct thread *th = &sim->m.threads[id];
 
-                        if (th->top >= 0 && th->role != ROLE_CALL && th->began_ns != TIME_NEVER && th->op_id > after &&
-                            (!next || th->op_id < next->op_id))
+                        if (th->top >= 0 && th->role != ROLE_CALL && th->op.t_ns != TIME_NEVER && th->op.id > after &&
+                            (!next || th->op.id < next->op.id))
                                 next = th;
                 }
                 if (!next)
                         return;
-                fill_record(sim, next, sim->m.now_ns, &op);
-                op.pfn = PFN_NONE;
-                op.offset = 0;
-                visit(&op, next->kind == OP_CREATE ? &sim->m.mem.caches[next->cache].spec : NULL, context);
-                after = next->op_id;
+                op = next->op;
+                fill_record(&op, PLACE_NONE, sim->m.now_ns);
+                visit(&op, next->op.kind == OP_CREATE ? &sim->m.mem.caches[next->op.cache].spec : NULL, context);
+                after = next->op.id;
         }
 }
 

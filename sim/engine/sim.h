@@ -69,8 +69,8 @@ enum sim_what sim_run(struct sim *sim, uint32_t *ret_thread);
 /* As sim_run, but stops at the first moment after until_ns with SIM_IDLE and now == until_ns. */
 enum sim_what sim_run_until(struct sim *sim, uint64_t until_ns, uint32_t *ret_thread);
 
-/* The op that `thread` has just finished. The record is overwritten by the next call and the next submit. */
-const struct op_record *sim_result(struct sim *sim, uint32_t thread);
+/* The op that `thread` has just finished; valid until its next submit. */
+const struct op_record *sim_result(const struct sim *sim, uint32_t thread);
 
 /* Handle of what the last alloc, kmalloc or pages op of `thread` returned, OBJECT_NONE if it failed. Handles of
  * freed objects are reused; the workload frees by handle. */

@@ -55,7 +55,6 @@ struct sim {
         uint32_t object_cap;
         uint32_t object_unused;
 
-        struct op_record result; /* what sim_result has filled in last */
         uint32_t busy;         /* threads with a request, wake-up or interrupt under way */
         uint32_t task_first;   /* id of the first workload thread */
         uint64_t irq_number;   /* interrupts delivered */

@@ -32,8 +32,8 @@ enum outcome act_alloc_fail(struct machine *m, struct thread *th, struct frame *
         irq_restore(m, th, f);
         th->ret = PLACE_NONE;
         if (is_own(th, f)) {
-                th->path = PATH_FAILED;
-                th->cache = f->cache;
+                th->op.path = PATH_FAILED;
+                th->op.cache = f->cache;
         }
         return OUT_DONE;
 }
@@ -43,8 +43,8 @@ enum outcome act_alloc_no_class(struct machine *m, struct thread *th, struct fra
         (void)m;
         th->ret = PLACE_NONE;
         if (is_own(th, f)) {
-                th->path = PATH_NO_CLASS;
-                th->cache = CACHE_ID_NONE;
+                th->op.path = PATH_NO_CLASS;
+                th->op.cache = CACHE_ID_NONE;
         }
         return OUT_DONE;
 }

@@ -110,7 +110,7 @@ enum outcome act_create_link(struct machine *m, struct thread *th, struct frame 
         memory_chain_add(&m->mem, f->cache);
         machine_event(m, th, EV_CACHE_CREATED, f->cache, cache->buffer_size, cache->num);
         lock_drop(m, th, &m->mem.chain_mutex);
-        th->result = 0;
+        th->op.result = 0;
         th->ret = PLACE_NONE;
         return OUT_DONE;
 }
@@ -126,9 +126,9 @@ enum outcome act_create_fail(struct machine *m, struct thread *th, struct frame 
 {
         (void)f;
         lock_drop(m, th, &m->mem.chain_mutex);
-        th->result = 1;
+        th->op.result = 1;
         th->ret = PLACE_NONE;
-        th->path = PATH_FAILED;
+        th->op.path = PATH_FAILED;
         return OUT_DONE;
 }
 
@@ -612,7 +612,7 @@ enum outcome act_shrink_call(struct machine *m, struct thread *th, struct frame 
 enum outcome act_shrink_end(struct machine *m, struct thread *th, struct frame *f)
 {
         (void)f;
-        th->result = (uint32_t)th->ret;
+        th->op.result = (uint32_t)th->ret;
         th->ret = PLACE_NONE;
         lock_drop(m, th, &m->mem.chain_mutex);
         return OUT_DONE;
@@ -710,9 +710,9 @@ enum outcome act_destroy_busy(struct machine *m, struct thread *th, struct frame
 {
         memory_chain_add(&m->mem, f->cache);
         lock_drop(m, th, &m->mem.chain_mutex);
-        th->result = 1;
+        th->op.result = 1;
         th->ret = PLACE_NONE;
-        th->path = PATH_FAILED;
+        th->op.path = PATH_FAILED;
         return OUT_DONE;
 }
 
@@ -738,7 +738,7 @@ enum outcome act_destroy_end(struct machine *m, struct thread *th, struct frame 
         cache->destroyed_ns = m->now_ns;
         machine_event(m, th, EV_CACHE_DESTROYED, f->cache, 0, 0);
         lock_drop(m, th, &m->mem.chain_mutex);
-        th->result = 0;
+        th->op.result = 0;
         th->ret = PLACE_NONE;
         return OUT_DONE;
 }
@@ -839,7 +839,7 @@ enum outcome act_up_online(struct machine *m, struct thread *th, struct frame *f
         m->mem.online |= 1u << f->hotplug.cpu;
         m->mem.cpus_on_node[m->mem.node_of_cpu[f->hotplug.cpu]]++;
         lock_drop(m, th, &m->mem.chain_mutex);
-        th->result = 0;
+        th->op.result = 0;
         th->ret = PLACE_NONE;
         return OUT_DONE;
 }
@@ -863,9 +863,9 @@ enum outcome act_up_canceled(struct machine *m, struct thread *th, struct frame 
 {
         (void)m;
         (void)f;
-        th->result = 1;
+        th->op.result = 1;
         th->ret = PLACE_NONE;
-        th->path = PATH_FAILED;
+        th->op.path = PATH_FAILED;
         return OUT_DONE;
 }
 
@@ -882,7 +882,7 @@ enum outcome act_down_offline(struct machine *m, struct thread *th, struct frame
 enum outcome act_down_dead(struct machine *m, struct thread *th, struct frame *f)
 {
         call_down_caches(m, th, f->hotplug.cpu);
-        th->result = 0;
+        th->op.result = 0;
         return OUT_CALL;
 }
 

@@ -107,7 +107,7 @@ enum outcome act_slab_destroy(struct machine *m, struct thread *th, struct frame
         struct frame *release;
 
         lists_of(m, f)->free_objects -= m->mem.caches[f->cache].num;
-        if (th->kind == OP_FREE && th->frames[0].cache == f->cache)
+        if (th->op.kind == OP_FREE && th->frames[0].cache == f->cache)
                 note_path(th, PATH_SLAB_RELEASED);
         release = call_path(th, SLABD_RCU, f->cache);
         release->slabd.slab = f->ret.slab;

@@ -36,8 +36,8 @@ enum outcome act_pa_fast(struct machine *m, struct thread *th, struct frame *f)
 
         if (f->order >= MAX_ORDER || !list->count) { /* refused before anything is tried, without a report */
                 th->ret = PLACE_NONE;
-                if (th->kind == OP_PAGES)
-                        th->path = PATH_FAILED;
+                if (th->op.kind == OP_PAGES)
+                        th->op.path = PATH_FAILED;
                 return OUT_DONE;
         }
         call_scan(m, th, f, MARK_LOW, false);
@@ -76,7 +76,7 @@ enum outcome act_pa_min_got(struct machine *m, struct thread *th, struct frame *
 {
         (void)m;
         (void)f;
-        if (th->ret != PLACE_NONE && th->kind == OP_PAGES)
+        if (th->ret != PLACE_NONE && th->op.kind == OP_PAGES)
                 note_path(th, PATH_MIN_WATERMARK);
         return got(th);
 }
@@ -95,7 +95,7 @@ enum outcome act_pa_reserves_got(struct machine *m, struct thread *th, struct fr
 {
         (void)m;
         if (th->ret != PLACE_NONE) {
-                if (th->kind == OP_PAGES)
+                if (th->op.kind == OP_PAGES)
                         note_path(th, PATH_RESERVES);
                 return OUT_OK;
         }
@@ -182,8 +182,8 @@ enum outcome act_pa_nopage(struct machine *m, struct thread *th, struct frame *f
 {
         machine_event(m, th, EV_PAGES_FAILED, f->gfp, f->order, 0);
         th->ret = PLACE_NONE;
-        if (th->kind == OP_PAGES)
-                th->path = PATH_FAILED;
+        if (th->op.kind == OP_PAGES)
+                th->op.path = PATH_FAILED;
         return OUT_DONE;
 }
 
@@ -326,7 +326,7 @@ enum outcome act_pcp_refill(struct machine *m, struct thread *th, struct frame *
                 return OUT_NO;
         }
         machine_event(m, th, EV_PCP_REFILLED, zone->index, f->scan.cold, got_count);
-        if (th->kind == OP_PAGES)
+        if (th->op.kind == OP_PAGES)
                 note_path(th, PATH_PAGE_LIST_BULK);
         return OUT_OK;
 }
@@ -344,7 +344,7 @@ enum outcome act_pcp_take(struct machine *m, struct thread *th, struct frame *f)
         if (m->mem.numa)
                 count_numa(m, th, f);
         machine_event(m, th, EV_PCP_TAKEN, pfn, f->scan.cold, pcp->list.count);
-        if (th->kind == OP_PAGES)
+        if (th->op.kind == OP_PAGES)
                 note_path(th, PATH_PAGE_LIST);
         f->scan.pfn = pfn;
         return OUT_OK;
@@ -368,7 +368,7 @@ enum outcome act_buddy_take(struct machine *m, struct thread *th, struct frame *
                         count_numa(m, th, f);
                 machine_event(m, th, EV_BLOCK_TAKEN, pfn, f->order, from_order);
                 spend(m, COST_SPLIT, from_order - f->order);
-                if (th->kind == OP_PAGES)
+                if (th->op.kind == OP_PAGES)
                         note_path(th, PATH_BUDDY);
         }
         lock_drop(m, th, &zone->lock);

@@ -7,7 +7,7 @@
 enum outcome act_reap_trylock(struct machine *m, struct thread *th, struct frame *f)
 {
         th->ret = PLACE_NONE;
-        th->result = 0;
+        th->op.result = 0;
         if (m->mem.chain_mutex.holder)
                 return OUT_NO;
         lock_take(m, th, &m->mem.chain_mutex, 2, 0);
@@ -116,7 +116,7 @@ enum outcome act_reap_count(struct machine *m, struct thread *th, struct frame *
 
 enum outcome act_reap_end(struct machine *m, struct thread *th, struct frame *f)
 {
-        th->result = f->reap.reaped;
+        th->op.result = f->reap.reaped;
         th->ret = PLACE_NONE;
         lock_drop(m, th, &m->mem.chain_mutex);
         return m->mem.numa ? OUT_OK : OUT_DONE;

@@ -31,7 +31,7 @@ void machine_event(struct machine *m, const struct thread *th, enum event_kind k
         event = &tape->events[tape->event_count++];
         event->seq = tape->event_total;
         event->t_ns = m->now_ns;
-        event->op = m->call.caller && th->role == ROLE_CALL ? m->threads[m->call.caller].op_id : th->op_id;
+        event->op = m->call.caller && th->role == ROLE_CALL ? m->threads[m->call.caller].op.id : th->op.id;
         event->a = a;
         event->b = b;
         event->c = c;
@@ -194,14 +194,14 @@ enum outcome act_op_refused(struct machine *m, struct thread *th, struct frame *
         (void)m;
         (void)f;
         th->ret = PLACE_NONE;
-        th->path = PATH_FAILED;
-        th->result = 1;
+        th->op.path = PATH_FAILED;
+        th->op.result = 1;
         return OUT_DONE;
 }
 
 enum outcome act_tick_add(struct machine *m, struct thread *th, struct frame *f)
 {
         (void)f;
-        m->manual_ticks += th->size_bytes;
+        m->manual_ticks += th->op.size_bytes;
         return OUT_DONE;
 }

@@ -185,44 +185,31 @@ enum thread_state {
         TH_HANDLER,  /* an interrupt handler between requests */
 };
 
+/* Ordered by use: what a magazine hit touches comes first. */
 struct thread {
         uint64_t ret;        /* what the last path returned */
-        uint64_t ready_ns;   /* next step, while interrupted; TIME_NEVER: parked */
+        struct op_record op; /* the request in hand and how it goes; the last one when idle */
         int8_t top;          /* frame in hand, -1: none */
         uint8_t cpu;
         uint8_t role;        /* enum thread_role */
         uint8_t state;       /* enum thread_state */
-        uint8_t kind;        /* of the request */
-        uint8_t path;        /* enum op_path so far */
-        uint8_t order;
         uint8_t victim;      /* OOM killed: takes pages without watermarks until its op ends */
+        uint8_t refused;     /* the op ended before it began */
+        uint8_t rcu_busy;    /* works off what a grace period has set free */
+        uint8_t wake_set;
         uint32_t id;
-        uint32_t next_wait;  /* thread behind it in the queue of a lock or CPU */
-        uint32_t wait_kind;  /* which lock it waits for: as event lock_waited */
-        uint32_t below;      /* thread it interrupted, 0: the CPU was idle */
-        uint64_t wait_since_ns;
-        uint64_t op_id;
-        uint64_t began_ns;
-        uint64_t size_bytes; /* of the request */
-        uint64_t frees;      /* op that allocated what this one frees */
+        uint32_t object;     /* handle freed or returned */
+        struct frame frames[FRAMES_MAX];
+        uint64_t ready_ns;   /* next step, while interrupted; TIME_NEVER: parked */
         uint64_t stolen_ns;  /* interrupted at */
         uint64_t kept_ret;   /* ret, kept while a grace period is worked off */
-        uint32_t first_seq;
-        uint32_t gfp;
-        uint32_t cache;      /* of the request */
-        uint32_t object;     /* handle freed or returned */
-        uint32_t irq;        /* number of the interrupt being handled */
-        uint32_t result;
-        uint8_t irq_pending; /* raised, not delivered */
-        uint8_t wake_set;
-        uint8_t rcu_busy;    /* works off what a grace period has set free */
-        uint8_t node_plus_1; /* of the request */
-        uint8_t target_cpu;
-        uint8_t refused;     /* the op ended before it began */
-        uint32_t wait_subject;
         uint64_t wake_order; /* of the wake-up that counts; one asked for earlier is stale */
-        uint64_t ended_ns;   /* the last op */
-        struct frame frames[FRAMES_MAX];
+        uint64_t wait_since_ns;
+        uint32_t wait_kind;  /* which lock it waits for: as event lock_waited */
+        uint32_t wait_subject;
+        uint32_t next_wait;  /* thread behind it in the queue of a lock or CPU */
+        uint32_t below;      /* thread it interrupted, 0: the CPU was idle */
+        uint8_t irq_pending; /* raised, not delivered */
 };
 
 struct cpu {
@@ -406,8 +393,8 @@ static inline bool is_own(const struct thread *th, const struct frame *f)
 
 static inline void note_path(struct thread *th, enum op_path path)
 {
-        if (th->path < path)
-                th->path = (uint8_t)path;
+        if (th->op.path < path)
+                th->op.path = (uint8_t)path;
 }
 
 #define STEP(id, action, cost, held, order, ok, no, alt, call, callee, what)                                           \
