@@ -152,7 +152,7 @@ static inline bool hit(struct machine *m, struct thread *th, uint64_t *clock_ns)
         struct array_cache *ac;
         uint32_t id = f->cache;
 
-        if (m->mem.numa | m->audit_steps)
+        if (m->audit_steps)
                 return false;
         switch ((enum state)f->state) {
         case ALLOC_SIZE_CLASS:
@@ -173,6 +173,8 @@ static inline bool hit(struct machine *m, struct thread *th, uint64_t *clock_ns)
                 m->steps += f->state == ALLOC_SIZE_CLASS ? 6 : 4;
                 break;
         case FREE_LOOKUP:
+                if (m->mem.numa) /* it might be another node's */
+                        return false;
                 cache = &m->mem.caches[id];
                 ac = memory_array(&m->mem, cache->array[th->cpu]);
                 end_ns += m->cost_ns[COST_FREE_LOOKUP] + m->cost_ns[COST_MAG_PUT];
