@@ -36,7 +36,8 @@ enum op_kind {
 
 /*
  * Which way an op went. The deepest stage it needed is the path: a kmalloc that had to add a slab is NEW_SLAB even
- * though it also looked at the shared array and the slab lists. X(enum suffix, name, what it means)
+ * though it also looked at the shared array and the slab lists. NUMA: a free into an alien array with room is MAGAZINE,
+ * one that had to send the array home first SHARED. X(enum suffix, name, what it means)
  */
 #define OP_PATHS(X)                                                                                                    \
         X(NONE, "none", "nothing to allocate or free")                                                                 \
