@@ -42,6 +42,8 @@ static void on_stop(int signal_number)
 }
 
 struct command {
+        int argc; /* as it was typed */
+        char **argv;
         char *path, *output_path;
         char *pages_word, *page_offset_word, *progress_word;
         gboolean force, no_output, json;
@@ -73,11 +75,10 @@ static void clear_progress(struct command *command)
         command->progress_shown = false;
 }
 
-/* The last line of every failure. */
-static int fail(struct command *command, int status, const char *repeat)
+static int fail(struct command *command, int status)
 {
         clear_progress(command);
-        fprintf(stderr, "repeat with: %s\n", repeat);
+        say_repeat(command->argc, command->argv);
         return status;
 }
 
@@ -179,7 +180,7 @@ static bool parse_progress(struct command *command, GError **error)
         return true;
 }
 
-static int parse_command(struct command *command, int argc, char **argv, const char *repeat)
+static int parse_command(struct command *command, int argc, char **argv)
 {
         const GOptionEntry entries[] = {
                 { "output", 'o', 0, G_OPTION_ARG_FILENAME, &command->output_path,
@@ -227,16 +228,16 @@ static int parse_command(struct command *command, int argc, char **argv, const c
         if (!g_option_context_parse(context, &argc, &argv, &error) || !parse_words(command, &error) ||
             !parse_progress(command, &error)) {
                 say("%s", error->message);
-                return fail(command, EXIT_USAGE, repeat);
+                return fail(command, EXIT_USAGE);
         }
         if (argc != 2) {
                 say(argc < 2 ? "TRACE is missing (kmemsim import --help shows examples)" : "one TRACE at a time");
-                return fail(command, EXIT_USAGE, repeat);
+                return fail(command, EXIT_USAGE);
         }
         command->path = g_strdup(argv[1]);
         if (command->no_output && command->output_path) {
                 say("--no-output and --output do not go together");
-                return fail(command, EXIT_USAGE, repeat);
+                return fail(command, EXIT_USAGE);
         }
         if (!command->output_path && !command->no_output)
                 command->output_path = default_output(command->path);
@@ -337,7 +338,7 @@ static bool import_to_output(struct command *command, struct import_report **ret
         return good;
 }
 
-static int run(struct command *command, const char *repeat)
+static int run(struct command *command)
 {
         struct import_report *report = NULL;
         g_autoptr(GPtrArray) warnings = NULL;
@@ -356,15 +357,15 @@ static int run(struct command *command, const char *repeat)
         }
         if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
                 say("interrupted, nothing was written");
-                return fail(command, EXIT_INTERRUPTED, repeat);
+                return fail(command, EXIT_INTERRUPTED);
         }
         if (good && (fflush(stdout) != 0 || ferror(stdout))) {
                 say("standard output: %s", g_strerror(errno));
-                return fail(command, EXIT_IO, repeat);
+                return fail(command, EXIT_IO);
         }
         if (!good) {
                 say("%s", error->message);
-                return fail(command, EXIT_IO, repeat);
+                return fail(command, EXIT_IO);
         }
         if (command->output_path && !to_stdout)
                 say("ops are in %s", command->output_path);
@@ -373,29 +374,18 @@ static int run(struct command *command, const char *repeat)
 
 int cmd_import(int argc, char **argv)
 {
-        struct command command = { .top_count = TOP_DEFAULT, .output_fd = -1 };
+        struct command command = { .argc = argc, .argv = argv, .top_count = TOP_DEFAULT, .output_fd = -1 };
         struct sigaction action = { .sa_handler = on_stop }, old_interrupt, old_terminate;
-        g_autoptr(GString) repeat = g_string_new("kmemsim import");
         g_autofree char **arguments = g_new0(char *, (gsize)argc + 1);
         int status;
 
-        for (int i = 0; i < argc; i++) { /* a copy, since GOption takes out what it has understood */
-                g_autofree char *quoted = g_shell_quote(argv[i]);
-                bool plain =
-                        argv[i][0] != '\0' &&
-                        strspn(argv[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+") ==
-                                strlen(argv[i]);
-
-                arguments[i] = argv[i];
-                if (i > 0)
-                        g_string_append_printf(repeat, " %s", plain ? argv[i] : quoted);
-        }
+        memcpy(arguments, argv, (size_t)argc * sizeof(*argv)); /* GOption takes out what it has understood */
         stop_asked = 0;
         sigaction(SIGINT, &action, &old_interrupt);
         sigaction(SIGTERM, &action, &old_terminate);
-        status = parse_command(&command, argc, arguments, repeat->str);
+        status = parse_command(&command, argc, arguments);
         if (status < 0)
-                status = run(&command, repeat->str);
+                status = run(&command);
         sigaction(SIGINT, &old_interrupt, NULL);
         sigaction(SIGTERM, &old_terminate, NULL);
         g_free(command.path);

@@ -10,12 +10,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/check.h"
 #include "cli/cli.h"
 #include "observe/observer.h"
-#include "record/record_error.h"
 #include "record/recorder.h"
 #include "script/figures.h"
 #include "script/quantity.h"
@@ -25,6 +24,7 @@
 #define PROGRESS_JSON_US     (1000 * 1000)
 #define PROGRESS_LINE_US     (10 * 1000 * 1000)
 #define TOTAL_PER_BURST      200
+#define MEMORY_MIN           (1u << 20)
 #define TEXT_BYTES           32 /* of a figure in words */
 
 static const char examples[] =
@@ -34,10 +34,11 @@ static const char examples[] =
         "  kmemsim run scenarios/quickstart.lua --set rounds=50 --seed 7 -o seven.db\n"
         "  kmemsim run scenarios/quickstart.lua --record none      the summary alone, no file\n";
 
-static const char exit_codes[] =
-        "Exit codes: 0 done, 2 usage, 3 the scenario is wrong, 4 a file cannot be read or written, 10 an expectation or an\n"
-        "invariant is broken, 11 a simulated failure that the scenario did not handle, 130 interrupted. The recording is\n"
-        "valid in all cases, up to the point where the run ended.\n";
+static const char exit_codes[] = "Exit codes: 0 done, 2 usage, 3 the scenario is wrong, 4 a file cannot be read or "
+                                 "written, 10 an expectation or an\n"
+                                 "invariant is broken, 11 a simulated failure that the scenario did not handle, 130 "
+                                 "interrupted. The recording is\n"
+                                 "valid in all cases, up to the point where the run ended.\n";
 
 static volatile sig_atomic_t stop_asked;
 
@@ -54,7 +55,7 @@ struct run {
 
         /* options */
         char *scenario_path, *output_path;
-        uint64_t seed, limit;
+        uint64_t seed, limit, memory_bytes;
         char **settings;
         gboolean is_recorded, force;
         enum progress_style progress;
@@ -70,7 +71,7 @@ struct run {
         gboolean file_made; /* by this run */
 };
 
-/* -- messages --------------------------------------------------------------------------------------------------------- */
+/* -- messages ----------------------------------------------------------------------------------------------------- */
 
 static void clear_progress(struct run *run)
 {
@@ -130,19 +131,20 @@ static void show_progress(void *context)
         time_ns = sim_now_ns(run->sim);
         seconds = (double)(now_us - run->started_us) / 1e6;
         if (run->progress == PROGRESS_JSON) {
-                fprintf(stderr, "{\"ops\": %" PRIu64 ", \"time_ns\": %" PRIu64 ", \"wall_ms\": %" G_GINT64_FORMAT "}\n", ops, time_ns,
-                        (now_us - run->started_us) / 1000);
+                fprintf(stderr, "{\"ops\": %" PRIu64 ", \"time_ns\": %" PRIu64 ", \"wall_ms\": %" G_GINT64_FORMAT "}\n",
+                        ops, time_ns, (now_us - run->started_us) / 1000);
                 return;
         }
         run->progress_shown = TRUE;
         fprintf(stderr, "%srun: %.1f M ops, %.3f s simulated, %.1f M ops/s%s", run->on_terminal ? "\r" : "",
-                (double)ops / 1e6, (double)time_ns / 1e9, (double)ops / 1e6 / seconds, run->on_terminal ? "\033[K" : "\n");
+                (double)ops / 1e6, (double)time_ns / 1e9, (double)ops / 1e6 / seconds,
+                run->on_terminal ? "\033[K" : "\n");
 }
 
-/* -- options ---------------------------------------------------------------------------------------------------------- */
+/* -- options ------------------------------------------------------------------------------------------------------ */
 
 struct option_words {
-        char *seed, *record, *progress, *color, *limit;
+        char *seed, *record, *progress, *color, *limit, *memory;
 };
 
 static gboolean bad_value(GError **error, const char *option, const char *allowed, const char *word)
@@ -165,12 +167,16 @@ static gboolean read_words(struct run *run, const struct option_words *words, GE
                         return bad_value(error, "--limit", "a number of instructions, 1000 or more", words->limit);
                 run->limit = limit;
         }
+        if (words->memory && (quantity_size(words->memory, &run->memory_bytes) || run->memory_bytes < MEMORY_MIN))
+                return bad_value(error, "--memory", "a size of 1 MiB or more, such as 512MiB", words->memory);
         word = words->record ? words->record : "rows";
         run->is_recorded = strcmp(word, "rows") == 0;
         if (!run->is_recorded && strcmp(word, "none") != 0)
                 return bad_value(error, "--record", "rows or none", word);
         word = words->progress ? words->progress : "auto";
-        run->progress = strcmp(word, "json") == 0 ? PROGRESS_JSON : strcmp(word, "none") == 0 ? PROGRESS_NONE : PROGRESS_AUTO;
+        run->progress = strcmp(word, "json") == 0   ? PROGRESS_JSON
+                        : strcmp(word, "none") == 0 ? PROGRESS_NONE
+                                                    : PROGRESS_AUTO;
         if (run->progress == PROGRESS_AUTO && strcmp(word, "auto") != 0)
                 return bad_value(error, "--progress", "auto, json or none", word);
         word = words->color ? words->color : "auto";
@@ -199,11 +205,17 @@ static char *default_output(const char *path)
 
 static void scenario_options(struct run *run, const char *library, struct scenario_options *ret)
 {
-        *ret = (struct scenario_options){ .seed = run->seed, .settings = (const char *const *)run->settings, .library = library,
-                                          .stop = &stop_asked, .message = show_message, .context = run };
+        *ret = (struct scenario_options){ .seed = run->seed,
+                                          .settings = (const char *const *)run->settings,
+                                          .library = library,
+                                          .stop = &stop_asked,
+                                          .message = show_message,
+                                          .context = run };
         sandbox_limits_default(&ret->limits);
         if (run->progress != PROGRESS_NONE)
                 ret->progress = show_progress;
+        if (run->memory_bytes)
+                ret->limits.memory_bytes = run->memory_bytes;
         if (run->limit) {
                 ret->limits.burst = run->limit;
                 ret->limits.total = run->limit * TOTAL_PER_BURST;
@@ -224,7 +236,7 @@ static int exit_code_of(const GError *error)
         return error->domain == SCENARIO_ERROR ? codes[error->code] : EXIT_IO;
 }
 
-/* -- help ------------------------------------------------------------------------------------------------------------- */
+/* -- help --------------------------------------------------------------------------------------------------------- */
 
 static void print_params(const struct scenario *scenario)
 {
@@ -239,8 +251,8 @@ static void print_params(const struct scenario *scenario)
                 g_autofree char *preset = g_strdup_printf("%s=%s", param->name, param->preset);
                 gboolean has_unit = param->unit[0] && param->type != PARAM_TIME && param->type != PARAM_SIZE;
 
-                printf("  %-24s %s%s%s%s\n", preset, param->description, has_unit ? " (" : "", has_unit ? param->unit : "",
-                       has_unit ? ")" : "");
+                printf("  %-24s %s%s%s%s\n", preset, param->description, has_unit ? " (" : "",
+                       has_unit ? param->unit : "", has_unit ? ")" : "");
         }
 }
 
@@ -284,6 +296,7 @@ static int parse_options(struct run *run, int argc, char **argv)
                 { "force", 0, 0, G_OPTION_ARG_NONE, &run->force, "overwrite FILE.db", NULL },
                 { "limit", 0, 0, G_OPTION_ARG_STRING, &words.limit,
                   "Lua instructions between two requests (default: 500000000); 200 times as many in all", "N" },
+                { "memory", 0, 0, G_OPTION_ARG_STRING, &words.memory, "memory for Lua (default: 256MiB)", "SIZE" },
                 { "progress", 0, 0, G_OPTION_ARG_STRING, &words.progress, "auto (default), json or none", "HOW" },
                 { "color", 0, 0, G_OPTION_ARG_STRING, &words.color, "auto (default), always or never", "WHEN" },
                 { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
@@ -305,7 +318,8 @@ static int parse_options(struct run *run, int argc, char **argv)
         }
         count = (int)kept->len;
         g_ptr_array_add(kept, NULL);
-        left = g_memdup2(kept->pdata, kept->len * sizeof(char *)); /* the parser moves what it does not know to the front */
+        left = g_memdup2(kept->pdata,
+                         kept->len * sizeof(char *)); /* the parser moves what it does not know to the front */
         g_option_context_set_help_enabled(context, FALSE);
         g_option_context_add_main_entries(context, entries, NULL);
         good = g_option_context_parse(context, &count, &left, &error) && read_words(run, &words, &error);
@@ -314,6 +328,7 @@ static int parse_options(struct run *run, int argc, char **argv)
         g_free(words.progress);
         g_free(words.color);
         g_free(words.limit);
+        g_free(words.memory);
         if (!good) {
                 say(run, "%s", error->message);
                 return fail(run, EXIT_USAGE);
@@ -322,7 +337,8 @@ static int parse_options(struct run *run, int argc, char **argv)
         if (wants_help || wants_long_help)
                 return print_help(run, context, wants_long_help);
         if (count != 2) {
-                say(run, count < 2 ? "SCENARIO.lua is missing (kmemsim run --help shows examples)" : "one scenario at a time");
+                say(run, count < 2 ? "SCENARIO.lua is missing (kmemsim run --help shows examples)"
+                                   : "one scenario at a time");
                 return fail(run, EXIT_USAGE);
         }
         if (!run->is_recorded && run->output_path) {
@@ -334,7 +350,7 @@ static int parse_options(struct run *run, int argc, char **argv)
         return -1;
 }
 
-/* -- summary ---------------------------------------------------------------------------------------------------------- */
+/* -- summary ------------------------------------------------------------------------------------------------------ */
 
 /* Thousandths of `whole` as "12.3". */
 static const char *percent(uint64_t part, uint64_t whole, char ret[TEXT_BYTES])
@@ -356,14 +372,18 @@ static const char *bytes_text(uint64_t bytes, char ret[TEXT_BYTES])
         if (i == 0)
                 snprintf(ret, TEXT_BYTES, "%" PRIu64 " B", bytes);
         else
-                snprintf(ret, TEXT_BYTES, "%" PRIu64 ".%" PRIu64 " %s", bytes / unit, bytes % unit * 10 / unit, units[i]);
+                snprintf(ret, TEXT_BYTES, "%" PRIu64 ".%" PRIu64 " %s", bytes / unit, bytes % unit * 10 / unit,
+                         units[i]);
         return ret;
 }
 
 /* With one decimal, rounded; below ten of a unit in the smaller one. */
 static const char *time_text(uint64_t ns, char ret[TEXT_BYTES])
 {
-        static const struct { const char *name; uint64_t ns; } units[] = { { "us", 1000 }, { "ms", 1000000 }, { "s", 1000000000 } };
+        static const struct {
+                const char *name;
+                uint64_t ns;
+        } units[] = { { "us", 1000 }, { "ms", 1000000 }, { "s", 1000000000 } };
         uint64_t tenths;
         int i = 0;
 
@@ -407,8 +427,9 @@ static void print_fragmentation(const struct run *run, const struct figures *fig
         char requested[TEXT_BYTES], slabs[TEXT_BYTES], share[TEXT_BYTES];
 
         heading(run, "inside");
-        printf("%s asked for by live objects, in slabs of %s: %s %% in use\n", bytes_text(figures->requested_bytes, requested),
-               bytes_text(figures->slab_bytes, slabs), percent(figures->requested_bytes, figures->slab_bytes, share));
+        printf("%s asked for by live objects, in slabs of %s: %s %% in use\n",
+               bytes_text(figures->requested_bytes, requested), bytes_text(figures->slab_bytes, slabs),
+               percent(figures->requested_bytes, figures->slab_bytes, share));
         for (uint32_t i = 0; i < figures->zone_count; i++) {
                 const struct figures_zone *zone = &figures->zones[i];
 
@@ -416,7 +437,8 @@ static void print_fragmentation(const struct run *run, const struct figures *fig
                 printf("%-7s %s free, unusable for order", zone->view.name,
                        bytes_text(zone->view.free_pages * 4096, requested));
                 for (uint32_t k = 0; k < G_N_ELEMENTS(orders); k++)
-                        printf("%s %u: %s %%", k ? "," : "", orders[k], percent(zone->unusable[orders[k]], 1000, share));
+                        printf("%s %u: %s %%", k ? "," : "", orders[k],
+                               percent(zone->unusable[orders[k]], 1000, share));
                 printf("\n");
         }
 }
@@ -433,14 +455,16 @@ static void print_trace(const struct run *run)
                trace.allocations, trace.failures);
         heading(run, "");
         printf("simulated: %s requested, %s allocated, %s %% lost to rounding\n",
-               bytes_text(trace.simulated_requested_bytes, requested), bytes_text(trace.simulated_allocated_bytes, allocated),
-               percent(trace.simulated_allocated_bytes - MIN(trace.simulated_requested_bytes, trace.simulated_allocated_bytes),
+               bytes_text(trace.simulated_requested_bytes, requested),
+               bytes_text(trace.simulated_allocated_bytes, allocated),
+               percent(trace.simulated_allocated_bytes -
+                               MIN(trace.simulated_requested_bytes, trace.simulated_allocated_bytes),
                        trace.simulated_allocated_bytes, share));
         if (!trace.has_own_bytes)
                 return;
         heading(run, "");
-        printf("traced:    %s requested, %s allocated, %s %% lost to rounding\n", bytes_text(trace.own_requested_bytes, requested),
-               bytes_text(trace.own_allocated_bytes, allocated),
+        printf("traced:    %s requested, %s allocated, %s %% lost to rounding\n",
+               bytes_text(trace.own_requested_bytes, requested), bytes_text(trace.own_allocated_bytes, allocated),
                percent(trace.own_allocated_bytes - MIN(trace.own_requested_bytes, trace.own_allocated_bytes),
                        trace.own_allocated_bytes, share));
 }
@@ -454,15 +478,18 @@ static void print_summary(const struct run *run, const struct figures *figures, 
         heading(run, "scenario");
         printf("%s, seed %" PRIu64 ": %s\n", run->scenario_path, run->seed, status);
         heading(run, "machine");
-        printf("%s, %u CPU%s, %u MiB, cache line %u bytes, HZ %u, %u MHz\n", config->arch == ARCH_I386 ? "i386" : "x86_64",
-               config->cpus, config->cpus == 1 ? "" : "s", config->node_mib[0], config->line_bytes, config->hz,
-               config->cpu_mhz);
+        printf("%s, %u CPU%s, %u MiB, cache line %u bytes, HZ %u, %u MHz\n",
+               config->arch == ARCH_I386 ? "i386" : "x86_64", config->cpus, config->cpus == 1 ? "" : "s",
+               config->node_mib[0], config->line_bytes, config->hz, config->cpu_mhz);
         heading(run, "simulated");
-        printf("%s, %" PRIu64 " ops, %" PRIu64 " events\n", time_text(figures->time_ns, text), figures->ops, figures->events);
+        printf("%s, %" PRIu64 " ops, %" PRIu64 " events\n", time_text(figures->time_ns, text), figures->ops,
+               figures->events);
         heading(run, "objects");
-        printf("%" PRIu64 " allocations: %s %% magazine hits, %s %% refills, %" PRIu64 " slabs made, %" PRIu64 " failed\n",
+        printf("%" PRIu64 " allocations: %s %% magazine hits, %s %% refills, %" PRIu64 " slabs made, %" PRIu64
+               " failed\n",
                figures->objects_asked, percent(figures->magazine_hits, figures->objects_asked, hits),
-               percent(figures->refills, figures->objects_asked, refills), figures->slabs_made, figures->objects_failed);
+               percent(figures->refills, figures->objects_asked, refills), figures->slabs_made,
+               figures->objects_failed);
         if (figures->pages_asked) {
                 heading(run, "pages");
                 printf("%" PRIu64 " allocations, %" PRIu64 " failed\n", figures->pages_asked, figures->pages_failed);
@@ -486,8 +513,9 @@ static void print_summary(const struct run *run, const struct figures *figures, 
 static void print_next(const struct run *run)
 {
         g_autofree char *file = g_shell_quote(run->output_path);
-        gboolean plain = run->output_path[strspn(run->output_path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                                                   "0123456789_-./")] == '\0';
+        gboolean plain =
+                run->output_path[strspn(run->output_path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                                          "0123456789_-./")] == '\0';
         const char *name = plain ? run->output_path : file;
 
         printf("\n%sNext:%s\n", run->bold, run->plain);
@@ -496,7 +524,7 @@ static void print_next(const struct run *run)
         printf("  sqlite3 %s 'SELECT kind, path, count(*), avg(dur_ns) FROM op_named GROUP BY kind, path'\n", name);
 }
 
-/* -- run -------------------------------------------------------------------------------------------------------------- */
+/* -- run ---------------------------------------------------------------------------------------------------------- */
 
 /* A CHECK has failed: what is known goes to the recording and to standard error. */
 static void last_words(void *context)
@@ -509,6 +537,20 @@ static void last_words(void *context)
         if (run->recorder)
                 recorder_last_words(run->recorder, "failed");
         fail(run, EXIT_INTERNAL);
+}
+
+/* Which trace was replayed: its ops are in the recording, but not where they came from. */
+static void record_trace(struct run *run)
+{
+        g_autofree char *text = NULL, *sha256 = NULL;
+        struct scenario_trace trace;
+        gsize length;
+
+        if (!scenario_trace(run->scenario, &trace) || !g_file_get_contents(trace.file, &text, &length, NULL))
+                return;
+        sha256 = g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)text, length);
+        recorder_set_text(run->recorder, "trace", trace.file);
+        recorder_set_text(run->recorder, "trace_sha256", sha256);
 }
 
 static void record_facts(struct run *run)
@@ -529,6 +571,15 @@ static void record_facts(struct run *run)
 
                 recorder_add_source(run->recorder, source->name, source->text, (gssize)source->length);
         }
+        record_trace(run);
+}
+
+static gboolean is_same_file(const char *a, const char *b)
+{
+        struct stat stat_a, stat_b;
+
+        return stat(a, &stat_a) == 0 && stat(b, &stat_b) == 0 && stat_a.st_dev == stat_b.st_dev &&
+               stat_a.st_ino == stat_b.st_ino;
 }
 
 /* Opens everything; an exit code, or -1. */
@@ -542,6 +593,10 @@ static int prepare(struct run *run)
         if (run->is_recorded && !run->force && g_file_test(run->output_path, G_FILE_TEST_EXISTS)) {
                 say(run, "%s is there already: --force overwrites it, -o names another file", run->output_path);
                 return fail(run, EXIT_IO);
+        }
+        if (run->is_recorded && is_same_file(run->output_path, run->scenario_path)) {
+                say(run, "%s is the scenario itself: -o names another file", run->output_path);
+                return fail(run, EXIT_USAGE);
         }
         scenario_options(run, library, &options);
         run->scenario = scenario_load(run->scenario_path, &options, &error);
@@ -632,7 +687,8 @@ static int carry_out(struct run *run)
 int cmd_run(int argc, char **argv)
 {
         struct run run = { .argc = argc, .argv = argv, .bold = "", .plain = "" };
-        struct sigaction action = { .sa_handler = on_stop, .sa_flags = (int)SA_RESETHAND }; /* a second one ends it at once */
+        struct sigaction action = { .sa_handler = on_stop,
+                                    .sa_flags = (int)SA_RESETHAND }; /* a second one ends it at once */
         int code = parse_options(&run, argc, argv);
 
         sigaction(SIGINT, &action, NULL);

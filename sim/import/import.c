@@ -213,9 +213,10 @@ static void object_alloc(struct importer *importer, const struct trace_event *ev
         }
         page_map_vote(&importer->pages, event->cpu, event->ptr);
         in_known_block = note_address(importer, event->ptr, is_large);
-        report->object_allocs_accounted += event->accounted;
         request->site = site_of(importer, event, interface, true);
         request->gfp = ops_writer_gfp(importer->writer, event->gfp, &flags);
+        /* trace-cmd -R leaves this out for kmalloc, where it says no more than the flag */
+        report->object_allocs_accounted += event->accounted || (interface == FROM_KMALLOC && flags & GFP_FLAG_ACCOUNT);
         object.time = report->unit == TRACE_UNIT_US ? since / 1000 : since;
         object.cache = interface == FROM_KMALLOC ? kmalloc_cache(importer, event->bytes_alloc, flags)
                                                  : named_cache(importer, event);

@@ -28,6 +28,7 @@ struct batch *batch_new(uint32_t op_cap, uint32_t event_cap)
 void batch_clear(struct batch *batch)
 {
         g_clear_pointer(&batch->cut, cut_free);
+        g_clear_pointer(&batch->sites, g_free);
         batch->op_count = 0;
         batch->event_count = 0;
 }
@@ -39,5 +40,6 @@ void batch_free(struct batch *batch)
         batch_clear(batch);
         g_free(batch->ops);
         g_free(batch->events);
+        g_free(batch->sites);
         g_free(batch);
 }

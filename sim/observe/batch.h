@@ -53,6 +53,7 @@ struct batch {
         uint32_t event_count, event_cap;
         struct op_record *ops;
         struct event_record *events;
+        uint32_t *sites; /* for each op where it came from, 0: not known; NULL: of none it is known */
         struct cut *cut; /* NULL: none here */
 };
 

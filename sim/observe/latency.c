@@ -34,7 +34,7 @@ void latency_free(struct latency *latency)
         g_free(latency);
 }
 
-static uint32_t bucket_of(uint64_t ns)
+uint32_t latency_bucket(uint64_t ns)
 {
         uint32_t bits;
 
@@ -45,7 +45,7 @@ static uint32_t bucket_of(uint64_t ns)
                (uint32_t)((ns >> (bits - PART_BITS)) & ((1u << PART_BITS) - 1));
 }
 
-static uint64_t middle_of(uint32_t bucket)
+uint64_t latency_bucket_ns(uint32_t bucket)
 {
         uint32_t bits, part;
         uint64_t width;
@@ -81,7 +81,7 @@ void latency_add(struct latency *latency, const struct op_record *ops, size_t co
                 histogram = &latency->classes[which];
                 histogram->count++;
                 histogram->max_ns = MAX(histogram->max_ns, ops[i].dur_ns);
-                histogram->buckets[bucket_of(ops[i].dur_ns)]++;
+                histogram->buckets[latency_bucket(ops[i].dur_ns)]++;
         }
 }
 
@@ -107,7 +107,7 @@ uint64_t latency_quantile_ns(const struct latency *latency, enum latency_class w
         for (uint32_t bucket = 0; bucket < BUCKET_COUNT; bucket++) {
                 seen += histogram->buckets[bucket];
                 if (seen >= rank)
-                        return MIN(middle_of(bucket), histogram->max_ns);
+                        return MIN(latency_bucket_ns(bucket), histogram->max_ns);
         }
         return histogram->max_ns;
 }

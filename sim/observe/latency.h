@@ -26,6 +26,10 @@ void latency_add(struct latency *latency, const struct op_record *ops, size_t co
 uint64_t latency_count(const struct latency *latency, enum latency_class which);
 uint64_t latency_max_ns(const struct latency *latency, enum latency_class which);
 
+/* The bucket of a duration, and what it answers with: the duration itself below 4096 ns, above that its middle. */
+uint32_t latency_bucket(uint64_t ns);
+uint64_t latency_bucket_ns(uint32_t bucket);
+
 /* The smallest duration that at least permille / 1000 of the ops did not exceed; 0 if there are none. */
 uint64_t latency_quantile_ns(const struct latency *latency, enum latency_class which, uint32_t permille);
 

@@ -20,6 +20,7 @@ struct observer {
         struct sampler *sampler; /* NULL: nobody wants the history */
         struct sink sink;        /* deliver NULL: none */
         GArray *caches;          /* struct cache_view: as they were at the last cut */
+        GPtrArray *sites;        /* by thread: GQueue of the sites of its requests that have no op yet; NULL: no thread has */
         uint64_t op_count, event_count;
         gboolean want_history, was_cut;
 };
@@ -36,6 +37,38 @@ static void load_tape(struct observer *observer, struct batch *batch)
         observer->tape.event_count = 0;
 }
 
+/* A thread has one request at a time, so its ops end in the order of its requests. */
+static void take_sites(struct observer *observer, struct batch *batch)
+{
+        if (observer->sites == NULL || batch->op_count == 0)
+                return;
+        batch->sites = g_new0(uint32_t, batch->op_cap);
+        for (uint32_t i = 0; i < batch->op_count; i++) {
+                uint32_t thread = batch->ops[i].task;
+                GQueue *queue = thread < observer->sites->len ? observer->sites->pdata[thread] : NULL;
+
+                if (queue != NULL && batch->ops[i].origin == 0)
+                        batch->sites[i] = GPOINTER_TO_UINT(g_queue_pop_head(queue));
+        }
+}
+
+static void free_queue(gpointer queue)
+{
+        if (queue != NULL)
+                g_queue_free(queue);
+}
+
+void observer_note_site(struct observer *observer, uint32_t thread, uint32_t site)
+{
+        if (observer->sites == NULL)
+                observer->sites = g_ptr_array_new_with_free_func(free_queue);
+        if (thread >= observer->sites->len)
+                g_ptr_array_set_size(observer->sites, (gint)thread + 1);
+        if (observer->sites->pdata[thread] == NULL)
+                observer->sites->pdata[thread] = g_queue_new();
+        g_queue_push_tail(observer->sites->pdata[thread], GUINT_TO_POINTER(site));
+}
+
 /* Takes in what the tape has written since the last time. */
 static void unload_tape(struct observer *observer)
 {
@@ -46,6 +79,7 @@ static void unload_tape(struct observer *observer)
         digest_ops(observer->digest, batch->ops, batch->op_count);
         digest_events(observer->digest, batch->events, batch->event_count);
         latency_add(observer->latency, batch->ops, batch->op_count);
+        take_sites(observer, batch);
         observer->op_count += batch->op_count;
         observer->event_count += batch->event_count;
 }
@@ -96,6 +130,7 @@ void observer_free(struct observer *observer)
         latency_free(observer->latency);
         sampler_free(observer->sampler);
         g_array_unref(observer->caches);
+        g_clear_pointer(&observer->sites, g_ptr_array_unref);
         g_free(observer);
 }
 
@@ -146,7 +181,7 @@ static gint by_cache_and_pfn(gconstpointer a, gconstpointer b)
         return (left->pfn > right->pfn) - (left->pfn < right->pfn);
 }
 
-static GArray *boot_slabs(const struct sim *sim)
+GArray *observer_slabs(const struct sim *sim)
 {
         const struct memory *memory = sim_memory(sim);
         GArray *slabs = g_array_new(FALSE, TRUE, sizeof(struct boot_slab));
@@ -177,7 +212,7 @@ static struct cut *cut_new(struct observer *observer)
         sim_pending(observer->sim, add_open_op, cut->open);
         cut->caches = changed_caches(observer);
         if (!observer->was_cut)
-                cut->slabs = boot_slabs(observer->sim);
+                cut->slabs = observer_slabs(observer->sim);
         observer->was_cut = TRUE;
         return cut;
 }

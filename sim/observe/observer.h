@@ -49,6 +49,12 @@ void observer_start(struct observer *observer, struct sim *sim, const struct sin
 /* Call before observer_start to have samples without a sink as well (observer_sampler); they need about 10 KB each. */
 void observer_want_history(struct observer *observer);
 
+/*
+ * Says where the request that `thread` has just submitted comes from (site > 0, a number of the caller's). A thread of
+ * which this is said once must say it of every request that follows.
+ */
+void observer_note_site(struct observer *observer, uint32_t thread, uint32_t site);
+
 /* As sim_run. */
 enum sim_what observed_run(struct observer *observer, uint32_t *ret_thread);
 
@@ -63,6 +69,9 @@ void observer_end(struct observer *observer);
 void observer_last_words(struct observer *observer);
 
 gboolean observer_is_broken(const struct observer *observer);
+
+/* The slabs there are now, as struct boot_slab, by cache and pfn. */
+GArray *observer_slabs(const struct sim *sim);
 
 /* What is known so far; exact after observer_end. */
 void observer_digest(struct observer *observer, char ret_text[DIGEST_TEXT_BYTES]);

@@ -7,9 +7,24 @@
 
 G_DEFINE_QUARK(record-error-quark, record_error)
 
+/* Of the last call of the system that failed on the database or its journal, 0: none did. */
+static int last_errno(sqlite3 *db)
+{
+        int code = sqlite3_system_errno(db);
+        sqlite3_file *journal = NULL;
+
+        if (code == 0)
+                sqlite3_file_control(db, "main", SQLITE_FCNTL_LAST_ERRNO, &code);
+        if (code == 0)
+                sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &journal);
+        if (journal != NULL && journal->pMethods != NULL)
+                journal->pMethods->xFileControl(journal, SQLITE_FCNTL_LAST_ERRNO, &code);
+        return code;
+}
+
 gboolean record_fail(GError **error, sqlite3 *db, int code, const char *doing, const char *path)
 {
-        int system_errno = db != NULL ? sqlite3_system_errno(db) : 0;
+        int system_errno = db != NULL ? last_errno(db) : 0;
 
         switch (code & 0xff) {
         case SQLITE_NOTADB:

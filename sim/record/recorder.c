@@ -21,10 +21,12 @@
 #include "base/units.h"
 #include "record/record_error.h"
 #include "record/schema.h"
+#include "record/totals.h"
 #include "sim_config.h"
 
 #define BATCHES_MAX      8u      /* between the two threads, about 700 KB each */
 #define COMMIT_EVERY_US  1000000 /* wall time between two commits */
+#define COMMIT_EVERY_MIN_US 1000 /* between two looks for something to do */
 #define COMMIT_ROWS_MAX  250000u /* rows of op and event in one commit; they wait in memory */
 #define READER_WAIT_MS   60000   /* how long a reader of the same file may hold up a commit */
 
@@ -79,6 +81,7 @@ struct recorder {
         struct block_table op_block, event_block;
         sqlite3_stmt *insert_ops, *insert_events;
         GHashTable *op_sums; /* number of the block + 1 -> struct op_sums, blocks not complete or changed */
+        struct totals *totals;
         uint64_t row_count, op_row_count;
         uint64_t sample_interval_ns;
         gboolean in_transaction, knows_zones;
@@ -363,6 +366,10 @@ static gboolean write_records(struct recorder *recorder, const struct batch *bat
         events->count = batch->event_count;
         for (uint32_t i = 0; i < batch->event_count; i++)
                 events->records[i] = &batch->events[i];
+        for (uint32_t i = 0; i < batch->event_count; i++)
+                totals_event(recorder->totals, &batch->events[i]);
+        for (uint32_t i = 0; i < batch->op_count; i++) /* as they ended */
+                totals_op(recorder->totals, &batch->ops[i], batch->sites != NULL ? batch->sites[i] : 0);
         recorder->row_count += ops->count + events->count;
         recorder->op_row_count += ops->count;
         return step(recorder, recorder->insert_ops) && step(recorder, recorder->insert_events);
@@ -417,6 +424,7 @@ static gboolean write_boot_slabs(struct recorder *recorder, const GArray *slabs)
                 sqlite3_bind_int64(insert, 3, slab->inuse);
                 if (!step(recorder, insert))
                         return FALSE;
+                totals_boot_slab(recorder->totals, slab->pfn, slab->cache, slab->inuse);
         }
         return TRUE;
 }
@@ -568,6 +576,13 @@ static gboolean write_sums(struct recorder *recorder)
         return TRUE;
 }
 
+static gboolean write_totals(struct recorder *recorder)
+{
+        int code = totals_write(recorder->totals, recorder->db);
+
+        return code == SQLITE_OK ? TRUE : fail(recorder, code);
+}
+
 #define SET_KEY_SQL "INSERT OR REPLACE INTO run VALUES (?, ?)"
 
 static gboolean set_key(struct recorder *recorder, const char *key, struct value value)
@@ -584,7 +599,7 @@ static gboolean write_cut(struct recorder *recorder, const struct cut *cut)
 {
         if (!begin(recorder) || !write_caches(recorder, cut->caches) || !write_boot_slabs(recorder, cut->slabs) ||
             !thin_samples(recorder, cut->sample_interval_ns) || !write_samples(recorder, cut->samples) ||
-            !write_open_ops(recorder, cut->open) || !write_sums(recorder) ||
+            !write_open_ops(recorder, cut->open) || !write_sums(recorder) || !write_totals(recorder) ||
             !set_key(recorder, "end_ns", int_value((int64_t)cut->now_ns)) ||
             !set_key(recorder, "op_total", int_value((int64_t)cut->op_total)) ||
             !set_key(recorder, "op_count", int_value((int64_t)cut->op_count)) ||
@@ -649,9 +664,12 @@ static void give_up(struct recorder *recorder)
 
 static struct item *wait_for_item(struct recorder *recorder)
 {
-        while (g_queue_is_empty(&recorder->queue) && !recorder->ending)
-                if (!g_cond_wait_until(&recorder->filled, &recorder->lock, g_get_monotonic_time() + recorder->commit_every_us))
+        while (g_queue_is_empty(&recorder->queue) && !recorder->ending) {
+                gint64 wait_us = MAX(recorder->commit_every_us, COMMIT_EVERY_MIN_US);
+
+                if (!g_cond_wait_until(&recorder->filled, &recorder->lock, g_get_monotonic_time() + wait_us))
                         ask_for_cut(recorder);
+        }
         return g_queue_pop_head(&recorder->queue);
 }
 
@@ -778,6 +796,13 @@ void recorder_add_thread(struct recorder *recorder, uint32_t id, enum thread_kin
         push_values(recorder, "INSERT INTO thread VALUES (?, ?, ?, ?)", values, 4);
 }
 
+void recorder_add_site(struct recorder *recorder, uint32_t id, const char *name, const char *task)
+{
+        const struct value values[] = { int_value(id), text_value(name, -1), text_value(task, -1) };
+
+        push_values(recorder, "INSERT INTO site VALUES (?, ?, ?)", values, 3);
+}
+
 void recorder_add_failure(struct recorder *recorder, const struct failure *failure)
 {
         static const struct request none;
@@ -875,6 +900,7 @@ static void recorder_free(struct recorder *recorder)
         sqlite3_finalize(recorder->insert_events);
         sqlite3_close_v2(recorder->db);
         g_hash_table_unref(recorder->op_sums);
+        totals_free(recorder->totals);
         g_free(recorder->op_block.records);
         g_free(recorder->event_block.records);
         g_clear_error(&recorder->error);
@@ -987,6 +1013,7 @@ struct recorder *recorder_open(const char *path, gboolean force, GError **error)
         recorder->op_block.table = &schema_tables[TABLE_OP];
         recorder->event_block.table = &schema_tables[TABLE_EVENT];
         recorder->op_sums = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+        recorder->totals = totals_new();
         recorder->commit_every_us = COMMIT_EVERY_US;
         recorder->started_us = recorder->committed_us = g_get_monotonic_time();
         if (!create_file(recorder, force, error)) {

@@ -21,9 +21,11 @@
 
 #include "base/units.h"
 #include "engine/sim.h"
+#include "observe/observer.h"
 #include "observe/sampler.h"
 #include "record/op_source.h"
 #include "record/schema.h"
+#include "record/totals.h"
 #include "trace/tape.h"
 
 #define BLOCK_OPS        4096u
@@ -58,6 +60,9 @@ struct replay {
         sqlite3_stmt *events; /* stands behind the last event compared */
         struct digest *digest;
         struct sampler *sampler;
+        struct totals *totals;
+        gboolean has_cut; /* FALSE: killed before the first commit of the run itself */
+        sqlite3_stmt *sites; /* NULL: of no op it is known where it came from */
 
         struct player *players; /* by thread id */
         uint32_t player_count;
@@ -74,7 +79,8 @@ struct replay {
         gboolean asked_behind; /* its CPU was busy */
 
         uint64_t op_count, event_count; /* compared */
-        uint64_t until_op;
+        struct replay_point point;
+        uint64_t limit_ns; /* where play() ends at the latest */
         gboolean until_done;
         struct last_row last[LAST_ROWS];
         uint32_t last_count;
@@ -368,8 +374,23 @@ static void compare_event(struct replay *replay, const struct event_record *even
                 differ_by_field(replay, TABLE_EVENT, &recorded, event, bad, bad_text, CACHE_ID_NONE);
         } else {
                 remember(replay, TABLE_EVENT, event, sizeof(*event));
+                totals_event(replay->totals, event);
                 replay->event_count++;
         }
+}
+
+/* Where an op came from: no replay can tell, so that it is taken from the recording. */
+static uint32_t site_of(struct replay *replay, uint64_t op)
+{
+        uint32_t site = 0;
+
+        if (replay->sites == NULL)
+                return 0;
+        sqlite3_bind_int64(replay->sites, 1, (int64_t)op);
+        if (recording_step(replay->recording, replay->sites, &replay->error) > 0)
+                site = (uint32_t)sqlite3_column_int64(replay->sites, 0);
+        sqlite3_reset(replay->sites);
+        return site;
 }
 
 static void compare_op(struct replay *replay, const struct op_record *op)
@@ -395,8 +416,9 @@ static void compare_op(struct replay *replay, const struct op_record *op)
                                 op->cache);
         } else {
                 remember(replay, TABLE_OP, op, sizeof(*op));
+                totals_op(replay->totals, op, site_of(replay, op->id));
                 replay->op_count++;
-                replay->until_done = op->id == replay->until_op;
+                replay->until_done = replay->point.stop == REPLAY_TO_OP && op->id == replay->point.op;
                 op_source_release(replay->source, op->id);
         }
 }
@@ -616,6 +638,16 @@ static void on_done(struct replay *replay, uint32_t thread)
         player->in_handler = player->kind == THREAD_IRQ;
 }
 
+/* Is the next request of the recording one more of this handler, in the interrupt it is in? */
+static bool is_next_of_handler(struct replay *replay, uint32_t thread)
+{
+        const struct player *player = &replay->players[thread];
+        const struct recorded_op *next = next_request(replay);
+
+        return player->in_handler && next != NULL && next->op.task == thread && next->op.irq == player->irq &&
+               next->op.t_ns == sim_now_ns(replay->sim);
+}
+
 /* Did the handler ask for more in the same interrupt? If not it returns. */
 static void leave_handler(struct replay *replay, uint32_t thread)
 {
@@ -642,16 +674,16 @@ static void play(struct replay *replay)
         pump(replay);
         while (!is_over(replay)) {
                 uint32_t thread;
-                enum sim_what what = sampled_run(replay->sampler, replay->sim, replay->info.end_ns, &thread);
+                enum sim_what what = sampled_run(replay->sampler, replay->sim, replay->limit_ns, &thread);
 
                 unload_tape(replay);
                 if (is_over(replay))
                         return;
                 if (what == SIM_IDLE) { /* at the end, or the workload slept up to there */
-                        if (waits_for_end || sim_now_ns(replay->sim) >= replay->info.end_ns || is_complete(replay))
+                        if (waits_for_end || sim_now_ns(replay->sim) >= replay->limit_ns || is_complete(replay))
                                 return;
                         waits_for_end = TRUE;
-                        set_alarm(replay, replay->info.end_ns);
+                        set_alarm(replay, replay->limit_ns);
                         continue;
                 }
                 if (what == SIM_WAKE && thread == replay->alarm_thread) {
@@ -664,6 +696,11 @@ static void play(struct replay *replay)
                         replay->players[thread].in_handler = TRUE;
                 } else {
                         on_done(replay, thread);
+                        if (!is_next_of_handler(replay, thread)) { /* its CPU is free for what begins now */
+                                leave_handler(replay, thread);
+                                pump(replay);
+                                continue;
+                        }
                 }
                 pump(replay);
                 leave_handler(replay, thread);
@@ -866,6 +903,129 @@ static void check_zone_samples(struct replay *replay)
         }
 }
 
+/* -- totals --------------------------------------------------------------------------------------------------------- */
+
+static void check_total_rows(struct replay *replay, enum table_id id)
+{
+        const struct table *table = &schema_tables[id];
+        const char *key = table->columns[0].name;
+        g_autofree char *sql = g_strdup_printf("SELECT * FROM %s ORDER BY %s", table->name, key);
+        g_autoptr(sqlite3_stmt) select = NULL;
+        uint64_t count = 0;
+
+        if (is_over(replay) || !recording_prepare(replay->recording, sql, &select, &replay->error))
+                return;
+        for (; !is_over(replay) && recording_step(replay->recording, select, &replay->error) > 0; count++) {
+                int64_t value = sqlite3_column_int64(select, 0);
+                g_autofree char *where = g_strdup_printf("%s %s=%" PRId64, table->name, key, value);
+                const void *row = totals_row(replay->totals, id, value);
+
+                if (row == NULL)
+                        differ_by_value(replay, where, key, "a row", "none");
+                else
+                        compare_mirrors(replay, id, select, row, where, NULL);
+        }
+        if (!is_over(replay) && count != totals_row_count(replay->totals, id)) {
+                g_autofree char *recorded = g_strdup_printf("%" PRIu64, count);
+                g_autofree char *replayed = g_strdup_printf("%" PRIu64, totals_row_count(replay->totals, id));
+
+                differ_by_value(replay, table->name, "number of rows", recorded, replayed);
+        }
+}
+
+static void check_live_objects(struct replay *replay)
+{
+        g_autoptr(sqlite3_stmt) select = NULL;
+        uint64_t count = 0;
+
+        if (is_over(replay) ||
+            !recording_prepare(replay->recording, "SELECT pfn, offset, op FROM live_object", &select, &replay->error))
+                return;
+        for (; !is_over(replay) && recording_step(replay->recording, select, &replay->error) > 0; count++) {
+                int64_t pfn = sqlite3_column_int64(select, 0), offset = sqlite3_column_int64(select, 1);
+                int64_t op = sqlite3_column_int64(select, 2);
+                g_autofree char *where = g_strdup_printf("live_object pfn=%" PRId64 ", offset=%" PRId64, pfn, offset);
+
+                if (!totals_is_live(replay->totals, (uint64_t)op, (uint32_t)pfn, (uint32_t)offset))
+                        differ_by_value(replay, where, "op", (const char *)sqlite3_column_text(select, 2), "none");
+        }
+        if (!is_over(replay) && count != totals_live_count(replay->totals)) {
+                g_autofree char *recorded = g_strdup_printf("%" PRIu64, count);
+                g_autofree char *replayed = g_strdup_printf("%" PRIu64, totals_live_count(replay->totals));
+
+                differ_by_value(replay, "live_object", "number of rows", recorded, replayed);
+        }
+}
+
+static int compare_ids(gconstpointer a, gconstpointer b)
+{
+        uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+
+        return (left > right) - (left < right);
+}
+
+static void check_failed_ops(struct replay *replay)
+{
+        g_autoptr(GArray) failed = g_array_new(FALSE, FALSE, sizeof(uint64_t));
+        g_autoptr(sqlite3_stmt) select = NULL;
+        int row = 1;
+
+        g_array_append_vals(failed, totals_failed_ops(replay->totals)->data, totals_failed_ops(replay->totals)->len);
+        g_array_sort(failed, compare_ids);
+        if (is_over(replay) ||
+            !recording_prepare(replay->recording, "SELECT op FROM op_failed ORDER BY op", &select, &replay->error))
+                return;
+        for (guint at = 0; !is_over(replay) && row > 0; at++) {
+                uint64_t op = at < failed->len ? g_array_index(failed, uint64_t, at) : 0;
+                g_autofree char *replayed = op != 0 ? g_strdup_printf("%" PRIu64, op) : g_strdup("none");
+
+                row = recording_step(replay->recording, select, &replay->error);
+                if (row > 0 && (uint64_t)sqlite3_column_int64(select, 0) != op)
+                        differ_by_value(replay, "op_failed", "op", (const char *)sqlite3_column_text(select, 0), replayed);
+                else if (row == 0 && op != 0)
+                        differ_by_value(replay, "op_failed", "op", "none", replayed);
+        }
+}
+
+static void check_totals(struct replay *replay)
+{
+        if (!replay->has_cut)
+                return;
+        for (int i = 0; totals_tables[i] != TABLE_COUNT; i++)
+                check_total_rows(replay, totals_tables[i]);
+        check_live_objects(replay);
+        check_failed_ops(replay);
+}
+
+/* The slabs that boot leaves: compared, and where the totals start from. */
+static void begin_totals(struct replay *replay)
+{
+        g_autoptr(GArray) slabs = observer_slabs(replay->sim);
+        g_autoptr(sqlite3_stmt) select = NULL;
+        guint at = 0;
+
+        for (guint i = 0; i < slabs->len; i++) {
+                const struct boot_slab *slab = &g_array_index(slabs, struct boot_slab, i);
+
+                totals_boot_slab(replay->totals, slab->pfn, slab->cache, slab->inuse);
+        }
+        if (!recording_prepare(replay->recording, "SELECT pfn, cache, inuse FROM boot_slab ORDER BY cache, pfn", &select,
+                               &replay->error))
+                return;
+        for (; !is_over(replay) && recording_step(replay->recording, select, &replay->error) > 0; at++) {
+                const struct boot_slab *slab = at < slabs->len ? &g_array_index(slabs, struct boot_slab, at) : NULL;
+                int64_t pfn = sqlite3_column_int64(select, 0);
+                g_autofree char *where = g_strdup_printf("boot_slab pfn=%" PRId64, pfn);
+
+                if (slab == NULL || pfn != slab->pfn || sqlite3_column_int64(select, 1) != slab->cache ||
+                    sqlite3_column_int64(select, 2) != slab->inuse)
+                        differ_by_value(replay, where, "pfn, cache or inuse", "a slab", slab == NULL ? "none" : "another one");
+        }
+        replay->has_cut = at > 0 || !is_cut(replay);
+        if (!is_over(replay) && replay->has_cut && at < slabs->len)
+                differ_by_value(replay, "boot_slab", "number of rows", "less", "more");
+}
+
 static void check_digest(struct replay *replay, const char *digest)
 {
         if (strcmp(digest, replay->info.digest) != 0)
@@ -967,6 +1127,53 @@ static gboolean make_threads(struct replay *replay)
         return replay->alarm_thread != 0 ? TRUE : damaged(replay, "no room for one more task");
 }
 
+static gboolean usage(struct replay *replay, char *problem)
+{
+        g_set_error_literal(&replay->error, RECORD_ERROR, RECORD_ERROR_USAGE, problem);
+        g_free(problem);
+        return FALSE;
+}
+
+/* Is the point in the recording? Sets limit_ns. */
+static gboolean find_point(struct replay *replay)
+{
+        const struct replay_point *point = &replay->point;
+        const struct recorded_op *op;
+
+        replay->limit_ns = replay->info.end_ns;
+        if (point->stop == REPLAY_TO_TIME) {
+                if (point->t_ns > replay->info.end_ns)
+                        return usage(replay, g_strdup_printf("%s ends at %" PRIu64 " ns, before %" PRIu64 " ns",
+                                                             replay->recording->path, replay->info.end_ns, point->t_ns));
+                replay->limit_ns = point->t_ns;
+        }
+        if (point->stop != REPLAY_TO_OP)
+                return TRUE;
+        if (point->op < 1 || point->op > replay->info.op_total)
+                return usage(replay, g_strdup_printf("%s has ops 1 to %" PRIu64 ", and no op %" PRIu64,
+                                                     replay->recording->path, replay->info.op_total, point->op));
+        op = op_source_get(replay->source, point->op, &replay->error);
+        if (op == NULL)
+                return FALSE;
+        if (op->state == RECORDED_OPEN)
+                return usage(replay, g_strdup_printf("op %" PRIu64 " of %s is not done where the recording ends",
+                                                     point->op, replay->recording->path));
+        if (op->op.origin != 0 && op->op.t_ns <= replay->info.end_ns && op->op.dur_ns <= replay->info.end_ns - op->op.t_ns) {
+                /* nobody is told when an op of the machine is done: only its time says when that is */
+                replay->point.stop = REPLAY_TO_TIME;
+                replay->limit_ns = op->op.t_ns + op->op.dur_ns;
+        }
+        return TRUE;
+}
+
+static gboolean has_sites(struct replay *replay)
+{
+        g_autoptr(sqlite3_stmt) select = NULL;
+
+        return recording_prepare(replay->recording, "SELECT 1 FROM op_site LIMIT 1", &select, &replay->error) &&
+               recording_step(replay->recording, select, &replay->error) > 0;
+}
+
 static gboolean prepare_replay(struct replay *replay)
 {
         struct sim_config config;
@@ -974,16 +1181,13 @@ static gboolean prepare_replay(struct replay *replay)
 
         if (!recording_get_info(replay->recording, &replay->info, &replay->error))
                 return FALSE;
-        if (replay->until_op > replay->info.op_total) {
-                g_set_error(&replay->error, RECORD_ERROR, RECORD_ERROR_USAGE,
-                            "%s has ops 1 to %" PRIu64 ", and no op %" PRIu64, replay->recording->path,
-                            replay->info.op_total, replay->until_op);
-                return FALSE;
-        }
         replay->source = op_source_new(replay->recording, replay->info.op_total, &replay->error);
-        if (replay->source == NULL ||
+        if (replay->source == NULL || !find_point(replay) ||
             !recording_prepare(replay->recording, "SELECT seq, t_ns, cpu, op, kind, a, b, c FROM event ORDER BY seq",
                                &replay->events, &replay->error))
+                return FALSE;
+        if (has_sites(replay) && replay->error == NULL &&
+            !recording_prepare(replay->recording, "SELECT site FROM op_site WHERE op = ?", &replay->sites, &replay->error))
                 return FALSE;
         config = replay->info.config;
         config.threads_max++;
@@ -996,8 +1200,8 @@ static gboolean prepare_replay(struct replay *replay)
 static void finish_replay(struct replay *replay, struct replay_result *result)
 {
         digest_text(replay->digest, result->digest);
-        result->is_whole = !replay->until_done;
-        if (!is_over(replay)) {
+        result->is_whole = replay->point.stop != REPLAY_TO_TIME && !replay->until_done;
+        if (!is_over(replay) && result->is_whole) { /* also when the op never came */
                 check_nothing_left(replay);
                 check_digest(replay, result->digest);
                 result->cache_count = check_caches(replay);
@@ -1005,6 +1209,7 @@ static void finish_replay(struct replay *replay, struct replay_result *result)
                         sampler_end(replay->sampler, replay->sim);
                 check_zone_samples(replay);
                 check_cache_samples(replay);
+                check_totals(replay);
                 if (!is_over(replay) && op_source_doubt(replay->source) != NULL)
                         differ_by_row(replay, TABLE_OP, op_source_doubt(replay->source), NULL, CACHE_ID_NONE);
                 check_failures(replay, result->failures);
@@ -1022,18 +1227,27 @@ static void finish_replay(struct replay *replay, struct replay_result *result)
 
 gboolean replay_run(struct recording *recording, uint64_t until_op, struct replay_result *ret, GError **error)
 {
+        const struct replay_point point = { .stop = until_op != 0 ? REPLAY_TO_OP : REPLAY_TO_END, .op = until_op };
+
+        return replay_to(recording, &point, NULL, NULL, ret, error);
+}
+
+gboolean replay_to(struct recording *recording, const struct replay_point *point, replay_visit visit, void *context,
+                   struct replay_result *ret, GError **error)
+{
         struct replay *replay = g_new0(struct replay, 1);
         gboolean ok;
 
         memset(ret, 0, sizeof(*ret));
         ret->failures = g_ptr_array_new_with_free_func(g_free);
         replay->recording = recording;
-        replay->until_op = until_op;
+        replay->point = *point;
         replay->alarm_ns = TIME_NEVER;
         replay->tried_ns = TIME_NEVER;
         replay->next_id = 1;
         replay->digest = digest_new();
         replay->sampler = sampler_new();
+        replay->totals = totals_new();
         replay->objects = g_hash_table_new(NULL, NULL);
         replay->tape = (struct tape){
                 .ops = g_new(struct op_record, BLOCK_OPS),
@@ -1045,7 +1259,10 @@ gboolean replay_run(struct recording *recording, uint64_t until_op, struct repla
         };
         if (prepare_replay(replay)) {
                 sampler_take(replay->sampler, replay->sim);
+                begin_totals(replay);
                 play(replay);
+                if (visit != NULL && replay->difference == NULL && replay->error == NULL)
+                        visit(replay->sim, context);
                 finish_replay(replay, ret);
         }
         ret->status = g_steal_pointer(&replay->info.status);
@@ -1059,6 +1276,8 @@ gboolean replay_run(struct recording *recording, uint64_t until_op, struct repla
                 g_string_free(replay->difference, TRUE);
         run_info_clear(&replay->info);
         sqlite3_finalize(replay->events);
+        sqlite3_finalize(replay->sites);
+        totals_free(replay->totals);
         op_source_free(replay->source);
         g_clear_pointer(&replay->sim, sim_destroy);
         g_hash_table_unref(replay->objects);

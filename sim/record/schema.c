@@ -8,6 +8,7 @@
 
 #include "engine/sim.h"
 #include "observe/latency.h"
+#include "record/totals.h"
 #include "trace/gfp.h"
 
 #define INT  "INTEGER"
@@ -188,6 +189,127 @@ static const struct column failure_columns[] = {
         OWN("request_order", INT, "", "its order"),
 };
 
+static const struct column site_columns[] = {
+        OWN("id", PK, "", "what op_site.site holds, from 1"),
+        OWN("name", TEXT, "", "where in the program the request came from, as the trace says; NULL: not known"),
+        OWN("task", TEXT, "", "the task that asked, as the trace says; NULL: not known"),
+};
+
+static const struct column op_site_columns[] = {
+        OWN("op", PK, "", "op.id; ops whose origin is not known have no row"),
+        OWN("site", INT, "", "site.id"),
+};
+
+static const struct column op_failed_columns[] = {
+        OWN("op", PK, "", "op.id of a request that got no memory, or of a create or destroy that failed"),
+};
+
+#define SLAB_(field, name, type, unit, null, meaning) MIRROR(slab_row, field, name, type, unit, null, meaning)
+
+static const struct column slab_columns[] = {
+        SLAB_(pfn, "pfn", PK, "", NULL_NEVER, "its first page frame"),
+        SLAB_(cache, "cache", INT, "", NULL_NEVER, "cache.id"),
+        SLAB_(inuse, "inuse", INT, "objects", NULL_NEVER, "objects out of it, in arrays or in use"),
+        SLAB_(grown_ns, "grown_ns", INT, "ns", NULL_IF_ONES, "when the cache grew by it; NULL: while booting"),
+        SLAB_(grown_op, "grown_op", INT, "", NULL_IF_ZERO, "op.id that made it grow; NULL: while booting"),
+};
+
+static const struct column live_object_columns[] = {
+        OWN("pfn", INT, "", "page frame it begins in"),
+        OWN("offset", INT, "bytes", "byte in the page"),
+        OWN("op", INT, "", "op.id that asked for it"),
+};
+
+#define TOTAL(field, name, type, unit, null, meaning) MIRROR(op_total, field, name, type, unit, null, meaning)
+
+static const struct column op_total_columns[] = {
+        TOTAL(head.id, "id", PK, "", NULL_NEVER, "in the order in which they first occurred"),
+        TOTAL(kind, "kind", INT, "", NULL_NEVER, "op_kind.id"),
+        TOTAL(path, "path", INT, "", NULL_NEVER, "op_path.id"),
+        TOTAL(cache, "cache", INT, "", NULL_IF_ONES, "cache.id; NULL: pages or none"),
+        TOTAL(origin, "origin", INT, "", NULL_NEVER, "0: the workload asked; 1: the machine itself"),
+        TOTAL(ops, "ops", INT, "ops", NULL_NEVER, "ops done"),
+        TOTAL(failed, "failed", INT, "ops", NULL_NEVER, "of them, with a row in op_failed"),
+        TOTAL(dur_ns, "dur_ns", INT, "ns", NULL_NEVER, "time they took, waiting included"),
+        TOTAL(max_ns, "max_ns", INT, "ns", NULL_NEVER, "the longest"),
+        TOTAL(size_bytes, "size_bytes", INT, "bytes", NULL_NEVER, "sum of op.size_bytes"),
+};
+
+static const struct column op_duration_columns[] = {
+        MIRROR(op_duration, head.id, "id", PK, "", NULL_NEVER, "in the order in which they first occurred"),
+        MIRROR(op_duration, total, "total", INT, "", NULL_NEVER, "op_total.id"),
+        MIRROR(op_duration, dur_ns, "dur_ns", INT, "ns", NULL_NEVER,
+               "how long they took; above 4096 ns the middle of a bucket, within 0.4 %"),
+        MIRROR(op_duration, ops, "ops", INT, "ops", NULL_NEVER, "ops that took so long"),
+};
+
+#define LOCK(field, name, type, unit, meaning) MIRROR(lock_total, field, name, type, unit, NULL_NEVER, meaning)
+
+static const struct column lock_total_columns[] = {
+        LOCK(head.id, "id", PK, "", "in the order in which they were first waited for"),
+        LOCK(lock, "lock", INT, "", "0: list_lock of cache subject, 1: lock of zone subject, 2: cache_chain_mutex, 3: alien array of cache subject"),
+        LOCK(subject, "subject", INT, "", "cache.id, zone.id or nothing"),
+        LOCK(waits, "waits", INT, "waits", "how often it was waited for"),
+        LOCK(ops, "ops", INT, "ops", "ops that had to wait for it"),
+        LOCK(wait_ns, "wait_ns", INT, "ns", "waiting time in all"),
+        LOCK(max_ns, "max_ns", INT, "ns", "the longest wait"),
+};
+
+#define GROWTH(field, name, type, unit, null, meaning) MIRROR(slab_total, field, name, type, unit, null, meaning)
+
+static const struct column slab_total_columns[] = {
+        GROWTH(head.id, "id", PK, "", NULL_NEVER, "in the order in which they first had slabs"),
+        GROWTH(cache, "cache", INT, "", NULL_NEVER, "cache.id"),
+        GROWTH(slabs_start, "slabs_start", INT, "slabs", NULL_NEVER, "at time 0"),
+        GROWTH(grown, "grown", INT, "slabs", NULL_NEVER, "added"),
+        GROWTH(released, "released", INT, "slabs", NULL_NEVER, "given back empty"),
+        GROWTH(slabs, "slabs", INT, "slabs", NULL_NEVER, "now: slabs_start + grown - released"),
+        GROWTH(peak, "peak", INT, "slabs", NULL_NEVER, "most at once"),
+        GROWTH(grow_failed, "grow_failed", INT, "", NULL_NEVER, "times it could not grow"),
+        GROWTH(first_ns, "first_ns", INT, "ns", NULL_IF_ONES, "when it first grew; NULL: never"),
+        GROWTH(last_ns, "last_ns", INT, "ns", NULL_IF_ONES, "when it last grew; NULL: never"),
+};
+
+#define FREES(field, name, type, unit, null, meaning) MIRROR(free_total, field, name, type, unit, null, meaning)
+
+static const struct column free_total_columns[] = {
+        FREES(head.id, "id", PK, "", NULL_NEVER, "in the order in which they first occurred"),
+        FREES(cache, "cache", INT, "", NULL_IF_ONES, "cache.id; NULL: pages"),
+        FREES(alloc_cpu, "alloc_cpu", INT, "", NULL_NEVER, "CPU that asked for the objects"),
+        FREES(free_cpu, "free_cpu", INT, "", NULL_NEVER, "CPU that gave them back"),
+        FREES(frees, "frees", INT, "ops", NULL_NEVER, "objects, or blocks of pages, given back"),
+        FREES(size_bytes, "size_bytes", INT, "bytes", NULL_NEVER, "bytes asked for, of them"),
+};
+
+#define LIFE(field, name, type, unit, null, meaning) MIRROR(lifetime_total, field, name, type, unit, null, meaning)
+
+static const struct column lifetime_total_columns[] = {
+        LIFE(head.id, "id", PK, "", NULL_NEVER, "in the order in which they first occurred"),
+        LIFE(cache, "cache", INT, "", NULL_IF_ONES, "cache.id; NULL: pages"),
+        LIFE(from_ns, "from_ns", INT, "ns", NULL_NEVER, "lived at least so long, from the end of the request to the free"),
+        LIFE(to_ns, "to_ns", INT, "ns", NULL_NEVER, "and less than this"),
+        LIFE(frees, "frees", INT, "ops", NULL_NEVER, "objects, or blocks of pages, given back at that age"),
+        LIFE(size_bytes, "size_bytes", INT, "bytes", NULL_NEVER, "bytes asked for, of them"),
+        LIFE(life_ns, "life_ns", INT, "ns", NULL_NEVER, "sum of their ages"),
+};
+
+#define SITE(field, name, type, unit, null, meaning) MIRROR(site_total, field, name, type, unit, null, meaning)
+
+static const struct column site_total_columns[] = {
+        SITE(head.id, "id", PK, "", NULL_NEVER, "in the order in which they first occurred"),
+        SITE(task, "task", INT, "", NULL_NEVER, "thread.id of the task or interrupt handler that asked"),
+        SITE(site, "site", INT, "", NULL_IF_ZERO, "site.id the requests came from; NULL: not known"),
+        SITE(cache, "cache", INT, "", NULL_IF_ONES, "cache.id; NULL: pages"),
+        SITE(allocs, "allocs", INT, "ops", NULL_NEVER, "requests for objects or pages"),
+        SITE(failed, "failed", INT, "ops", NULL_NEVER, "of them, that got nothing"),
+        SITE(size_bytes, "size_bytes", INT, "bytes", NULL_NEVER, "bytes asked for"),
+        SITE(dur_ns, "dur_ns", INT, "ns", NULL_NEVER, "time the requests took"),
+        SITE(frees, "frees", INT, "ops", NULL_NEVER, "of the objects, given back by whoever"),
+        SITE(life_ns, "life_ns", INT, "ns", NULL_NEVER, "sum of the ages at which they were given back"),
+        SITE(live_objs, "live_objs", INT, "objects", NULL_NEVER, "not given back"),
+        SITE(live_bytes, "live_bytes", INT, "bytes", NULL_NEVER, "bytes asked for, of those"),
+};
+
 static const struct column op_kind_columns[] = {
         OWN("id", PK, "", "op.kind"),
         OWN("name", TEXT, "", "as in op_named"),
@@ -248,6 +370,25 @@ const struct table schema_tables[TABLE_COUNT] = {
         [TABLE_CACHE_SAMPLE] = TABLE("cache_sample", cache_sample_columns, NULL, NULL,
                                      "the stock of one live cache at one moment"),
         [TABLE_FAILURE] = TABLE("failure", failure_columns, NULL, NULL, "one failure that ended the run or was noted"),
+        [TABLE_SITE] = TABLE("site", site_columns, NULL, NULL, "one origin of requests of a trace"),
+        [TABLE_OP_SITE] = TABLE("op_site", op_site_columns, NULL, NULL, "where one op came from, when a trace tells"),
+        [TABLE_OP_FAILED] = TABLE("op_failed", op_failed_columns, NULL, NULL, "one op that failed"),
+        [TABLE_SLAB] = TABLE("slab", slab_columns, NULL, NULL, "one slab there is where the recording ends"),
+        [TABLE_LIVE_OBJECT] = TABLE("live_object", live_object_columns, "PRIMARY KEY (pfn, offset)", "WITHOUT ROWID",
+                                    "one object or block of pages the workload holds where the recording ends"),
+        [TABLE_OP_TOTAL] = TABLE("op_total", op_total_columns, NULL, NULL,
+                                 "all ops of one kind, path, cache and origin added up"),
+        [TABLE_OP_DURATION] = TABLE("op_duration", op_duration_columns, NULL, NULL,
+                                    "how many of the ops of an op_total took one duration"),
+        [TABLE_LOCK_TOTAL] = TABLE("lock_total", lock_total_columns, NULL, NULL, "all waits for one lock added up"),
+        [TABLE_SLAB_TOTAL] = TABLE("slab_total", slab_total_columns, NULL, NULL,
+                                   "how many slabs one cache got and gave back"),
+        [TABLE_FREE_TOTAL] = TABLE("free_total", free_total_columns, NULL, NULL,
+                                   "all objects of one cache that one CPU asked for and one gave back"),
+        [TABLE_LIFETIME_TOTAL] = TABLE("lifetime_total", lifetime_total_columns, NULL, NULL,
+                                       "all objects of one cache that were given back at about one age"),
+        [TABLE_SITE_TOTAL] = TABLE("site_total", site_total_columns, NULL, NULL,
+                                   "all requests of one task and origin for one cache added up"),
         [TABLE_OP_KIND] = TABLE("op_kind", op_kind_columns, NULL, NULL, "one value of op.kind"),
         [TABLE_OP_PATH] = TABLE("op_path", op_path_columns, NULL, NULL, "one value of op.path"),
         [TABLE_EVENT_KIND] = TABLE("event_kind", event_kind_columns, NULL, NULL, "one value of event.kind"),
@@ -267,16 +408,17 @@ static const char views_sql[] =
         "            coalesce((SELECT name FROM gfp_mask WHERE value = o.gfp),\n"
         "                     (SELECT group_concat(name, '|') FROM gfp_flag WHERE o.gfp & bit)) END AS gfp,\n"
         "       o.frees, p.name AS path, o.pfn, o.offset, o.order_, o.irq, o.first_seq, o.result, o.origin,\n"
-        "       o.node_plus_1, o.target_cpu\n"
+        "       o.node_plus_1, o.target_cpu, s.name AS site, s.task AS site_task\n"
         "FROM op o LEFT JOIN op_kind k ON k.id = o.kind LEFT JOIN op_path p ON p.id = o.path\n"
-        "     LEFT JOIN thread t ON t.id = o.task LEFT JOIN cache c ON c.id = o.cache;\n"
+        "     LEFT JOIN thread t ON t.id = o.task LEFT JOIN cache c ON c.id = o.cache\n"
+        "     LEFT JOIN op_site os ON os.op = o.id LEFT JOIN site s ON s.id = os.site;\n"
 
         "CREATE VIEW event_named AS -- event with names in place of numbers; args spells all arguments that are used\n"
         "SELECT e.seq, e.t_ns, e.cpu, e.op, k.name AS kind,\n"
         "       coalesce(k.a || '=' || e.a, '') || coalesce(' ' || k.b || '=' || e.b, '')\n"
         "               || coalesce(' ' || k.c || '=' || e.c, '') AS args,\n"
         "       (SELECT name FROM cache WHERE id = CASE 'cache' WHEN k.a THEN e.a WHEN k.b THEN e.b WHEN k.c THEN e.c\n"
-        "               ELSE CASE WHEN k.name = 'lock_waited' AND e.a = 0 THEN e.b END END) AS cache,\n"
+        "               ELSE CASE WHEN k.name = 'lock_waited' AND e.a IN (0, 3) THEN e.b END END) AS cache,\n"
         "       z.node AS node, z.name AS zone, k.a AS a_name, e.a, k.b AS b_name, e.b, k.c AS c_name, e.c\n"
         "FROM event e LEFT JOIN event_kind k ON k.id = e.kind\n"
         "     LEFT JOIN zone z ON z.id = CASE WHEN k.a = 'zone' THEN e.a\n"

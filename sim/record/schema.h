@@ -5,6 +5,7 @@
  * and the comparison that replay makes. A column that mirrors a field of a struct says which (offset, bytes) and when it
  * is NULL; so what is written is what is read and compared, field by field. The structs:
  *   op, op_open: op_record    event: event_record    cache: cache_view    zone: zone_view    cache_sample: cache_stock
+ *   slab and the tables named ..._total, op_duration: structs of the same names in totals.h
  *
  * One column of op cannot be checked by running the op again: what was asked for. Table op_check makes up for it. It
  * holds for every 1024 ops (by id) and column two sums over the rows, modulo 2^64:
@@ -61,6 +62,18 @@ enum table_id {
         TABLE_ZONE_SAMPLE,
         TABLE_CACHE_SAMPLE,
         TABLE_FAILURE,
+        TABLE_SITE,
+        TABLE_OP_SITE,
+        TABLE_OP_FAILED,
+        TABLE_SLAB,
+        TABLE_LIVE_OBJECT,
+        TABLE_OP_TOTAL,
+        TABLE_OP_DURATION,
+        TABLE_LOCK_TOTAL,
+        TABLE_SLAB_TOTAL,
+        TABLE_FREE_TOTAL,
+        TABLE_LIFETIME_TOTAL,
+        TABLE_SITE_TOTAL,
         TABLE_OP_KIND,
         TABLE_OP_PATH,
         TABLE_EVENT_KIND,

@@ -1,10 +1,10 @@
 /*
- * actor.c - tasks and interrupts at work: their methods, how a request goes to the sim and its result comes back, waiting
- * for one another, and the main loop.
+ * actor.c - tasks and interrupts at work: their methods, how a request goes to the sim and its result comes back,
+ * waiting for one another, and the main loop.
  *
  * The way of a request: the method (on the coroutine) checks its arguments, makes room for the result, submits and
- * yields; the main loop runs the sim, and when it says SIM_DONE puts the result on the coroutine's stack and resumes it.
- * If nobody else is to go on at this moment, the method runs the sim itself, and returns at once when the answer is
+ * yields; the main loop runs the sim, and when it says SIM_DONE puts the result on the coroutine's stack and resumes
+ * it. If nobody else is to go on at this moment, the method runs the sim itself, and returns at once when the answer is
  * its own: the order of things is the same, only the switch of coroutines is saved.
  *
  * The main loop is outside of any protected call: what it does with a Lua stack must not allocate. So results are
@@ -19,7 +19,7 @@
 #define PROGRESS_EVERY 1024 /* turns of the main loop */
 #define KERNEL_NAME    15   /* bytes of a task's name in the kernel */
 
-/* -- states, queues --------------------------------------------------------------------------------------------------- */
+/* -- states, queues ----------------------------------------------------------------------------------------------- */
 
 static bool is_busy(enum actor_state state)
 {
@@ -117,7 +117,7 @@ void actor_end(struct actor *actor)
         }
 }
 
-/* -- life ------------------------------------------------------------------------------------------------------------- */
+/* -- life --------------------------------------------------------------------------------------------------------- */
 
 struct actor *actor_new(struct scenario *scenario, enum actor_kind kind, const char *name, uint32_t cpu)
 {
@@ -204,7 +204,9 @@ struct actor *actor_declare_task(struct scenario *scenario, lua_State *L, int in
 struct actor *actor_declare_interrupt(struct scenario *scenario, lua_State *L, int index)
 {
         static const char *const what = "interrupt";
-        static const char *const known[] = { "name", "cpu", "run", "at", "every", "count", "jitter", "on_failure", NULL };
+        static const char *const known[] = {
+                "name", "cpu", "run", "at", "every", "count", "jitter", "on_failure", NULL
+        };
         const char *name = NULL;
         uint64_t cpu = 0, first_ns = 0, every_ns = 0, jitter_ns = 0, count;
         bool has_at, has_every;
@@ -264,7 +266,7 @@ bool actor_attach(struct actor *actor)
         return true;
 }
 
-/* -- interrupts ------------------------------------------------------------------------------------------------------- */
+/* -- interrupts --------------------------------------------------------------------------------------------------- */
 
 /* Asks for the next delivery; periods that are over already are lost, as on a real line. */
 static void raise_next(struct actor *actor)
@@ -295,7 +297,6 @@ static void raise_next(struct actor *actor)
 
 static void end_handler(struct actor *actor)
 {
-        actor->in_handler = false;
         actor->delivered++;
         actor_set_state(actor, ACTOR_IDLE);
         sim_irq_return(actor->scenario->sim, actor->thread);
@@ -315,7 +316,7 @@ void actor_start(struct actor *actor)
         sim_wake_at(sim, actor->thread, MAX(actor->start_ns, sim_now_ns(sim)));
 }
 
-/* -- resuming --------------------------------------------------------------------------------------------------------- */
+/* -- resuming ----------------------------------------------------------------------------------------------------- */
 
 static void resume(struct actor *actor, int values)
 {
@@ -346,7 +347,7 @@ static void begin(struct actor *actor)
         resume(actor, 1);
 }
 
-/* -- failures --------------------------------------------------------------------------------------------------------- */
+/* -- failures ----------------------------------------------------------------------------------------------------- */
 
 /* printk_ratelimit: ten at once, then one every five seconds. */
 static bool may_report(struct scenario *scenario)
@@ -369,10 +370,12 @@ static char *failure_text(const struct actor *actor, const struct op_record *rec
         struct cache_view cache;
 
         if (record->path == PATH_NO_CLASS)
-                return g_strdup_printf("%.*s: kmalloc of %" G_GUINT64_FORMAT " bytes: larger than the largest size class",
+                return g_strdup_printf("%.*s: kmalloc of %" G_GUINT64_FORMAT
+                                       " bytes: larger than the largest size class",
                                        KERNEL_NAME, actor->name, record->size_bytes);
         if (record->order >= MAX_ORDER)
-                return g_strdup_printf("%.*s: pages of order %u: larger than the largest block", KERNEL_NAME, actor->name, order);
+                return g_strdup_printf("%.*s: pages of order %u: larger than the largest block", KERNEL_NAME,
+                                       actor->name, order);
         if (record->kind != OP_PAGES && record->cache != CACHE_ID_NONE &&
             sim_cache_get(scenario->sim, record->cache, &cache)) {
                 order = cache.gfporder;
@@ -380,10 +383,11 @@ static char *failure_text(const struct actor *actor, const struct op_record *rec
                         gfp |= __GFP_DMA;
         }
         kernel_log_page_failure(scenario->sim, actor->name, order, gfp, report);
-        return g_strdup_printf("%.*s: page allocation failure. order:%u, mode:0x%x", KERNEL_NAME, actor->name, order, gfp);
+        return g_strdup_printf("%.*s: page allocation failure. order:%u, mode:0x%x", KERNEL_NAME, actor->name, order,
+                               gfp);
 }
 
-static void report_failure(struct actor *actor, const struct op_record *record)
+void actor_report_failure(struct actor *actor, const struct op_record *record)
 {
         struct scenario *scenario = actor->scenario;
         enum failure_policy policy = actor->policy == FAILURE_DEFAULT ? scenario->policy : actor->policy;
@@ -392,7 +396,6 @@ static void report_failure(struct actor *actor, const struct op_record *record)
         struct failure failure = { .t_ns = sim_now_ns(scenario->sim), .op = record->id, .task = actor->thread,
                                    .kind = "alloc_failed" };
 
-        scenario->failures++;
         if (policy == FAILURE_COUNT)
                 return;
         if (policy == FAILURE_NIL && ((record->gfp & __GFP_NOWARN) || !may_report(scenario)))
@@ -404,16 +407,20 @@ static void report_failure(struct actor *actor, const struct op_record *record)
         if (scenario->recorder)
                 recorder_add_failure(scenario->recorder, &failure);
         if (policy == FAILURE_FATAL) {
-                g_autofree char *where = sandbox_place_text(scenario->sandbox, sandbox_place(scenario->sandbox, actor->L, 0));
-                g_autofree char *frames = sandbox_frames(actor->L);
+                struct sandbox_place place = actor->L ? sandbox_place(scenario->sandbox, actor->L, 0) : actor->declared;
+                g_autofree char *where = sandbox_place_text(scenario->sandbox, place);
+                g_autofree char *frames = actor->L ? sandbox_frames(actor->L) : g_strdup("");
+                g_autoptr(GRegex) level = g_regex_new("^<[0-7]>", G_REGEX_MULTILINE, 0, NULL);
+                g_autofree char *log = g_regex_replace_literal(level, report->str, -1, 0, "", 0, NULL);
 
-                scenario_fail(scenario, SCENARIO_ERROR_SIMULATED, "%s: %s\n%s", where, text, frames);
+                scenario_fail(scenario, SCENARIO_ERROR_SIMULATED, "%s: %s\n%s%s", where, text, frames, log);
         }
 }
 
-/* -- requests --------------------------------------------------------------------------------------------------------- */
+/* -- requests ----------------------------------------------------------------------------------------------------- */
 
-/* The request of the actor is done: puts what its call returns on its stack, -1 if the run ends here. Allocates nothing. */
+/* The request of the actor is done: puts what its call returns on its stack, -1 if the run ends here. Allocates
+ * nothing. */
 static int take_result(struct actor *actor)
 {
         struct scenario *scenario = actor->scenario;
@@ -426,7 +433,7 @@ static int take_result(struct actor *actor)
         case OP_ALLOC:
         case OP_PAGES:
                 if (record->pfn == PFN_NONE) {
-                        report_failure(actor, record);
+                        actor_report_failure(actor, record);
                         if (scenario->error)
                                 return -1;
                         lua_pushnil(L);
@@ -444,9 +451,6 @@ static int take_result(struct actor *actor)
                 object->is_pages = record->kind == OP_PAGES;
                 object->is_live = 1;
                 return 1;
-        case OP_FREE:
-                object->freed_op = record->id;
-                return 0;
         case OP_CREATE:
                 if (record->result != 0) {
                         lua_pushnil(L);
@@ -491,8 +495,8 @@ static enum sim_what advance(struct scenario *scenario, uint32_t *ret_thread)
 }
 
 /*
- * The last step of a method that waits for the sim: yields, or goes on at once if the next thing to happen is `what` for
- * this very actor.
+ * The last step of a method that waits for the sim: yields, or goes on at once if the next thing to happen is `what`
+ * for this very actor.
  */
 static int wait_for(lua_State *L, struct actor *self, enum sim_what what)
 {
@@ -554,13 +558,12 @@ static int submit(lua_State *L, struct actor *self)
                 return kernel_bug(L, self, problem, problem, &self->request, 0);
         if (problem)
                 return luaL_error(L, "%s", problem);
-        scenario->requests++;
         sandbox_burst_begin(scenario->sandbox);
         actor_set_state(self, ACTOR_REQUEST);
         return wait_for(L, self, SIM_DONE);
 }
 
-/* -- arguments of methods --------------------------------------------------------------------------------------------- */
+/* -- arguments of methods ----------------------------------------------------------------------------------------- */
 
 static int wrong_self(lua_State *L)
 {
@@ -632,8 +635,9 @@ static uint32_t gfp_argument(lua_State *L, struct actor *self, int index, const 
                         memo_keep(memo, text, gfp);
         }
         if ((gfp & __GFP_WAIT) && self->kind == ACTOR_INTERRUPT)
-                luaL_error(L, "%s: the interrupt '%s' must not wait, and a gfp mask with __GFP_WAIT may: use \"atomic\"", what,
-                           self->name);
+                luaL_error(L,
+                           "%s: the interrupt '%s' must not wait, and a gfp mask with __GFP_WAIT may: use \"atomic\"",
+                           what, self->name);
         return gfp;
 }
 
@@ -671,7 +675,7 @@ static uint32_t cache_argument(lua_State *L, struct actor *self, int index, cons
         return declared->id;
 }
 
-/* -- methods: allocate ------------------------------------------------------------------------------------------------ */
+/* -- methods: allocate -------------------------------------------------------------------------------------------- */
 
 static int submit_alloc(lua_State *L, struct actor *self)
 {
@@ -716,7 +720,7 @@ static int task_pages(lua_State *L)
         return submit_alloc(L, self);
 }
 
-/* -- methods: free ---------------------------------------------------------------------------------------------------- */
+/* -- methods: free ------------------------------------------------------------------------------------------------ */
 
 static const char *thread_name(const struct scenario *scenario, uint32_t thread)
 {
@@ -749,9 +753,9 @@ static int double_free(lua_State *L, struct actor *self, const struct object *ob
         const char *what = push_object_text(L, scenario, object);
         const char *allocated = push_place(L, scenario, object->allocated);
         const char *freed = push_place(L, scenario, object->freed);
-        const char *message = lua_pushfstring(L, "kernel BUG: double free of a %s\n  allocated at %s by '%s'\n  first freed at %s by '%s'",
-                                              what, allocated, thread_name(scenario, object->allocated_by), freed,
-                                              thread_name(scenario, object->freed_by));
+        const char *message = lua_pushfstring(
+                L, "kernel BUG: double free of a %s\n  allocated at %s by '%s'\n  first freed at %s by '%s'", what,
+                allocated, thread_name(scenario, object->allocated_by), freed, thread_name(scenario, object->freed_by));
 
         return kernel_bug(L, self, message, NULL, &refused, object->op);
 }
@@ -771,12 +775,15 @@ static int submit_free(lua_State *L, struct actor *self, struct object *object)
         return submit(L, self);
 }
 
-static int wrong_free(lua_State *L, struct actor *self, const struct object *object, const char *how, const char *report)
+static int wrong_free(lua_State *L, struct actor *self, const struct object *object, const char *how,
+                      const char *report)
 {
         const char *what = push_object_text(L, self->scenario, object);
         const char *allocated = push_place(L, self->scenario, object->allocated);
 
-        return kernel_bug(L, self, lua_pushfstring(L, "kernel BUG: %s of a %s\n  allocated at %s", how, what, allocated), report, NULL, 0);
+        return kernel_bug(L, self,
+                          lua_pushfstring(L, "kernel BUG: %s of a %s\n  allocated at %s", how, what, allocated), report,
+                          NULL, 0);
 }
 
 static int task_kfree(lua_State *L)
@@ -826,7 +833,7 @@ static int task_free_pages(lua_State *L)
         return submit_free(L, self, object);
 }
 
-/* -- methods: caches, CPUs, time -------------------------------------------------------------------------------------- */
+/* -- methods: caches, CPUs, time ---------------------------------------------------------------------------------- */
 
 static int task_create(lua_State *L)
 {
@@ -843,7 +850,8 @@ static int task_shrink(lua_State *L)
 {
         struct actor *self = task_of(L, "shrink");
 
-        self->request = (struct request){ .kind = OP_SHRINK, .cache = cache_argument(L, self, 2, "shrink", &self->cache) };
+        self->request =
+                (struct request){ .kind = OP_SHRINK, .cache = cache_argument(L, self, 2, "shrink", &self->cache) };
         return submit(L, self);
 }
 
@@ -851,7 +859,8 @@ static int task_destroy(lua_State *L)
 {
         struct actor *self = task_of(L, "destroy");
 
-        self->request = (struct request){ .kind = OP_DESTROY, .cache = cache_argument(L, self, 2, "destroy", &self->cache) };
+        self->request =
+                (struct request){ .kind = OP_DESTROY, .cache = cache_argument(L, self, 2, "destroy", &self->cache) };
         return submit(L, self);
 }
 
@@ -917,7 +926,7 @@ static int task_now(lua_State *L)
         return 1;
 }
 
-/* -- methods: one another --------------------------------------------------------------------------------------------- */
+/* -- methods: one another ----------------------------------------------------------------------------------------- */
 
 /* A mailbox, or that of a task, or that of the task of this name. */
 static struct mailbox *mailbox_argument(lua_State *L, const struct actor *self, int index)
@@ -1043,7 +1052,7 @@ static int task_spawn(lua_State *L)
         return 1;
 }
 
-/* -- methods: chance, names ------------------------------------------------------------------------------------------- */
+/* -- methods: chance, names --------------------------------------------------------------------------------------- */
 
 static int task_random(lua_State *L)
 {
@@ -1146,7 +1155,7 @@ void actor_open_methods(struct scenario *scenario, lua_State *L)
         scenario->busy_ref = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
-/* -- the actor that creates the declared caches, then lets the others begin ------------------------------------------- */
+/* -- the actor that creates the declared caches, then lets the others begin --------------------------------------- */
 
 static void start_all(struct scenario *scenario)
 {
@@ -1157,6 +1166,8 @@ static void start_all(struct scenario *scenario)
                         actor_start(actor);
                 else if (actor->kind == ACTOR_PLAYER)
                         actor_make_ready(actor);
+                else if (actor->kind == ACTOR_LOAD)
+                        load_start(actor);
         }
 }
 
@@ -1172,8 +1183,8 @@ static void init_step(struct actor *actor, struct declared_cache *done)
                 g_autofree char *where = sandbox_place_text(scenario->sandbox, done->place);
 
                 if (record->result != 0) {
-                        scenario_fail(scenario, SCENARIO_ERROR_SIMULATED, "%s: the cache '%s' could not be created", where,
-                                      done->spec.name);
+                        scenario_fail(scenario, SCENARIO_ERROR_SIMULATED, "%s: the cache '%s' could not be created",
+                                      where, done->spec.name);
                         return;
                 }
                 done->id = record->cache;
@@ -1198,11 +1209,10 @@ static void init_step(struct actor *actor, struct declared_cache *done)
                 scenario_fail(scenario, SCENARIO_ERROR_SCRIPT, "%s: cache '%s': %s", where, next->spec.name, problem);
                 return;
         }
-        scenario->requests++;
         actor_set_state(actor, ACTOR_REQUEST);
 }
 
-/* -- main loop -------------------------------------------------------------------------------------------------------- */
+/* -- main loop ---------------------------------------------------------------------------------------------------- */
 
 static void deliver_task(struct actor *actor, enum sim_what what)
 {
@@ -1243,7 +1253,6 @@ static void deliver_interrupt(struct actor *actor, enum sim_what what)
         } else if (actor->scenario->foreground == 0) {
                 sim_irq_return(actor->scenario->sim, actor->thread);
         } else {
-                actor->in_handler = true;
                 begin(actor);
         }
 }
@@ -1263,6 +1272,9 @@ static void deliver(struct actor *actor, enum sim_what what)
         case ACTOR_PLAYER:
                 trace_player_step(actor, what);
                 break;
+        case ACTOR_LOAD:
+                load_step(actor, what);
+                break;
         }
 }
 
@@ -1270,6 +1282,8 @@ static void go_on(struct actor *actor)
 {
         if (actor->kind == ACTOR_PLAYER)
                 trace_player_step(actor, SIM_IDLE);
+        else if (actor->kind == ACTOR_LOAD)
+                load_step(actor, SIM_IDLE);
         else
                 resume(actor, actor->results);
 }

@@ -43,8 +43,8 @@ static const char *cache_name(const struct scenario *scenario, uint32_t cache)
 char *object_text(const struct scenario *scenario, const struct object *object)
 {
         if (object->is_pages)
-                return g_strdup_printf("block of order %u (op %" G_GUINT64_FORMAT ", page %u)", object->order, object->op,
-                                       place_pfn(object->place));
+                return g_strdup_printf("block of order %u (op %" G_GUINT64_FORMAT ", page %u)", object->order,
+                                       object->op, place_pfn(object->place));
         return g_strdup_printf("%s object (op %" G_GUINT64_FORMAT ", page %u, offset %u)",
                                cache_name(scenario, object->cache), object->op, place_pfn(object->place),
                                place_offset(object->place));
@@ -53,8 +53,8 @@ char *object_text(const struct scenario *scenario, const struct object *object)
 /* Upvalue 1: the scenario. */
 static int object_index(lua_State *L)
 {
-        static const char *const fields[] = { "size", "cache", "pfn", "offset", "address", "op", "order", "freed", "path",
-                                              "dur_ns", NULL };
+        static const char *const fields[] = { "size",  "cache", "pfn",  "offset", "address", "op",
+                                              "order", "freed", "path", "dur_ns", NULL };
         const struct scenario *scenario = lua_touserdata(L, lua_upvalueindex(1));
         const struct object *object = lua_touserdata(L, 1);
         const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";

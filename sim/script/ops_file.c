@@ -44,7 +44,7 @@ static bool complain(struct parser *parser, const char *format, ...)
         return false;
 }
 
-/* -- words and numbers ------------------------------------------------------------------------------------------------ */
+/* -- words and numbers -------------------------------------------------------------------------------------------- */
 
 static bool split_words(struct parser *parser, const char *line, size_t length)
 {
@@ -78,6 +78,7 @@ static bool read_number(struct parser *parser, const char *what, const char *tex
         uint64_t value = 0;
         const char *digit = text;
 
+        *ret = 0;
         for (; *digit >= '0' && *digit <= '9'; digit++)
                 if (__builtin_mul_overflow(value, 10u, &value) ||
                     __builtin_add_overflow(value, (uint64_t)(*digit - '0'), &value))
@@ -93,6 +94,7 @@ static bool read_number(struct parser *parser, const char *what, const char *tex
 /* Word number `index` (0 is the kind), which must be there. */
 static bool word_number(struct parser *parser, uint32_t index, const char *what, uint64_t max, uint64_t *ret)
 {
+        *ret = 0;
         if (index >= parser->word_count)
                 return complain(parser, "`%s' needs %s", parser->words[0], what);
         return read_number(parser, what, parser->words[index], max, ret);
@@ -119,7 +121,7 @@ static bool unknown_word(struct parser *parser, const char *word)
         return complain(parser, "`%s' is not understood behind `%s'", word, parser->words[0]);
 }
 
-/* -- machine, trace, create ------------------------------------------------------------------------------------------- */
+/* -- machine, trace, create --------------------------------------------------------------------------------------- */
 
 static bool read_memory(struct parser *parser, const char *list)
 {
@@ -246,7 +248,7 @@ static bool parse_create(struct parser *parser, struct ops_line *line)
         return true;
 }
 
-/* -- operations ------------------------------------------------------------------------------------------------------- */
+/* -- operations --------------------------------------------------------------------------------------------------- */
 
 static bool read_cpu(struct parser *parser, uint32_t index, struct ops_line *line)
 {
@@ -270,7 +272,8 @@ static bool new_object(struct parser *parser, struct ops_line *line)
         if (!read_id(parser, line))
                 return false;
         line->object = parser->ops->object_count++;
-        if (!g_hash_table_insert(parser->objects, GSIZE_TO_POINTER(line->id), GSIZE_TO_POINTER(line->object + UINT64_C(1))))
+        if (!g_hash_table_insert(parser->objects, GSIZE_TO_POINTER(line->id),
+                                 GSIZE_TO_POINTER(line->object + UINT64_C(1))))
                 return complain(parser, "id %" G_GUINT64_FORMAT " stands for an earlier allocation already", line->id);
         return true;
 }
@@ -315,7 +318,8 @@ static bool read_fields(struct parser *parser, uint32_t first, struct ops_line *
 
                         if (!gfp_parse(value, parser->numa, &line->gfp, &flag, &length))
                                 return complain(parser, "`%.*s' is no gfp flag", (int)length, flag);
-                } else if ((line->kind == OPS_ALLOC_NODE || line->kind == OPS_PAGES) && (value = value_of(word, "node"))) {
+                } else if ((line->kind == OPS_ALLOC_NODE || line->kind == OPS_PAGES) &&
+                           (value = value_of(word, "node"))) {
                         if (!read_number(parser, "node", value, parser->ops->machine.nodes - 1, &number))
                                 return false;
                         line->node_plus_1 = (uint8_t)(number + 1);
@@ -412,7 +416,7 @@ static bool parse_line(struct parser *parser)
         return parse_operation(parser, kind);
 }
 
-/* -- the file --------------------------------------------------------------------------------------------------------- */
+/* -- the file ----------------------------------------------------------------------------------------------------- */
 
 static bool is_header(const char *line, size_t length, const char *header)
 {
@@ -490,7 +494,8 @@ static bool check_end(struct parser *parser)
 }
 
 /* Reads all lines: from the reader, or from the text if there is none. */
-static struct ops_file *parse(const char *path, struct line_reader *reader, const char *text, size_t length, GError **error)
+static struct ops_file *parse(const char *path, struct line_reader *reader, const char *text, size_t length,
+                              GError **error)
 {
         g_autoptr(GHashTable) objects = g_hash_table_new(NULL, NULL);
         struct parser parser = { .ops = ops_file_new(path), .objects = objects, .error = error };
@@ -578,7 +583,8 @@ bool ops_file_is_one(const char *path)
         bool is_one = false;
 
         if (reader) {
-                is_one = line_reader_next(reader, &line, &length, NULL) && length >= 8 && memcmp(line, "kmemops ", 8) == 0;
+                is_one = line_reader_next(reader, &line, &length, NULL) && length >= 8 &&
+                         memcmp(line, "kmemops ", 8) == 0;
                 line_reader_close(reader);
         }
         return is_one;

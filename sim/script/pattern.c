@@ -14,7 +14,7 @@ static const char *give_up(struct pattern *match, const char *problem)
         return NULL;
 }
 
-/* -- classes ---------------------------------------------------------------------------------------------------------- */
+/* -- classes ------------------------------------------------------------------------------------------------------ */
 
 static bool is_between(int c, int first, int last)
 {
@@ -111,7 +111,7 @@ static bool item_matches(struct pattern *match, const char *at, const char *p, c
         }
 }
 
-/* -- items of more than one character --------------------------------------------------------------------------------- */
+/* -- items of more than one character ----------------------------------------------------------------------------- */
 
 static const char *match_here(struct pattern *match, const char *at, const char *p);
 
@@ -235,7 +235,8 @@ static const char *match_here(struct pattern *match, const char *at, const char 
                 if (*p == '(') {
                         bool position = p + 1 < match->end && p[1] == ')';
 
-                        at = open_capture(match, at, p + (position ? 2 : 1), position ? CAPTURE_POSITION : CAPTURE_OPEN);
+                        at = open_capture(match, at, p + (position ? 2 : 1),
+                                          position ? CAPTURE_POSITION : CAPTURE_OPEN);
                         break;
                 }
                 if (*p == ')') {
@@ -274,7 +275,8 @@ static const char *match_here(struct pattern *match, const char *at, const char 
                         break;
                 }
                 if (end < match->end && *end == '?') {
-                        const char *result = item_matches(match, at, p, end) ? match_here(match, at + 1, end + 1) : NULL;
+                        const char *result =
+                                item_matches(match, at, p, end) ? match_here(match, at + 1, end + 1) : NULL;
 
                         if (result || match->problem) {
                                 at = result;

@@ -1,8 +1,8 @@
 /*
  * pattern.h - Lua's patterns, with a bound on the work.
  *
- * The language is that of the Lua 5.4 manual, section 6.4.1. Lua's own matcher runs in C where no instruction is counted,
- * and a pattern like ".-.-.-.-b" takes years on a hundred letters; this one counts its steps and gives up.
+ * The language is that of the Lua 5.4 manual, section 6.4.1. Lua's own matcher runs in C where no instruction is
+ * counted, and a pattern like ".-.-.-.-b" takes years on a hundred letters; this one counts its steps and gives up.
  * Classes are those of ASCII, in every locale.
  */
 #ifndef KMEMSIM_SCRIPT_PATTERN_H

@@ -15,7 +15,8 @@
 #define REPORT_BYTES        (1u << 20) /* more memory while an error is put into words */
 #define FRAMES_MAX          16
 #define STRING_MESSAGE      "a string of more than 1 MiB"
-#define MEMORY_MESSAGE      "the scenario needs more than %" G_GUINT64_FORMAT " MiB of memory"
+#define MEMORY_MESSAGE                                                                                                 \
+        "the scenario needs more than %" G_GUINT64_FORMAT " MiB of memory (--memory SIZE allows more)"
 #define LIBRARY_FOLDER      "lua/"
 
 /* Which source a Lua function is from. An address may be used again by a function of another file; then a message names
@@ -51,7 +52,7 @@ struct sandbox {
 
 static const volatile sig_atomic_t never_stop;
 
-/* -- memory and instructions ------------------------------------------------------------------------------------------ */
+/* -- memory and instructions -------------------------------------------------------------------------------------- */
 
 static void *allocate(void *context, void *block, size_t old_bytes, size_t new_bytes)
 {
@@ -70,7 +71,8 @@ static void *allocate(void *context, void *block, size_t old_bytes, size_t new_b
                 old_bytes = 0;
         }
         if (new_bytes > old_bytes) {
-                if (sandbox->used_bytes + (new_bytes - old_bytes) > sandbox->limits.memory_bytes + sandbox->reserve_bytes) {
+                if (sandbox->used_bytes + (new_bytes - old_bytes) >
+                    sandbox->limits.memory_bytes + sandbox->reserve_bytes) {
                         sandbox->string_refused = false;
                         return NULL;
                 }
@@ -115,8 +117,10 @@ static void count(struct sandbox *sandbox, lua_State *L, uint64_t instructions, 
         }
         if (sandbox->burst > sandbox->limits.burst)
                 sandbox_fault_raise(L, SANDBOX_FAULT_SCRIPT, level,
-                                    "more than %" G_GUINT64_FORMAT " instructions without a request to the simulation: an "
-                                    "endless loop? (--limit N allows more)", sandbox->limits.burst);
+                                    "more than %" G_GUINT64_FORMAT
+                                    " instructions without a request to the simulation: an "
+                                    "endless loop? (--limit N allows more)",
+                                    sandbox->limits.burst);
         if (sandbox->total > sandbox->limits.total)
                 sandbox_fault_raise(L, SANDBOX_FAULT_SCRIPT, level,
                                     "more than %" G_GUINT64_FORMAT " instructions in all: does the scenario never end? "
@@ -148,7 +152,7 @@ bool sandbox_has_fault(lua_State *L)
         return sandbox_of(L)->fault != SANDBOX_FAULT_NONE;
 }
 
-/* -- life ------------------------------------------------------------------------------------------------------------- */
+/* -- life --------------------------------------------------------------------------------------------------------- */
 
 static int panic(lua_State *L)
 {
@@ -260,7 +264,7 @@ void sandbox_print(lua_State *L, const char *line)
                 fprintf(stderr, "%s\n", line);
 }
 
-/* -- files ------------------------------------------------------------------------------------------------------------ */
+/* -- files -------------------------------------------------------------------------------------------------------- */
 
 void sandbox_set_folders(struct sandbox *sandbox, const char *folder, const char *library)
 {
@@ -350,7 +354,8 @@ static bool read_source(struct sandbox *sandbox, const char *path, const char *n
                 return false;
         }
         if (length > 0 && text[0] == LUA_SIGNATURE[0]) {
-                g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s: compiled Lua is refused, only text is read", path);
+                g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s: compiled Lua is refused, only text is read",
+                            path);
                 return false;
         }
         line = find_power(text, length);
@@ -452,7 +457,8 @@ int sandbox_require(lua_State *L)
                 return luaL_error(L, "'%s' is no module name: letters, digits, _ and . only", module);
         found = find_module(sandbox, module, &path, &name);
         if (!found)
-                return luaL_error(L, "there is no module '%s': neither in the scenario's folder nor in the library", module);
+                return luaL_error(L, "there is no module '%s': neither in the scenario's folder nor in the library",
+                                  module);
         good = read_source(sandbox, path, name, &error);
         g_free(path);
         g_free(name);
@@ -490,7 +496,7 @@ const struct sandbox_source *sandbox_source(const struct sandbox *sandbox, uint3
         return sandbox->sources->pdata[index];
 }
 
-/* -- running ---------------------------------------------------------------------------------------------------------- */
+/* -- running ------------------------------------------------------------------------------------------------------ */
 
 int sandbox_resume(struct sandbox *sandbox, lua_State *thread, int args, int *ret_results)
 {
@@ -537,8 +543,10 @@ enum sandbox_fault sandbox_take_error(struct sandbox *sandbox, lua_State *thread
                 *ret_message = g_strconcat(where, ": ", what, NULL);
         } else {
                 g_autofree char *where = sandbox_place_text(sandbox, sandbox_place(sandbox, thread, 0));
-                g_autofree char *what = lua_type(thread, -1) == LUA_TSTRING ? g_strdup(lua_tostring(thread, -1)) :
-                                        g_strdup_printf("an error that is no text but a %s value", luaL_typename(thread, -1));
+                g_autofree char *what =
+                        lua_type(thread, -1) == LUA_TSTRING
+                                ? g_strdup(lua_tostring(thread, -1))
+                                : g_strdup_printf("an error that is no text but a %s value", luaL_typename(thread, -1));
 
                 *ret_message = has_position(what) ? g_steal_pointer(&what) : g_strconcat(where, ": ", what, NULL);
         }

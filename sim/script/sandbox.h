@@ -18,8 +18,8 @@
  *   tostring          no addresses: "table: 1", numbered as they are first asked for; %p is refused
  *   math.random       draws from the run's seed
  *   table.sort        Lua picks pivots by the clock when a partition is bad: here a stable merge sort
- *   setmetatable      __gc and __mode would let the collector be seen: refused, and the metatable is copied so that they
- *                     cannot be smuggled in later (the copy is taken at the call)
+ *   setmetatable      __gc and __mode would let the collector be seen: refused, and the metatable is copied so that
+ *                     they cannot be smuggled in later (the copy is taken at the call)
  *   sin, exp, ^ ...   the last digit belongs to the C library: not offered, a source with ^ is refused
  *   locale            the thread runs in the C locale while a sandbox exists
  * What is left: `#t` of a table with holes is any border, and may not be relied upon.
@@ -78,7 +78,7 @@ void sandbox_set_stop(struct sandbox *sandbox, const volatile sig_atomic_t *stop
 /* What print does with a line (without newline). Default: standard error. */
 void sandbox_set_print(struct sandbox *sandbox, void (*print)(const char *line, void *context), void *context);
 
-/* -- files ------------------------------------------------------------------------------------------------------------ */
+/* -- files -------------------------------------------------------------------------------------------------------- */
 
 /* One Lua file that took part. */
 struct sandbox_source {
@@ -99,7 +99,7 @@ void sandbox_seal(struct sandbox *sandbox);
 uint32_t sandbox_source_count(const struct sandbox *sandbox);
 const struct sandbox_source *sandbox_source(const struct sandbox *sandbox, uint32_t index);
 
-/* -- running ---------------------------------------------------------------------------------------------------------- */
+/* -- running ------------------------------------------------------------------------------------------------------ */
 
 /* A request was made: the burst counter starts anew. */
 void sandbox_burst_begin(struct sandbox *sandbox);
@@ -108,7 +108,8 @@ void sandbox_burst_begin(struct sandbox *sandbox);
 int sandbox_resume(struct sandbox *sandbox, lua_State *thread, int args, int *ret_results);
 
 /* After an error of sandbox_resume: the message, and the frames of the scenario, "  at FILE:LINE in NAME" each. */
-enum sandbox_fault sandbox_take_error(struct sandbox *sandbox, lua_State *thread, char **ret_message, char **ret_frames);
+enum sandbox_fault sandbox_take_error(struct sandbox *sandbox, lua_State *thread, char **ret_message,
+                                      char **ret_frames);
 
 /* The frames of a thread that waits or failed; "" if there are none. */
 char *sandbox_frames(lua_State *thread);
@@ -125,8 +126,8 @@ struct sandbox_place {
         uint32_t line; /* 0: unknown */
 };
 
-/* The innermost line of the scenario that is running on L, library frames passed over, from frame `level` outwards: 0 is
- * the running function, 1 its caller. */
+/* The innermost line of the scenario that is running on L, library frames passed over, from frame `level` outwards: 0
+ * is the running function, 1 its caller. */
 struct sandbox_place sandbox_place(struct sandbox *sandbox, lua_State *L, int level);
 char *sandbox_place_text(const struct sandbox *sandbox, struct sandbox_place place);
 

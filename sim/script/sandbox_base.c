@@ -15,7 +15,7 @@ void sandbox_copy_fields(lua_State *L, int from, int to, const char *const *name
         }
 }
 
-/* -- tostring, print -------------------------------------------------------------------------------------------------- */
+/* -- tostring, print ---------------------------------------------------------------------------------------------- */
 
 static const char numbers_key, originals_key; /* addresses are keys of the registry */
 
@@ -108,7 +108,7 @@ static int base_print(lua_State *L)
         return 0;
 }
 
-/* -- pairs, next ------------------------------------------------------------------------------------------------------ */
+/* -- pairs, next -------------------------------------------------------------------------------------------------- */
 
 enum key_rank { KEY_NUMBER, KEY_STRING, KEY_BOOLEAN, KEY_HANDLE, KEY_NONE };
 
@@ -328,7 +328,7 @@ static int base_pairs(lua_State *L)
         return 3;
 }
 
-/* -- pcall ------------------------------------------------------------------------------------------------------------ */
+/* -- pcall -------------------------------------------------------------------------------------------------------- */
 
 static int finish_pcall(lua_State *L, int status, lua_KContext below)
 {
@@ -354,7 +354,7 @@ static int base_pcall(lua_State *L)
         return finish_pcall(L, status, 0);
 }
 
-/* -- metatables ------------------------------------------------------------------------------------------------------- */
+/* -- metatables --------------------------------------------------------------------------------------------------- */
 
 static const char *const metafields[] = {
         "__index", "__newindex", "__call", "__add", "__sub", "__mul", "__div", "__mod", "__idiv", "__unm", "__band",
@@ -449,7 +449,7 @@ static int base_getmetatable(lua_State *L)
         return 1;
 }
 
-/* -- names that are not there ----------------------------------------------------------------------------------------- */
+/* -- names that are not there ------------------------------------------------------------------------------------- */
 
 static int unknown_global(lua_State *L)
 {
@@ -465,7 +465,7 @@ static int unknown_global(lua_State *L)
         return luaL_error(L, "'%s' is not defined", name);
 }
 
-/* -- math ------------------------------------------------------------------------------------------------------------- */
+/* -- math --------------------------------------------------------------------------------------------------------- */
 
 static int math_random(lua_State *L)
 {
@@ -512,7 +512,7 @@ static void open_math(lua_State *L)
         lua_setfield(L, -2, "math");
 }
 
-/* -- all of it -------------------------------------------------------------------------------------------------------- */
+/* -- all of it ---------------------------------------------------------------------------------------------------- */
 
 /* Pushes a table with weak keys. Scenarios cannot look into it, so they cannot see what is collected. */
 static void push_weak_table(lua_State *L)
@@ -527,7 +527,8 @@ static void push_weak_table(lua_State *L)
 void sandbox_open_base(lua_State *L)
 {
         static const char *const names[] = {
-                "assert", "error", "ipairs", "rawequal", "rawget", "rawlen", "rawset", "select", "tonumber", "type", NULL,
+                "assert", "error",  "ipairs",   "rawequal", "rawget", "rawlen",
+                "rawset", "select", "tonumber", "type",     NULL,
         };
         static const luaL_Reg functions[] = {
                 { "getmetatable", base_getmetatable }, { "next", base_next },         { "pairs", base_pairs },

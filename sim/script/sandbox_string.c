@@ -1,6 +1,6 @@
 /*
- * sandbox_string.c - the string functions: Lua's own where they are harmless, ours for patterns (pattern.h), rep (an empty
- * string repeated 2^60 times keeps Lua busy) and format (%s and %p would print addresses).
+ * sandbox_string.c - the string functions: Lua's own where they are harmless, ours for patterns (pattern.h), rep (an
+ * empty string repeated 2^60 times keeps Lua busy) and format (%s and %p would print addresses).
  */
 #include <string.h>
 
@@ -9,7 +9,7 @@
 
 #define STEPS_MAX 10000000u /* of one call: a fraction of a second */
 
-/* -- patterns --------------------------------------------------------------------------------------------------------- */
+/* -- patterns ----------------------------------------------------------------------------------------------------- */
 
 /* One search: text and pattern from stack indexes 1 and 2. */
 struct search {
@@ -241,7 +241,8 @@ static void add_template(lua_State *L, struct search *search, luaL_Buffer *resul
         }
 }
 
-static void add_replacement(lua_State *L, struct search *search, luaL_Buffer *result, const char *begin, const char *end)
+static void add_replacement(lua_State *L, struct search *search, luaL_Buffer *result, const char *begin,
+                            const char *end)
 {
         switch (lua_type(L, 3)) {
         case LUA_TFUNCTION:
@@ -276,8 +277,8 @@ static int string_gsub(lua_State *L)
 
         search_init(L, &search);
         search_take_anchor(&search);
-        luaL_argexpected(L, type == LUA_TNUMBER || type == LUA_TSTRING || type == LUA_TFUNCTION || type == LUA_TTABLE, 3,
-                         "string/function/table");
+        luaL_argexpected(L, type == LUA_TNUMBER || type == LUA_TSTRING || type == LUA_TFUNCTION || type == LUA_TTABLE,
+                         3, "string/function/table");
         limit = luaL_optinteger(L, 4, (lua_Integer)search.text_length + 1);
         luaL_buffinit(L, &result);
         for (at = search.text; count < limit;) {
@@ -300,7 +301,7 @@ static int string_gsub(lua_State *L)
         return 2;
 }
 
-/* -- rep, format ------------------------------------------------------------------------------------------------------ */
+/* -- rep, format -------------------------------------------------------------------------------------------------- */
 
 static int string_rep(lua_State *L)
 {

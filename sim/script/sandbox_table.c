@@ -140,7 +140,7 @@ static int table_unpack(lua_State *L)
         return (int)count;
 }
 
-/* -- sort ------------------------------------------------------------------------------------------------------------- */
+/* -- sort --------------------------------------------------------------------------------------------------------- */
 
 /* Whether element b of the list at stack index 3 must stand before element a. */
 static bool comes_before(lua_State *L, uint32_t b, uint32_t a)

@@ -11,7 +11,7 @@ G_DEFINE_QUARK(kmemsim-scenario-error, scenario_error)
 
 #define SPARE_THREADS 256u
 
-/* -- errors ----------------------------------------------------------------------------------------------------------- */
+/* -- errors ------------------------------------------------------------------------------------------------------- */
 
 void scenario_fail(struct scenario *scenario, enum scenario_error code, const char *format, ...)
 {
@@ -87,7 +87,7 @@ static void print_line(const char *line, void *context)
         scenario_message(context, line);
 }
 
-/* -- load ------------------------------------------------------------------------------------------------------------- */
+/* -- load --------------------------------------------------------------------------------------------------------- */
 
 static void free_param(void *data)
 {
@@ -145,6 +145,7 @@ static struct scenario *scenario_new(const char *path, const struct scenario_opt
         g_array_set_clear_func(scenario->summaries, clear_expectation);
         scenario->summary_lines = g_ptr_array_new_with_free_func(g_free);
         scenario->params = g_ptr_array_new_with_free_func(free_param);
+        scenario->loads = g_ptr_array_new_with_free_func(load_source_free);
         scenario->threads = g_ptr_array_new();
         g_ptr_array_add(scenario->threads, NULL);
         return scenario;
@@ -155,6 +156,7 @@ void scenario_free(struct scenario *scenario)
         if (!scenario)
                 return;
         trace_player_free(scenario->player);
+        g_ptr_array_unref(scenario->loads);
         sandbox_free(scenario->sandbox);
         g_ptr_array_unref(scenario->caches);
         g_hash_table_unref(scenario->actors_by_name);
@@ -216,10 +218,12 @@ static bool check_settings(struct scenario *scenario)
                         GString *names = g_string_new(NULL);
 
                         for (uint32_t i = 0; i < scenario->params->len; i++)
-                                g_string_append_printf(names, "%s%s", i ? ", " : "",
-                                                       ((const struct scenario_param *)scenario->params->pdata[i])->name);
-                        scenario_fail(scenario, SCENARIO_ERROR_USAGE, "--set %s: %s has no parameter '%.*s'; it has %s", *setting,
-                                      scenario->path, (int)length, *setting, names->len ? names->str : "none");
+                                g_string_append_printf(
+                                        names, "%s%s", i ? ", " : "",
+                                        ((const struct scenario_param *)scenario->params->pdata[i])->name);
+                        scenario_fail(scenario, SCENARIO_ERROR_USAGE, "--set %s: %s has no parameter '%.*s'; it has %s",
+                                      *setting, scenario->path, (int)length, *setting,
+                                      names->len ? names->str : "none");
                         g_string_free(names, TRUE);
                         return false;
                 }
@@ -245,16 +249,18 @@ static bool check_declarations(struct scenario *scenario)
                 else
                         endless++;
                 if (actor->cpu >= scenario->config.cpus) {
-                        scenario_fail(scenario, SCENARIO_ERROR_SCRIPT, "%s: '%s' is on CPU %u, and the machine has %u", where,
-                                      actor->name, actor->cpu, scenario->config.cpus);
+                        scenario_fail(scenario, SCENARIO_ERROR_SCRIPT, "%s: '%s' is on CPU %u, and the machine has %u",
+                                      where, actor->name, actor->cpu, scenario->config.cpus);
                         return false;
                 }
         }
         scenario->runs_until_stop = finite == 0 && scenario->stop_at_ns != TIME_NEVER;
         if (finite == 0 && !scenario->runs_until_stop) {
-                scenario_fail(scenario, SCENARIO_ERROR_SCRIPT, endless ?
-                              "%s: daemons and endless interrupts alone do not say when the run is over: add stop_at(\"1s\")" :
-                              "%s: there is no task, so nothing would happen", scenario->path);
+                scenario_fail(scenario, SCENARIO_ERROR_SCRIPT,
+                              endless ? "%s: daemons and endless interrupts alone do not say when the run is over: add "
+                                        "stop_at(\"1s\")"
+                                      : "%s: there is no task, so nothing would happen",
+                              scenario->path);
                 return false;
         }
         scenario->config.threads_max = scenario->actors->len + 1 + 8 + scenario->spare_threads;
@@ -297,7 +303,8 @@ struct scenario *scenario_load(const char *path, const struct scenario_options *
 
         scenario->main = sandbox_load(scenario->sandbox, path, &problem);
         if (!scenario->main) {
-                scenario_fail(scenario, problem->code == G_FILE_ERROR_INVAL ? SCENARIO_ERROR_SCRIPT : SCENARIO_ERROR_FILE, "%s",
+                scenario_fail(scenario,
+                              problem->code == G_FILE_ERROR_INVAL ? SCENARIO_ERROR_SCRIPT : SCENARIO_ERROR_FILE, "%s",
                               problem->message);
                 g_error_free(problem);
         } else {
@@ -342,11 +349,6 @@ const char *scenario_question(const struct scenario *scenario)
         return scenario->question;
 }
 
-uint64_t scenario_requests(const struct scenario *scenario)
-{
-        return scenario->requests;
-}
-
 bool scenario_trace(const struct scenario *scenario, struct scenario_trace *ret)
 {
         if (!scenario->player)
@@ -355,7 +357,7 @@ bool scenario_trace(const struct scenario *scenario, struct scenario_trace *ret)
         return true;
 }
 
-/* -- run -------------------------------------------------------------------------------------------------------------- */
+/* -- run ---------------------------------------------------------------------------------------------------------- */
 
 /* The actor that makes the declared caches comes first: thread 1. */
 static bool attach_all(struct scenario *scenario)
@@ -392,7 +394,7 @@ bool scenario_run(struct scenario *scenario, struct sim *sim, struct observer *o
         return good;
 }
 
-/* -- expectations ----------------------------------------------------------------------------------------------------- */
+/* -- expectations ------------------------------------------------------------------------------------------------- */
 
 static void set_integer(lua_State *L, const char *name, uint64_t value)
 {
@@ -566,6 +568,8 @@ static int make_result(lua_State *L)
         lua_setfield(L, -2, "caches");
         push_zones(L, figures);
         lua_setfield(L, -2, "zones");
+        load_push_results(scenario, L);
+        lua_setfield(L, -2, "loads");
         push_trace(L, scenario);
         scenario->result_ref = luaL_ref(L, LUA_REGISTRYINDEX);
         return 0;
@@ -604,8 +608,8 @@ static bool add_summary_line(struct scenario *scenario, const struct expectation
         lua_State *L = scenario->main;
 
         if (lua_type(L, 1) != LUA_TSTRING && lua_type(L, 1) != LUA_TNUMBER) {
-                scenario_fail(scenario, SCENARIO_ERROR_SCRIPT, "summary \"%s\" gives a %s, not a text or a number", summary->text,
-                              luaL_typename(L, 1));
+                scenario_fail(scenario, SCENARIO_ERROR_SCRIPT, "summary \"%s\" gives a %s, not a text or a number",
+                              summary->text, luaL_typename(L, 1));
                 return false;
         }
         g_ptr_array_add(scenario->summary_lines, g_strdup_printf("%s\t%s", summary->text, lua_tostring(L, 1)));

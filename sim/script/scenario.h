@@ -1,14 +1,14 @@
 /*
  * scenario.h - a scenario from file to end of run: the door of this room for the commands.
  *
- *      scenario_load       runs the main part of the Lua file in a sandbox: machine, caches, tasks, parameters, expectations
+ *      scenario_load       runs the main part of the Lua file in a sandbox: machine, caches, tasks, expectations
  *      scenario_config     what sim_create needs
  *      scenario_run        the tasks as coroutines against an observed sim, until the work is done
  *      scenario_expect     the expectations and summary lines, after observer_end
  *
- * A task is a Lua coroutine bound to one thread of the sim. A call such as t:kmalloc(100) submits a request and lets the
- * other CPUs go on; the coroutine resumes when the request is done. Lua runs between two moments of the simulation and
- * takes no simulated time.
+ * A task is a Lua coroutine bound to one thread of the sim. A call such as t:kmalloc(100) submits a request and lets
+ * the other CPUs go on; the coroutine resumes when the request is done. Lua runs between two moments of the simulation
+ * and takes no simulated time.
  */
 #ifndef KMEMSIM_SCRIPT_SCENARIO_H
 #define KMEMSIM_SCRIPT_SCENARIO_H
@@ -93,8 +93,5 @@ struct scenario_trace {
         uint64_t own_requested_bytes, own_allocated_bytes;         /* as the traced kernel had them */
 };
 bool scenario_trace(const struct scenario *scenario, struct scenario_trace *ret);
-
-/* Requests made by the workload so far. */
-uint64_t scenario_requests(const struct scenario *scenario);
 
 #endif

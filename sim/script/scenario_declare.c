@@ -10,7 +10,7 @@
 #include "script/scenario_parts.h"
 #include "trace/gfp.h"
 
-/* -- fields of a table ------------------------------------------------------------------------------------------------ */
+/* -- fields of a table -------------------------------------------------------------------------------------------- */
 
 /* Pushes "a, b, c". */
 static void push_list(lua_State *L, const char *const *words)
@@ -41,7 +41,8 @@ void fields_check(lua_State *L, int index, const char *what, const char *const *
                         continue;
                 push_list(L, known);
                 if (lua_type(L, -3) == LUA_TSTRING)
-                        luaL_error(L, "%s has no field '%s'; it has %s", what, lua_tostring(L, -3), lua_tostring(L, -1));
+                        luaL_error(L, "%s has no field '%s'; it has %s", what, lua_tostring(L, -3),
+                                   lua_tostring(L, -1));
                 luaL_error(L, "%s has fields with names only: %s", what, lua_tostring(L, -1));
         }
 }
@@ -85,7 +86,8 @@ bool fields_integer(lua_State *L, int index, const char *what, const char *field
                 return false;
         value = lua_tointegerx(L, -1, &is_integer);
         if (!is_integer || lua_type(L, -1) != LUA_TNUMBER || value < min || value > max)
-                luaL_error(L, "%s: %s is a whole number from %I to %I", what, field, (LUAI_UACINT)min, (LUAI_UACINT)max);
+                luaL_error(L, "%s: %s is a whole number from %I to %I", what, field, (LUAI_UACINT)min,
+                           (LUAI_UACINT)max);
         lua_pop(L, 1);
         *ret = (uint64_t)value;
         return true;
@@ -117,7 +119,8 @@ static uint64_t read_quantity(lua_State *L, int index, const char *what, const c
         }
         value = (uint64_t)lua_tointegerx(L, index, &is_integer);
         if (lua_type(L, index) != LUA_TNUMBER)
-                luaL_error(L, "%s needs a %s, not a %s", what, noun, lua_isnone(L, index) ? "missing argument" : luaL_typename(L, index));
+                luaL_error(L, "%s needs a %s, not a %s", what, noun,
+                           lua_isnone(L, index) ? "missing argument" : luaL_typename(L, index));
         if (!is_integer || (int64_t)value < 0)
                 luaL_error(L, "%s: a %s is a whole number, 0 or more", what, noun);
         return value;
@@ -196,7 +199,7 @@ enum failure_policy value_policy(lua_State *L, int index, const char *what)
         return FAILURE_NIL;
 }
 
-/* -- boxes ------------------------------------------------------------------------------------------------------------ */
+/* -- boxes -------------------------------------------------------------------------------------------------------- */
 
 struct box *box_push(struct scenario *scenario, lua_State *L, enum box_kind kind, void *part)
 {
@@ -263,7 +266,7 @@ static void open_box_kind(struct scenario *scenario, lua_State *L, enum box_kind
         scenario->box_meta_refs[kind] = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
-/* -- machine ---------------------------------------------------------------------------------------------------------- */
+/* -- machine ------------------------------------------------------------------------------------------------------ */
 
 static struct scenario *scenario_here(lua_State *L)
 {
@@ -309,8 +312,8 @@ static void read_costs(lua_State *L, struct sim_config *config)
 
 static int declare_machine(lua_State *L)
 {
-        static const char *const known[] = { "arch", "cpus", "memory", "reserved", "reserved_pages", "cache_line", "hz", "cpu_mhz",
-                                             "costs", "audit", "threads", NULL };
+        static const char *const known[] = { "arch", "cpus",    "memory", "reserved", "reserved_pages", "cache_line",
+                                             "hz",   "cpu_mhz", "costs",  "audit",    "threads",        NULL };
         static const char *const audits[] = { "none", "op", "step" };
         struct scenario *scenario = declaring(L, "machine");
         struct sim_config *config = &scenario->config;
@@ -359,7 +362,7 @@ static int declare_machine(lua_State *L)
         return text ? luaL_error(L, "machine: %s", text) : 0;
 }
 
-/* -- caches ----------------------------------------------------------------------------------------------------------- */
+/* -- caches ------------------------------------------------------------------------------------------------------- */
 
 static uint32_t read_cache_flags(lua_State *L, const char *what)
 {
@@ -438,7 +441,7 @@ static int declare_cache_here(lua_State *L)
         return 1;
 }
 
-/* -- tasks, interrupts, mailboxes, events ----------------------------------------------------------------------------- */
+/* -- tasks, interrupts, mailboxes, events ------------------------------------------------------------------------- */
 
 static int declare_task(lua_State *L)
 {
@@ -491,7 +494,7 @@ static int declare_event(lua_State *L)
         return 1;
 }
 
-/* -- expect, summary, policies ---------------------------------------------------------------------------------------- */
+/* -- expect, summary, policies ------------------------------------------------------------------------------------ */
 
 static void add_expectation(lua_State *L, const char *what, GArray *to)
 {
@@ -534,7 +537,7 @@ static int declare_seed(lua_State *L)
         return 1;
 }
 
-/* -- param ------------------------------------------------------------------------------------------------------------ */
+/* -- param -------------------------------------------------------------------------------------------------------- */
 
 static const char *const param_type_words[] = {
         [PARAM_INTEGER] = "a whole number", [PARAM_NUMBER] = "a number", [PARAM_BOOLEAN] = "true or false",
@@ -638,7 +641,8 @@ static int declare_param(lua_State *L)
         text = find_setting(scenario, name);
         param->is_set = text != NULL;
         if (!text && !push_param(L, param, param->preset))
-                return luaL_error(L, "param '%s': the default \"%s\" is not %s", name, param->preset, param_type_words[type]);
+                return luaL_error(L, "param '%s': the default \"%s\" is not %s", name, param->preset,
+                                  param_type_words[type]);
         if (text && !push_param(L, param, text))
                 return scenario_raise(scenario, L, SCENARIO_ERROR_USAGE, "--set %s=%s: %s is %s (%s)", name, text, name,
                                       param_type_words[type], param->description);
@@ -647,7 +651,7 @@ static int declare_param(lua_State *L)
         return 1;
 }
 
-/* -- trace ------------------------------------------------------------------------------------------------------------ */
+/* -- trace -------------------------------------------------------------------------------------------------------- */
 
 static int declare_trace(lua_State *L)
 {
@@ -683,7 +687,7 @@ static int declare_trace(lua_State *L)
         return 0;
 }
 
-/* -- all of them ------------------------------------------------------------------------------------------------------ */
+/* -- all of them -------------------------------------------------------------------------------------------------- */
 
 static int unknown_gfp(lua_State *L)
 {
@@ -727,5 +731,6 @@ void declare_open(struct scenario *scenario, lua_State *L)
         lua_pushlightuserdata(L, scenario);
         luaL_setfuncs(L, functions, 1);
         lua_pop(L, 1);
+        load_open(scenario, L);
         open_gfp(L);
 }

@@ -6,12 +6,13 @@
  *      actor.c             the methods of tasks and interrupts, requests, waiting, the main loop
  *      object.c            what kmalloc, alloc and pages return
  *      trace_player.c      an ops file replayed without Lua
+ *      scenario_load.c     load { ... }: work declared as data, carried out without Lua
  *
- * An actor is whoever makes requests: a Lua task, an interrupt handler, the C function that makes the declared caches, a
- * CPU of a replayed trace. Each has one thread of the sim. States:
+ * An actor is whoever makes requests: a Lua task, an interrupt handler, the C function that makes the declared caches,
+ * a CPU of a replayed trace. Each has one thread of the sim. States:
  *
  *      IDLE        not begun, or an interrupt between two deliveries
- *      READY       will go on as soon as its turn comes, at this simulated moment (in the ready queue, or a wake-up asked)
+ *      READY       will go on when its turn comes, at this simulated moment (ready queue)
  *      RUNNING     its code is on the C stack
  *      REQUEST     a request is with the sim                  -> SIM_DONE
  *      SLEEPING    until a time                               -> SIM_WAKE
@@ -34,7 +35,7 @@
 #include "script/ops_file.h"
 #include "script/scenario.h"
 
-enum actor_kind { ACTOR_INIT, ACTOR_TASK, ACTOR_INTERRUPT, ACTOR_PLAYER };
+enum actor_kind { ACTOR_INIT, ACTOR_TASK, ACTOR_INTERRUPT, ACTOR_PLAYER, ACTOR_LOAD };
 enum actor_state { ACTOR_IDLE, ACTOR_READY, ACTOR_RUNNING, ACTOR_REQUEST, ACTOR_SLEEPING, ACTOR_WAITING, ACTOR_ENDED };
 enum failure_policy { FAILURE_NIL, FAILURE_COUNT, FAILURE_FATAL, FAILURE_DEFAULT };
 
@@ -79,7 +80,7 @@ struct declared_cache {
 /* What kmalloc, alloc or pages returned, as Lua userdata. */
 struct object {
         struct sandbox_handle handle;
-        uint64_t op, freed_op;
+        uint64_t op;
         uint64_t place, size_bytes, dur_ns;
         uint32_t object; /* handle of the sim */
         uint32_t cache;
@@ -125,9 +126,10 @@ struct actor {
         uint64_t every_ns, first_ns, jitter_ns;
         uint64_t count; /* deliveries that are still to come; UINT64_MAX: endless */
         uint64_t periods, delivered, lost;
-        bool in_handler;
 
         uint32_t player_index; /* of a CPU of a replayed trace */
+        struct load_source *load;
+        int load_role; /* enum feed_role */
 };
 
 struct expectation {
@@ -136,6 +138,7 @@ struct expectation {
 };
 
 struct trace_player;
+struct load_source;
 
 /* What a text meant last time. Lua keeps one copy of a short text, so its address is a good first guess. */
 #define TEXT_MEMOS     16
@@ -170,9 +173,10 @@ struct scenario {
         GPtrArray *summary_lines;
         GPtrArray *params;  /* struct scenario_param */
         struct trace_player *player;
+        GPtrArray *loads;   /* struct load_source */
 
         /* Lua values that are needed where nothing may be allocated */
-        int object_meta_ref, box_meta_refs[4], path_refs[OP_PATH_COUNT], timeout_ref, busy_ref, result_ref;
+        int object_meta_ref, box_meta_refs[4], load_meta_refs[2], path_refs[OP_PATH_COUNT], timeout_ref, busy_ref, result_ref;
         struct text_memo gfp_memos[TEXT_MEMOS], cache_memos[TEXT_MEMOS];
 
         /* while it runs */
@@ -186,14 +190,14 @@ struct scenario {
         enum sim_what stash_what;
         uint32_t stash_thread;
         uint32_t foreground, busy;
-        uint64_t requests, failures, turns;
+        uint64_t turns;
         uint64_t burst_ns;  /* time of the sim when a request last reset the burst counter */
         uint64_t report_tokens, report_last_tick; /* printk_ratelimit */
         enum scenario_error error_code; /* of the fault that was raised */
         GError *error;      /* set once: the run ends */
 };
 
-/* -- actor.c ---------------------------------------------------------------------------------------------------------- */
+/* -- actor.c ------------------------------------------------------------------------------------------------------ */
 
 void actor_open_methods(struct scenario *scenario, lua_State *L);
 struct actor *actor_new(struct scenario *scenario, enum actor_kind kind, const char *name, uint32_t cpu);
@@ -212,10 +216,13 @@ void actor_make_ready(struct actor *actor);
 void actor_set_state(struct actor *actor, enum actor_state state);
 void actor_end(struct actor *actor);
 
+/* An allocation failed: what the failure policy says about it, which may be scenario->error. */
+void actor_report_failure(struct actor *actor, const struct op_record *record);
+
 /* The main loop; false: scenario->error. */
 bool actor_run_all(struct scenario *scenario);
 
-/* -- object.c --------------------------------------------------------------------------------------------------------- */
+/* -- object.c ----------------------------------------------------------------------------------------------------- */
 
 void object_open(struct scenario *scenario, lua_State *L);
 struct object *object_new(struct scenario *scenario, lua_State *L);
@@ -223,7 +230,7 @@ struct object *object_check(struct scenario *scenario, lua_State *L, int index);
 /* "size-128 object (op 12, page 4711 + 256)" */
 char *object_text(const struct scenario *scenario, const struct object *object);
 
-/* -- scenario_declare.c ----------------------------------------------------------------------------------------------- */
+/* -- scenario_declare.c ------------------------------------------------------------------------------------------- */
 
 void declare_open(struct scenario *scenario, lua_State *L);
 
@@ -254,7 +261,7 @@ void *box_part(lua_State *L, int index, enum box_kind kind);
 struct mailbox *mailbox_new(struct scenario *scenario, lua_State *L, const char *name);
 struct event_flag *event_new(struct scenario *scenario, const char *name);
 
-/* -- scenario.c ------------------------------------------------------------------------------------------------------- */
+/* -- scenario.c --------------------------------------------------------------------------------------------------- */
 
 /* Ends the run from C: sets scenario->error unless there is one. */
 void scenario_fail(struct scenario *scenario, enum scenario_error code, const char *format, ...) G_GNUC_PRINTF(3, 4);
@@ -268,7 +275,7 @@ void scenario_take_error(struct scenario *scenario, lua_State *thread, const str
 
 void scenario_message(struct scenario *scenario, const char *line);
 
-/* -- trace_player.c --------------------------------------------------------------------------------------------------- */
+/* -- trace_player.c ----------------------------------------------------------------------------------------------- */
 
 /* Reads an ops file, or imports a trace text. NULL with scenario->error. */
 struct trace_player *trace_player_load(struct scenario *scenario, const char *file, uint64_t speed_part,
@@ -279,5 +286,16 @@ bool trace_player_attach(struct trace_player *player);
 /* The actor may go on: SIM_DONE, SIM_WAKE or ready. */
 void trace_player_step(struct actor *actor, enum sim_what what);
 void trace_player_figures(const struct trace_player *player, struct scenario_trace *ret);
+
+/* -- scenario_load.c ---------------------------------------------------------------------------------------------- */
+
+void load_open(struct scenario *scenario, lua_State *L);
+void load_source_free(void *source);
+/* For each of its actors, when the declared caches are there. May set scenario->error. */
+void load_start(struct actor *actor);
+/* The actor may go on: SIM_DONE, SIM_WAKE or ready. */
+void load_step(struct actor *actor, enum sim_what what);
+/* Pushes r.loads. */
+void load_push_results(const struct scenario *scenario, lua_State *L);
 
 #endif

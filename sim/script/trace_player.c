@@ -6,8 +6,8 @@
  *      its actor is done with the line before,
  *      its time has come (pace "as_recorded"; times are divided by the speed),
  *      for a free: the allocation is done, and
- *      no line that stands for the whole machine (create, shrink, destroy, reap) is open before it; such a line itself waits
- *      until all lines before it are done.
+ *      no line that stands for the whole machine (create, shrink, destroy, reap) is open before it; such a line itself
+ *      waits until all lines before it are done.
  * Since every line waits for earlier lines only, the one that comes first in the file can always go on.
  *
  * The memory and the CPUs are those of the scenario's machine; the `machine` line of the file is not looked at.
@@ -48,12 +48,13 @@ struct trace_player {
         struct player *players;
         struct block *blocks;
         uint32_t *cache_ids; /* by name in the ops file; CACHE_ID_NONE: not looked up yet */
+        uint32_t *site_ids;  /* by line, what the recording calls its site and task, from 1; 0: the line has neither */
         uint32_t done_count; /* lines */
         uint32_t barrier;    /* index of the first line for the whole machine that is not done, or line count */
         uint64_t allocations, failures, requested_bytes, allocated_bytes;
 };
 
-/* -- load ------------------------------------------------------------------------------------------------------------- */
+/* -- load --------------------------------------------------------------------------------------------------------- */
 
 static char *find_file(const struct scenario *scenario, const char *file)
 {
@@ -110,8 +111,10 @@ static bool check_lines(struct scenario *scenario, const struct ops_file *ops)
 
                 if (!word)
                         continue;
-                scenario_fail(scenario, SCENARIO_ERROR_SCRIPT, "%s:%u: `%s' cannot be replayed beside tasks; run the file with "
-                              "kmemsim ops", ops->path, line->line, word);
+                scenario_fail(scenario, SCENARIO_ERROR_SCRIPT,
+                              "%s:%u: `%s' cannot be replayed beside tasks; run the file with "
+                              "kmemsim ops",
+                              ops->path, line->line, word);
                 return false;
         }
         return true;
@@ -143,7 +146,8 @@ struct trace_player *trace_player_load(struct scenario *scenario, const char *fi
         if (!ops) {
                 bool stopped = g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
 
-                scenario_fail(scenario, stopped ? SCENARIO_ERROR_INTERRUPTED : SCENARIO_ERROR_FILE, "%s", error->message);
+                scenario_fail(scenario, stopped ? SCENARIO_ERROR_INTERRUPTED : SCENARIO_ERROR_FILE, "%s",
+                              error->message);
                 g_error_free(error);
                 return NULL;
         }
@@ -177,16 +181,18 @@ void trace_player_free(struct trace_player *player)
         g_free(player->players);
         g_free(player->blocks);
         g_free(player->cache_ids);
+        g_free(player->site_ids);
         ops_file_free(player->ops);
         g_free(player->file);
         g_free(player);
 }
 
-/* -- play ------------------------------------------------------------------------------------------------------------- */
+/* -- play --------------------------------------------------------------------------------------------------------- */
 
 static bool is_for_machine(const struct ops_line *line)
 {
-        return line->kind == OPS_CREATE || line->kind == OPS_SHRINK || line->kind == OPS_DESTROY || line->kind == OPS_REAP;
+        return line->kind == OPS_CREATE || line->kind == OPS_SHRINK || line->kind == OPS_DESTROY ||
+               line->kind == OPS_REAP;
 }
 
 static void find_barrier(struct trace_player *player, uint32_t from)
@@ -196,11 +202,41 @@ static void find_barrier(struct trace_player *player, uint32_t from)
         player->barrier = from;
 }
 
+/* Numbers the pairs of call site and task, and tells the recorder what they are. */
+static void number_sites(struct trace_player *player)
+{
+        const struct ops_file *ops = player->ops;
+        g_autoptr(GHashTable) ids = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+        uint32_t count = ops_file_count(ops);
+
+        for (uint32_t i = 0; i < count; i++) {
+                const struct ops_line *line = ops_file_line(ops, i);
+                gint64 key = (gint64)((uint64_t)line->site << 32 | line->task);
+                uint32_t id;
+
+                if (line->site == OPS_NONE && line->task == OPS_NONE)
+                        continue;
+                id = GPOINTER_TO_UINT(g_hash_table_lookup(ids, &key));
+                if (id == 0) {
+                        id = g_hash_table_size(ids) + 1;
+                        g_hash_table_insert(ids, g_memdup2(&key, sizeof(key)), GUINT_TO_POINTER(id));
+                        recorder_add_site(player->scenario->recorder, id,
+                                          line->site != OPS_NONE ? ops_file_name(ops, line->site) : NULL,
+                                          line->task != OPS_NONE ? ops_file_name(ops, line->task) : NULL);
+                }
+                if (!player->site_ids)
+                        player->site_ids = g_new0(uint32_t, count);
+                player->site_ids[i] = id;
+        }
+}
+
 bool trace_player_attach(struct trace_player *player)
 {
         struct scenario *scenario = player->scenario;
 
         find_barrier(player, 0);
+        if (scenario->recorder)
+                number_sites(player);
         for (uint32_t i = 0; i < player->player_count; i++) {
                 g_autofree char *name = g_strdup_printf("trace-%u", i);
                 struct actor *actor = actor_new(scenario, ACTOR_PLAYER, name, i % scenario->config.cpus);
@@ -249,7 +285,6 @@ static void finish_line(struct trace_player *player, struct player *one, bool as
                 player->allocations++;
                 if (record->pfn == PFN_NONE) {
                         player->failures++;
-                        player->scenario->failures++;
                         block->state = BLOCK_FAILED;
                 } else {
                         block->state = BLOCK_LIVE;
@@ -404,11 +439,13 @@ void trace_player_step(struct actor *actor, enum sim_what what)
                 fail_at(player, current_line(player, one), problem);
                 return;
         }
-        scenario->requests++;
+        if (player->site_ids)
+                observer_note_site(scenario->observer, actor->thread,
+                                   player->site_ids[g_array_index(one->lines, uint32_t, one->next)]);
         actor_set_state(actor, ACTOR_REQUEST);
 }
 
-/* -- figures ---------------------------------------------------------------------------------------------------------- */
+/* -- figures ------------------------------------------------------------------------------------------------------ */
 
 static bool fact_number(const struct ops_file *ops, const char *key, uint64_t *ret)
 {

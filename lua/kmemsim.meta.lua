@@ -1,0 +1,536 @@
+---@meta
+-- What a scenario can name, for editors that read LuaLS annotations. Nothing of this is run. scenarios/API.md has the same
+-- names with more words; a test holds both against what the program offers.
+
+---@alias size integer|string # bytes, or a text with a unit: 100, "4KiB", "1.5GiB" (B K M G KiB MiB GiB)
+---@alias time integer|string # ns, or a text with a unit: 500, "20us", "1.5ms" (ns us ms s)
+---@alias gfp_mask integer|string # words with commas, such as "atomic" or "kernel,dma", or a sum of constants of gfp
+---@alias cache_ref cache|string # what cache{} returned, or a name such as "size-64"
+---@alias failure_policy "nil"|"count"|"fatal"
+---@alias cache_flag "none"|"hwcache_align"|"cache_dma"|"must_hwcache_align"|"reclaim_account"|"panic"|"destroy_by_rcu"|"mem_spread"
+---@alias alloc_path "magazine"|"shared"|"partial_slab"|"free_slab"|"new_slab"|"page_list"|"page_list_bulk"|"buddy"|"min_watermark"|"reserves"|"no_class"|"failed"
+
+-- -- declarations: the main part of a scenario --------------------------------------------------------------------------
+
+---The machine: once, or not at all for the defaults.
+---@param fields machine_fields
+function machine(fields) end
+
+---@class machine_fields
+---@field arch? "x86_64"|"i386" # default "x86_64"
+---@field cpus? integer # 1 to 8; default 2
+---@field memory? size # 8 MiB to 64 GiB (i386: 4 GiB), in whole MiB; default 256 MiB
+---@field reserved? size # at the bottom of memory, never given out; in whole pages; default 1 MiB
+---@field reserved_pages? integer # the same in pages
+---@field cache_line? size # 64 or 128; i386 32, 64 or 128; default 64, on i386 32
+---@field hz? 100|250|300|1000 # default 250
+---@field cpu_mhz? integer # default 3000
+---@field costs? machine_costs # what each step takes, in cycles
+---@field audit? "none"|"op"|"step" # recount every structure after every op, or step
+---@field threads? integer # room for t:spawn; default 256
+
+---@class machine_costs
+---@field enter? integer
+---@field class_compare? integer
+---@field irq? integer
+---@field mag_pop? integer
+---@field mag_put? integer
+---@field free_lookup? integer
+---@field lock? integer
+---@field lock_transfer? integer
+---@field shared_move? integer
+---@field shared_obj? integer
+---@field take_obj? integer
+---@field relink? integer
+---@field return_obj? integer
+---@field shift? integer
+---@field shift_quarter? integer
+---@field grow? integer
+---@field init_obj? integer
+---@field init_page? integer
+---@field pcp? integer
+---@field pcp_page? integer
+---@field buddy? integer
+---@field split? integer
+---@field merge? integer
+---@field watermark? integer
+---@field watermark_step? integer
+---@field zero_page? integer
+---@field miss? integer
+---@field ipi? integer
+---@field reap_cache? integer
+---@field switch? integer
+---@field step? integer
+
+---An object cache, made before the tasks begin.
+---@param fields cache_fields
+---@return cache
+function cache(fields) end
+
+---@class cache
+
+---@class cache_fields
+---@field name string # at most 31 bytes, no blanks
+---@field size size # 8 (i386: 4) to 131072 bytes
+---@field align? size # a power of two, at most 4096
+---@field flags? cache_flag|cache_flag[]
+
+---A task on one CPU. The run ends when all tasks that are no daemons have ended.
+---@param fields task_fields
+---@return task
+function task(fields) end
+
+---@class task_fields
+---@field name string
+---@field run fun(t: task)
+---@field cpu? integer # default 0
+---@field at? time # when it begins; default 0
+---@field daemon? boolean # does not keep the run going
+---@field on_failure? failure_policy
+
+---An interrupt handler on one CPU. It must not wait; its requests are "atomic" if nothing else is said.
+---@param fields interrupt_fields
+---@return actor
+function interrupt(fields) end
+
+---@class interrupt_fields
+---@field name string
+---@field run fun(i: actor)
+---@field cpu? integer # default 0
+---@field every? time # this or `at` is needed
+---@field at? time # the first time; default: after the first period
+---@field count? integer # how often; default: for ever, without `every` once
+---@field jitter? time # each is up to so much later
+---@field on_failure? failure_policy
+
+---@class mailbox
+---@class event
+
+---A queue of messages for t:send and t:receive.
+---@param name string
+---@return mailbox
+function mailbox(name) end
+
+---A flag for t:signal and t:wait; once signalled it stays so.
+---@param name string
+---@return event
+function event(name) end
+
+---What should hold after the run; a false or nil value makes the exit code 10.
+---@param text string
+---@param check fun(r: result): any
+function expect(text, check) end
+
+---A line "text: value" of the summary.
+---@param text string
+---@param value fun(r: result): string|number
+function summary(text, value) end
+
+---A value that --set name=... can change. Its type is that of the default; with the unit "time" or "size", one of these.
+---@generic T: integer|number|boolean|string
+---@param name string
+---@param default T
+---@param description string
+---@param unit? string
+---@return T
+function param(name, default, description, unit) end
+
+---What becomes of a request that got no memory: "nil" (reported), "count" (quietly) or "fatal" (the run ends, exit code 11).
+---@param policy failure_policy
+function on_failure(policy) end
+
+---Ends the run at a simulated time. Needed if there are only daemons and endless interrupts.
+---@param at time
+function stop_at(at) end
+
+---The seed of the run.
+---@return integer
+function seed() end
+
+---Replays the kmem events of a trace text, or an ops file, beside the tasks.
+---@param fields trace_fields
+function trace(fields) end
+
+---@class trace_fields
+---@field file string # from the folder of the scenario
+---@field speed? number|string # 2, "0.5", "3/4"; default 1
+---@field pace? "as_recorded"|"asap"
+
+---The bits of a gfp mask. The words of a mask given as text are these; without a base word (kernel, user, highuser, atomic,
+---nowait, noio, nofs) the mask is "kernel" with what is said.
+---@class gfp
+---@field kernel integer
+---@field user integer
+---@field highuser integer
+---@field atomic integer
+---@field nowait integer
+---@field noio integer
+---@field nofs integer
+---@field dma integer
+---@field dma32 integer
+---@field highmem integer
+---@field wait integer
+---@field high integer
+---@field cold integer
+---@field nowarn integer
+---@field ["repeat"] integer
+---@field noretry integer
+---@field nogrow integer
+---@field comp integer
+---@field zero integer
+---@field nomemalloc integer
+---@field hardwall integer
+---@field thisnode integer
+gfp = {}
+
+-- -- tasks and interrupts: what `run` is called with -------------------------------------------------------------------------
+
+---@class actor
+local actor = {}
+
+---@class task: actor
+local task = {}
+
+---nil and the path of the failure if there is no memory.
+---@param bytes size
+---@param mask? gfp_mask # default "kernel", in an interrupt "atomic"
+---@return object? object
+---@return alloc_path? failed
+function actor:kmalloc(bytes, mask) end
+
+---@param object object? # nil does nothing
+function actor:kfree(object) end
+
+---kmem_cache_alloc.
+---@param from cache_ref
+---@param mask? gfp_mask
+---@return object? object
+---@return alloc_path? failed
+function actor:alloc(from, mask) end
+
+---kmem_cache_free. With a cache given, the object must be of that cache.
+---@param object object
+---@param cache? cache_ref
+function actor:free(object, cache) end
+
+---2^order pages in one block.
+---@param order integer
+---@param mask? gfp_mask
+---@return object? block
+---@return alloc_path? failed
+function actor:pages(order, mask) end
+
+---@param block object? # nil does nothing
+function actor:free_pages(block) end
+
+---Computes for a time: the CPU is busy.
+---@param duration time
+function actor:work(duration) end
+
+---@return integer ns # since the end of boot
+function actor:now() end
+
+---Never waits. To a task or its name, or a mailbox.
+---@param to task|mailbox|string
+---@param message any # not nil
+function actor:send(to, message) end
+
+---@param event event
+function actor:signal(event) end
+
+---A new task, at once.
+---@param fields task_fields
+---@return task
+function actor:spawn(fields) end
+
+---From this actor's own stream: 1 to last, or first to last.
+---@param first integer
+---@param last? integer
+---@return integer
+function actor:random(first, last) end
+
+---True in part of whole cases.
+---@param part integer
+---@param whole integer
+---@return boolean
+function actor:chance(part, whole) end
+
+---Any one of a list.
+---@generic T
+---@param list T[]
+---@return T
+function actor:pick(list) end
+
+---Puts a list in any order, in place.
+---@generic T
+---@param list T[]
+---@return T[]
+function actor:shuffle(list) end
+
+---@return string
+function actor:name() end
+
+---@return integer
+function actor:cpu() end
+
+---Waits without using the CPU.
+---@param duration time
+function task:sleep(duration) end
+
+---The next message of the mailbox, or of the task's own; nil and "timeout" if none came in time.
+---@overload fun(self: task, timeout?: time): any, "timeout"?
+---@param from mailbox
+---@param timeout? time
+---@return any message
+---@return "timeout"? timeout
+function task:receive(from, timeout) end
+
+---Until an event is signalled or a task has ended.
+---@param for_what event|task
+---@param timeout? time
+---@return true? done
+---@return "timeout"? timeout
+function task:wait(for_what, timeout) end
+
+---kmem_cache_create while the run goes on.
+---@param fields cache_fields
+---@return cache? cache
+---@return "failed"? failed
+function task:create(fields) end
+
+---kmem_cache_shrink.
+---@param cache cache_ref
+---@return boolean is_empty # no slab is left
+function task:shrink(cache) end
+
+---kmem_cache_destroy; false and "busy" if objects are alive.
+---@param cache cache_ref
+---@return boolean
+---@return "busy"?
+function task:destroy(cache) end
+
+---One pass of cache_reap on this CPU.
+---@return integer slabs # given back
+function task:reap() end
+
+---Gives this CPU's page lists back to the buddy lists.
+function task:drain() end
+
+-- -- objects --------------------------------------------------------------------------------------------------------------------
+
+---What kmalloc, alloc and pages return. To read, not to write.
+---@class object
+---@field size integer # bytes asked for
+---@field cache string? # name of its cache; nil for pages
+---@field pfn integer # page frame
+---@field offset integer # bytes in the page
+---@field address integer # pfn * 4096 + offset
+---@field op integer # id of the op that allocated it
+---@field order integer # of a block of pages
+---@field freed boolean
+---@field path alloc_path # which way the allocation went
+---@field dur_ns integer # how long it took, waiting included
+
+-- -- the result: what expect and summary are given ------------------------------------------------------------------------------
+
+---@class result
+---@field time_ns integer # simulated
+---@field ops integer # requests done
+---@field events integer
+---@field failures integer # allocations that got no memory
+---@field allocs integer # kmalloc and kmem_cache_alloc
+---@field frees integer # of objects and pages
+---@field pages integer # requests for pages
+---@field magazine_hits integer # of allocs
+---@field refills integer # of allocs
+---@field slabs_made integer # allocs that had to add a slab
+---@field live_objs integer # over all caches, also those the allocator itself uses
+---@field requested_bytes integer # of live objects
+---@field allocated_bytes integer # of live objects, as rounded
+---@field slab_bytes integer
+---@field hit_rate number # magazine_hits / allocs
+---@field interrupts integer # delivered
+---@field interrupts_lost integer # periods that were over before the handler was
+---@field paths result_paths
+---@field latency result_latencies
+---@field caches table<string, result_cache> # by name; an unknown name is an error
+---@field zones result_zone[] # populated ones, from the lowest
+---@field trace result_trace? # nil without a trace
+
+---How many ops of each kind went which way.
+---@class result_paths
+---@field kmalloc result_counts
+---@field alloc result_counts
+---@field pages result_counts
+---@field free result_counts
+---@field create result_counts
+---@field shrink result_counts
+---@field destroy result_counts
+---@field reap result_counts
+---@field drain result_counts
+---@field cpu_up result_counts
+---@field cpu_down result_counts
+---@field tick result_counts
+---@field work result_counts
+
+---@class result_counts
+---@field none integer
+---@field magazine integer
+---@field shared integer
+---@field partial_slab integer
+---@field free_slab integer
+---@field new_slab integer
+---@field slabs integer
+---@field slab_released integer
+---@field page_list integer
+---@field page_list_bulk integer
+---@field buddy integer
+---@field min_watermark integer
+---@field reserves integer
+---@field no_class integer
+---@field failed integer
+
+---@class result_latencies
+---@field alloc result_latency
+---@field pages result_latency
+---@field free result_latency
+
+---In ns, waiting included; exact below 4096 ns, above off by less than 0.4 %.
+---@class result_latency
+---@field count integer
+---@field p50 integer
+---@field p90 integer
+---@field p99 integer
+---@field p999 integer
+---@field max integer
+
+---One cache at the end of the run.
+---@class result_cache
+---@field size integer # bytes from one object to the next
+---@field objects_per_slab integer
+---@field order integer # of a slab
+---@field active_objs integer # as in slabinfo: not on slabs, so those in magazines too
+---@field num_objs integer # room for so many
+---@field live_objs integer # with the workload, or the allocator itself
+---@field magazine_objs integer
+---@field shared_objs integer
+---@field slabs_full integer
+---@field slabs_partial integer
+---@field slabs_free integer
+---@field slabs integer
+---@field requested_bytes integer
+---@field allocated_bytes integer
+---@field slab_bytes integer
+
+---One zone at the end of the run.
+---@class result_zone
+---@field name "DMA"|"DMA32"|"Normal"|"HighMem"
+---@field node integer
+---@field present_pages integer
+---@field free_pages integer # on the buddy lists
+---@field pages_min integer
+---@field pages_low integer
+---@field pages_high integer
+---@field free_blocks table<integer, integer> # by order, 0 to 10
+---@field unusable table<integer, integer> # by order: thousandths of free_pages that cannot serve it
+---@field fragmentation table<integer, integer> # by order: thousandths, near 1000 fragmentation; -1000: it would not fail
+
+---@class result_trace
+---@field file string
+---@field lines integer
+---@field allocations integer # simulated
+---@field failures integer
+---@field requested_bytes integer # of all allocations of objects, simulated
+---@field allocated_bytes integer
+---@field own_requested_bytes integer? # as the traced kernel had them, if the trace says so
+---@field own_allocated_bytes integer?
+
+-- -- the part of Lua's library that a scenario has ---------------------------------------------------------------------------------
+-- No os, io, debug, coroutine, utf8, load. With `"runtime.builtin"` switched off (see scenarios/API.md) the editor knows these only.
+
+---@type table
+_G = {}
+---@type string
+_VERSION = ""
+
+function assert(value, message, ...) end
+function error(message, level) end
+function getmetatable(object) end
+function ipairs(list) end
+function next(list, key) end
+
+---Always in one order: numbers, texts, false, true, then objects, caches and tasks as they came into being. Tables and
+---functions as keys are refused.
+function pairs(list) end
+
+---What ends a run (interrupt, limits, kernel BUG) passes through it.
+function pcall(call, ...) end
+
+---A line on standard error.
+function print(...) end
+function rawequal(a, b) end
+function rawget(list, key) end
+function rawlen(list) end
+function rawset(list, key, value) end
+
+---A module of the scenario's folder or of the library: "bag", "mix", "machines", "caches", "workloads".
+function require(module) end
+function select(n, ...) end
+
+---Takes a copy of the metatable; __gc and __mode are refused.
+function setmetatable(list, metatable) end
+function tonumber(value, base) end
+
+---Without addresses, which would differ from run to run: "table: 1".
+function tostring(value) end
+function type(value) end
+
+math = {}
+---@type number
+math.huge = nil
+---@type integer
+math.maxinteger = nil
+---@type integer
+math.mininteger = nil
+---@type number
+math.pi = nil
+function math.abs(x) end
+function math.ceil(x) end
+function math.floor(x) end
+function math.fmod(x, y) end
+function math.max(x, ...) end
+function math.min(x, ...) end
+function math.modf(x) end
+
+---From a stream that the seed of the run decides. Tasks have their own: t:random.
+function math.random(first, last) end
+function math.sqrt(x) end
+function math.tointeger(x) end
+function math.type(x) end
+function math.ult(a, b) end
+
+string = {}
+function string.byte(s, i, j) end
+function string.char(...) end
+function string.find(s, pattern, init, plain) end
+function string.format(format, ...) end
+function string.gmatch(s, pattern, init) end
+function string.gsub(s, pattern, replacement, n) end
+function string.len(s) end
+function string.lower(s) end
+function string.match(s, pattern, init) end
+function string.rep(s, n, separator) end
+function string.reverse(s) end
+function string.sub(s, i, j) end
+function string.upper(s) end
+
+table = {}
+function table.concat(list, separator, i, j) end
+function table.insert(list, position, value) end
+function table.move(from, first, last, at, to) end
+function table.pack(...) end
+function table.remove(list, position) end
+
+---Stable.
+function table.sort(list, before) end
+function table.unpack(list, i, j) end

@@ -1,0 +1,32 @@
+-- Which slabs are kept from going back by few objects, and by whose, oldest first?
+--
+-- Parameters:
+--   :permille = 250  slabs with at most this share of their objects out, per thousand
+--   :cache = all     name of a cache, or all
+--   :limit = 20      at most so many rows; 0: all
+-- Columns:
+--   pfn           first page frame of the slab
+--   cache         name of its cache
+--   pages         pages it keeps
+--   held          objects the workload holds in it
+--   others        objects out of it that lie in magazines and shared arrays, or are the allocator's own
+--   objs          objects it has room for
+--   oldest_op     op.id that asked for the oldest object held
+--   since_ns      when that was, ns since the end of boot
+--   age_ns        and how long ago
+--   task          who asked
+WITH
+  few AS (
+    SELECT s.pfn, s.inuse, c.id AS cache, c.num, 1 << c.gfporder AS pages
+    FROM slab s JOIN cache c ON c.id = s.cache
+    WHERE s.inuse > 0 AND s.inuse < c.num AND s.inuse * 1000 <= c.num * :permille AND (:cache = 'all' OR c.name = :cache)),
+  pinned AS MATERIALIZED (
+    SELECT f.*, count(*) AS held, min(l.op) AS oldest_op
+    FROM few f CROSS JOIN live_object l ON l.pfn >= f.pfn AND l.pfn < f.pfn + f.pages
+    GROUP BY f.pfn
+    ORDER BY oldest_op
+    LIMIT CASE WHEN :limit > 0 THEN :limit ELSE -1 END)
+SELECT p.pfn, c.name AS cache, p.pages, p.held, p.inuse - p.held AS others, p.num AS objs, p.oldest_op, o.t_ns AS since_ns,
+       (SELECT value FROM run WHERE key = 'end_ns') - o.t_ns AS age_ns, coalesce(t.name, o.task) AS task
+FROM pinned p JOIN cache c ON c.id = p.cache JOIN op o ON o.id = p.oldest_op LEFT JOIN thread t ON t.id = o.task
+ORDER BY p.oldest_op;

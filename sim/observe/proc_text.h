@@ -1,0 +1,29 @@
+/*
+ * proc_text.h - the state of the allocator as people know it from a running kernel: /proc/slabinfo, buddyinfo and zoneinfo
+ * as 2.6.20 prints them (spec 01 section 11, 07 section 7), and the magazines, for which the kernel has no file.
+ *
+ * Reads the models and changes nothing: in a kernel, reading these files allocates. Counters are exact where the
+ * kernel shows what its per-CPU differences have folded so far. What is not modelled (the page cache, dirty pages,
+ * scanning) is 0.
+ */
+#ifndef KMEMSIM_OBSERVE_PROC_TEXT_H
+#define KMEMSIM_OBSERVE_PROC_TEXT_H
+
+#include <glib.h>
+
+#include "engine/sim.h"
+
+/* Each appends the whole file. */
+void proc_slabinfo(const struct sim *sim, GString *text);  /* version 2.1, without statistics */
+void proc_buddyinfo(const struct sim *sim, GString *text);
+void proc_zoneinfo(const struct sim *sim, GString *text);
+
+/* One line for each array of each cache: the magazine of a CPU ("cpu 0"), the shared array of a node ("node 0") or what a
+ * node holds for another one ("node 0 for 1"). */
+void proc_magazines(const struct sim *sim, GString *text);
+
+/* The texts by name; what: one of proc_names. FALSE: no such text. */
+extern const char *const proc_names[]; /* NULL at the end */
+gboolean proc_text(const struct sim *sim, const char *what, GString *text);
+
+#endif

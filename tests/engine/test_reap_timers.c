@@ -1,0 +1,180 @@
+/*
+ * test_reap_timers.c - when cache_reap runs on which CPU (spec 02 section 9), and that its passes are ops of the machine.
+ */
+#include <glib.h>
+
+#include "support/testbed.h"
+
+/* R(d, cpu) in the arithmetic of the machine: unsigned long of 32 or 64 bits. Returns the delay in ticks. */
+static uint64_t rounded_delay(uint64_t now, uint32_t delay, uint32_t cpu, uint32_t hz, bool is_32)
+{
+        uint64_t mask = is_32 ? UINT32_MAX : UINT64_MAX;
+        uint64_t t = (now + delay + 3 * cpu) & mask;
+        uint64_t r = t % hz;
+
+        if (r < hz / 4)
+                t -= r;
+        else
+                t += hz - r;
+        t = (t - 3 * cpu) & mask;
+        return t <= now ? delay : t - now;
+}
+
+/* An idle machine for some time: every pass must begin at the tick expected. */
+static void expect_passes(uint32_t arch, uint32_t hz, uint32_t cpus, uint32_t seconds)
+{
+        struct sim_config config = testbed_config(cpus, 16);
+        g_autoptr(testbed) bed = NULL;
+        bool is_32 = arch == ARCH_I386;
+        uint64_t tick_ns = 1000000000u / hz;
+        uint64_t initial = (uint32_t)(0u - 300u * hz);
+        uint64_t next[MACHINE_CPUS_MAX];
+        uint32_t who;
+
+        config.arch = arch;
+        config.line_bytes = is_32 ? 32 : 64;
+        config.hz = hz;
+        config.audit = 0;
+        bed = testbed_new(&config);
+        for (uint32_t cpu = 0; cpu < cpus; cpu++)
+                next[cpu] = rounded_delay(initial, hz, cpu, hz, is_32);
+        sim_wake_at(bed->sim, bed->task[0], seconds * (uint64_t)1000000000);
+        g_assert_cmpint(sim_run(bed->sim, &who), ==, SIM_WAKE);
+        testbed_flush(bed);
+        g_assert_cmpuint(bed->ops->len, >=, cpus * (seconds / 3));
+        for (uint32_t i = 0; i < bed->ops->len; i++) {
+                const struct op_record *op = &g_array_index(bed->ops, struct op_record, i);
+                uint64_t ticks = op->t_ns / tick_ns;
+                uint64_t now = is_32 ? (uint32_t)(initial + ticks) : initial + ticks;
+
+                if (op->t_ns != next[op->cpu] * tick_ns)
+                        g_test_message("HZ %u CPU %u: pass at tick %" G_GUINT64_FORMAT ", not %" G_GUINT64_FORMAT, hz, op->cpu,
+                                       ticks, next[op->cpu]);
+                g_assert_cmpuint(op->t_ns, ==, next[op->cpu] * tick_ns);
+                g_assert_cmpuint(op->kind, ==, OP_REAP);
+                g_assert_cmpuint(op->origin, ==, 1);
+                g_assert_cmpuint(op->task, ==, 0);
+                next[op->cpu] += rounded_delay(now, 2 * hz, op->cpu, hz, is_32);
+        }
+        for (uint32_t cpu = 0; cpu < cpus; cpu++) /* none was left out */
+                g_assert_cmpuint(next[cpu] * tick_ns, >=, seconds * (uint64_t)1000000000);
+}
+
+static void test_first_passes(void)
+{
+        static const uint32_t hz[] = { 100, 250, 300, 1000 };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(hz); i++) {
+                for (uint32_t cpus = 1; cpus <= 8; cpus += cpus == 1 ? 3 : 4) {
+                        expect_passes(ARCH_X86_64, hz[i], cpus, 20);
+                        expect_passes(ARCH_I386, hz[i], cpus, 20);
+                }
+        }
+}
+
+/* HZ 250, counted by hand: the first pass of CPU 0 comes 204 ticks after boot, then two seconds after each. */
+static void test_by_hand(void)
+{
+        struct sim_config config = testbed_config(2, 16);
+        g_autoptr(testbed) bed = testbed_new(&config);
+        static const struct { uint32_t cpu; uint64_t ticks; } expected[] = {
+                { 1, 201 }, { 0, 204 }, { 1, 701 }, { 0, 704 }, { 1, 1201 }, { 0, 1204 },
+        };
+        uint32_t who;
+
+        sim_wake_at(bed->sim, bed->task[0], 5000000000u);
+        g_assert_cmpint(sim_run(bed->sim, &who), ==, SIM_WAKE);
+        testbed_flush(bed);
+        g_assert_cmpuint(bed->ops->len, ==, G_N_ELEMENTS(expected));
+        for (uint32_t i = 0; i < bed->ops->len; i++) {
+                const struct op_record *op = &g_array_index(bed->ops, struct op_record, i);
+
+                g_assert_cmpuint(op->cpu, ==, expected[i].cpu);
+                g_assert_cmpuint(op->t_ns, ==, expected[i].ticks * 4000000);
+        }
+}
+
+/* 300 seconds after boot 32-bit jiffies begin again at 0: the sum wraps, and the delay is not rounded there. */
+static void test_wrap(void)
+{
+        expect_passes(ARCH_I386, 250, 4, 310);
+        expect_passes(ARCH_I386, 1000, 2, 310);
+        expect_passes(ARCH_X86_64, 250, 2, 310);
+}
+
+/* A busy CPU reaps when the op in hand is done, before what else waits there; the next pass counts from its end. */
+static void test_busy_cpu(void)
+{
+        struct sim_config config = testbed_config(1, 16);
+        g_autoptr(testbed) bed = testbed_new(&config);
+        const uint64_t due = 204 * (uint64_t)4000000;
+        struct play_item items[] = {
+                { .t_ns = due - 1000, .request = { { .kind = OP_WORK, .size_bytes = 8000000 } } },
+                { .t_ns = due - 500, .request = { { .kind = OP_WORK, .size_bytes = 1000 } } },
+                { .t_ns = due + 2100000000u, .request = { { .kind = OP_WORK, .size_bytes = 1000 } } },
+        };
+        const struct op_record *first = NULL, *second = NULL;
+
+        testbed_play(bed, items, G_N_ELEMENTS(items));
+        for (uint32_t i = 0; i < bed->ops->len; i++) {
+                const struct op_record *op = &g_array_index(bed->ops, struct op_record, i);
+
+                if (op->kind == OP_REAP && !first)
+                        first = op;
+                else if (op->kind == OP_REAP && !second)
+                        second = op;
+        }
+        g_assert_nonnull(second);
+        g_assert_cmpuint(first->t_ns, ==, due - 1000 + 8000000);
+        g_assert_cmpuint(items[1].done[0].t_ns, ==, first->t_ns + first->dur_ns);
+        /* its end is at tick 205: 205 + 500, rounded back to the whole second, as if it had been on time */
+        g_assert_cmpuint(second->t_ns, ==, 704 * (uint64_t)4000000);
+}
+
+/* Interrupts come in while the reaper goes from cache to cache. */
+static void test_interrupted(void)
+{
+        struct sim_config config = testbed_config(1, 16);
+        g_autoptr(testbed) bed = testbed_new(&config);
+        const uint64_t due = 204 * (uint64_t)4000000;
+        struct play_item items[] = {
+                { .t_ns = due + 200, .irq = true, .count = 1,
+                  .request = { { .kind = OP_KMALLOC, .size_bytes = 100, .gfp = GFP_ATOMIC } } },
+                { .t_ns = due + 1000000, .request = { { .kind = OP_WORK, .size_bytes = 1000 } } },
+        };
+        const struct op_record *reap;
+
+        testbed_play(bed, items, G_N_ELEMENTS(items));
+        reap = &g_array_index(bed->ops, struct op_record, 1); /* done after the handler's op, begun before it */
+        g_assert_cmpuint(reap->kind, ==, OP_REAP);
+        g_assert_cmpuint(reap->id, <, items[0].done[0].id);
+        g_assert_cmpuint(items[0].woken_ns, ==, due + 200);
+        g_assert_cmpuint(reap->t_ns + reap->dur_ns, >, items[0].done[0].t_ns + items[0].done[0].dur_ns);
+}
+
+/* A machine with a manual clock has no timers. */
+static void test_manual(void)
+{
+        struct sim_config config = testbed_config(2, 16);
+        g_autoptr(testbed) bed = NULL;
+        uint32_t who;
+
+        config.manual_clock = 1;
+        bed = testbed_new(&config);
+        sim_wake_at(bed->sim, bed->task[0], 60000000000u);
+        g_assert_cmpint(sim_run(bed->sim, &who), ==, SIM_WAKE);
+        testbed_flush(bed);
+        g_assert_cmpuint(bed->ops->len, ==, 0);
+}
+
+int main(int argc, char **argv)
+{
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/engine/reap-timers/passes-begin-when-the-rounding-says", test_first_passes);
+        g_test_add_func("/engine/reap-timers/counted-by-hand", test_by_hand);
+        g_test_add_func("/engine/reap-timers/jiffies-wrap", test_wrap);
+        g_test_add_func("/engine/reap-timers/a-busy-cpu-reaps-as-soon-as-it-can", test_busy_cpu);
+        g_test_add_func("/engine/reap-timers/interrupts-come-in-during-a-pass", test_interrupted);
+        g_test_add_func("/engine/reap-timers/a-manual-clock-has-none", test_manual);
+        return g_test_run();
+}

@@ -1,0 +1,110 @@
+/*
+ * test_stress.c - everything at once, from many seeds, recounted all the time; at the end every page must come back.
+ *
+ * KMEMSIM_TEST_SEED=N runs one seed, KMEMSIM_TEST_SEEDS=N so many of them.
+ */
+#include <glib.h>
+#include <stdio.h>
+
+#include "base/check.h"
+#include "support/workload.h"
+
+static void say_seed(void *context)
+{
+        fprintf(stderr, "to repeat it: KMEMSIM_TEST_SEED=%" G_GUINT64_FORMAT "\n", *(const uint64_t *)context);
+}
+
+/* What is free on such a machine when the allocator keeps only what it needs for itself. */
+static char *trimmed_lists(struct testbed *bed)
+{
+        GString *text = g_string_new(NULL);
+
+        testbed_trim(bed);
+        for (uint32_t zone = 0; zone < sim_zone_count(bed->sim); zone++) {
+                struct zone_view view;
+
+                sim_zone_get(bed->sim, zone, &view);
+                g_string_append_printf(text, "%s %" G_GUINT64_FORMAT " free:", view.name, view.free_pages);
+                for (uint32_t order = 0; order < MAX_ORDER; order++)
+                        g_string_append_printf(text, " %u", view.free_blocks[order]);
+                g_string_append_c(text, '\n');
+                g_assert_cmpuint(view.pcp_pages, ==, 0);
+        }
+        for (uint32_t id = bed->mem->chain; id != CACHE_ID_NONE; id = bed->mem->caches[id].next)
+                g_string_append_printf(text, "%s %" G_GUINT64_FORMAT "\n", bed->mem->caches[id].spec.name,
+                                       bed->mem->caches[id].live_objs);
+        return g_string_free(text, FALSE);
+}
+
+static void run_seed(uint64_t seed, uint32_t audit, uint32_t requests, struct workload_result *ret)
+{
+        struct workload_shape shape;
+        struct sim_config config;
+        g_autoptr(testbed) bed = NULL;
+        g_autoptr(testbed) untouched = NULL;
+        g_autofree char *lists = NULL, *expected = NULL;
+
+        workload_draw(seed, &config, &shape);
+        shape.requests = requests;
+        config.audit = audit;
+        check_set_last_words(say_seed, &seed);
+        g_test_message("seed %" G_GUINT64_FORMAT ": %u CPUs, %u MiB, %u tasks and %u interrupts a CPU", seed, config.cpus,
+                       config.node_mib[0], shape.tasks_per_cpu, shape.irqs_per_cpu);
+        bed = testbed_new(&config);
+        workload_run(bed, &shape, ret);
+        workload_check_tape(bed);
+        g_assert_cmpstr(sim_audit(bed->sim), ==, NULL);
+        lists = trimmed_lists(bed);
+        config.audit = 0;
+        untouched = testbed_new(&config);
+        expected = trimmed_lists(untouched);
+        g_assert_cmpstr(lists, ==, expected);
+        check_set_last_words(NULL, NULL);
+}
+
+static void run_seeds(uint64_t first, uint32_t count, uint32_t audit, uint32_t requests)
+{
+        const char *one = g_getenv("KMEMSIM_TEST_SEED");
+        const char *many = g_getenv("KMEMSIM_TEST_SEEDS");
+        struct workload_result sum = { 0 };
+
+        if (one)
+                first = g_ascii_strtoull(one, NULL, 10), count = 1;
+        else if (many)
+                count = (uint32_t)g_ascii_strtoull(many, NULL, 10);
+        for (uint64_t seed = first; seed < first + count; seed++) {
+                struct workload_result result;
+
+                run_seed(seed, audit, requests, &result);
+                sum.requests += result.requests;
+                sum.failed += result.failed;
+                sum.refused += result.refused;
+                sum.lost_interrupts += result.lost_interrupts;
+        }
+        g_test_message("%" G_GUINT64_FORMAT " requests, %" G_GUINT64_FORMAT " failed, %" G_GUINT64_FORMAT " destroys refused",
+                       sum.requests, sum.failed, sum.refused);
+}
+
+static void test_every_step(void)
+{
+        run_seeds(1, 12, 2, 1500);
+}
+
+static void test_every_op(void)
+{
+        run_seeds(101, 30, 1, 6000);
+}
+
+static void test_long(void)
+{
+        run_seeds(201, 6, 0, 60000);
+}
+
+int main(int argc, char **argv)
+{
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/engine/stress/recounted-after-every-step", test_every_step);
+        g_test_add_func("/engine/stress/recounted-after-every-op", test_every_op);
+        g_test_add_func("/engine/stress/recounted-at-the-end", test_long);
+        return g_test_run();
+}

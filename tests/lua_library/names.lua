@@ -1,0 +1,73 @@
+-- Which names does a scenario really have? Prints them, "name X" each, for tests/lua_library/check.
+--
+-- Tables are walked; the fields that a declaration knows are in the message about one that it does not; methods and fields of
+-- objects, which cannot be walked, are looked up by the names given with --set.
+
+local methods = param("methods", "", "names of methods to look up, with commas")
+local fields = param("fields", "", "names of fields of objects to look up, with commas")
+
+local function show(name)
+        print("name " .. name)
+end
+
+local function show_keys(prefix, keys)
+        for key in pairs(keys) do
+                show(prefix .. key)
+        end
+end
+
+local libraries = { math = true, string = true, table = true, gfp = true }
+
+for name, value in pairs(_G) do
+        show(name)
+        if libraries[name] then
+                show_keys(name .. ".", value)
+        end
+end
+
+local function show_fields(prefix, declare, wrong)
+        local good, message = pcall(declare, wrong)
+
+        assert(not good, prefix)
+        for name in message:match("it has (.*)$"):gmatch("[%w_]+") do
+                show(prefix .. "." .. name)
+        end
+end
+
+show_fields("cache", cache, { ["?"] = 1 })
+show_fields("task", task, { ["?"] = 1 })
+show_fields("interrupt", interrupt, { ["?"] = 1 })
+show_fields("trace", trace, { ["?"] = 1 })
+show_fields("machine", machine, { ["?"] = 1 })
+show_fields("costs", machine, { costs = { ["?"] = 1 } })
+
+trace { file = "few-events.txt", pace = "asap" }
+
+task { name = "looks", run = function(t)
+        local object = t:kmalloc(100)
+
+        for name in methods:gmatch("[%w_]+") do
+                if type(t[name]) == "function" then
+                        show("task:" .. name)
+                end
+        end
+        for name in fields:gmatch("[%w_]+") do
+                if pcall(function() return object[name] end) then
+                        show("object." .. name)
+                end
+        end
+        show_fields("task", function(wrong) t:spawn(wrong) end, { ["?"] = 1 })
+        show_fields("cache", function(wrong) t:create(wrong) end, { ["?"] = 1 })
+end }
+
+summary("the result", function(r)
+        show_keys("r.", r)
+        show_keys("r.paths.", r.paths)
+        show_keys("r.paths[].", r.paths.kmalloc)
+        show_keys("r.latency.", r.latency)
+        show_keys("r.latency[].", r.latency.alloc)
+        show_keys("r.caches[].", r.caches["size-128"])
+        show_keys("r.zones[].", r.zones[1])
+        show_keys("r.trace.", r.trace)
+        return "walked"
+end)
