@@ -7,8 +7,28 @@
 ---@alias gfp_mask integer|string # words with commas, such as "atomic" or "kernel,dma", or a sum of constants of gfp
 ---@alias cache_ref cache|string # what cache{} returned, or a name such as "size-64"
 ---@alias failure_policy "nil"|"count"|"fatal"
----@alias cache_flag "none"|"hwcache_align"|"cache_dma"|"must_hwcache_align"|"reclaim_account"|"panic"|"destroy_by_rcu"|"mem_spread"
----@alias alloc_path "magazine"|"shared"|"partial_slab"|"free_slab"|"new_slab"|"page_list"|"page_list_bulk"|"buddy"|"min_watermark"|"reserves"|"no_class"|"failed"
+---@alias cache_flag
+---| "none"
+---| "hwcache_align"
+---| "cache_dma"
+---| "must_hwcache_align"
+---| "reclaim_account"
+---| "panic"
+---| "destroy_by_rcu"
+---| "mem_spread"
+---@alias alloc_path
+---| "magazine"
+---| "shared"
+---| "partial_slab"
+---| "free_slab"
+---| "new_slab"
+---| "page_list"
+---| "page_list_bulk"
+---| "buddy"
+---| "min_watermark"
+---| "reserves"
+---| "no_class"
+---| "failed"
 
 -- -- declarations: the main part of a scenario --------------------------------------------------------------------------
 
@@ -155,6 +175,110 @@ function trace(fields) end
 ---@field file string # from the folder of the scenario
 ---@field speed? number|string # 2, "0.5", "3/4"; default 1
 ---@field pace? "as_recorded"|"asap"
+
+---Work declared as data and carried out without Lua. Returns its end, for t:wait.
+---@param fields load_fields
+---@return event
+function load(fields) end
+
+---@class load_fields
+---@field name string # at most 56 bytes
+---@field arrival arrivals|distribution|time # every one allocates `batch` times
+---@field alloc load_alloc|load_alloc[]
+---@field cpu? integer # default 0
+---@field free_cpu? integer # frees on another CPU
+---@field gfp? gfp_mask # default "kernel"
+---@field lifetime? distribution|time # of what was allocated
+---@field batch? distribution|integer # default 1
+---@field live? integer # target of the live set: above it any one is freed first
+---@field phases? load_phases
+---@field count? integer # allocations
+---@field duration? time
+---@field at? time # when it begins; default 0
+---@field drain? boolean # frees what is left at the end
+---@field on_failure? failure_policy
+
+---One of kmalloc, cache and pages.
+---@class load_alloc
+---@field kmalloc? distribution|size # bytes
+---@field cache? cache_ref
+---@field pages? distribution|integer # order
+---@field weight? integer # among the others; default 1
+
+---@class load_phases
+---@field grow? time
+---@field hold? time
+---@field shrink? time
+
+---Whole numbers, times or sizes by chance.
+---@class distribution
+---@class arrivals
+
+---@param value time|size
+---@return distribution
+function constant(value) end
+
+---@param first time|size
+---@param last time|size
+---@return distribution
+function uniform(first, last) end
+
+---@param mean time|size
+---@return distribution
+function exponential(mean) end
+
+---@param fields lognormal_fields
+---@return distribution
+function lognormal(fields) end
+
+---@class lognormal_fields
+---@field median time|size
+---@field sigma number|string
+
+---@param fields pareto_fields
+---@return distribution
+function pareto(fields) end
+
+---@class pareto_fields
+---@field min time|size
+---@field alpha number|string
+---@field max? time|size
+
+---{ [value] = weight, ... } or { { value, weight }, ... }
+---@param choices table
+---@return distribution
+function empirical(choices) end
+
+---The same.
+---@param choices table
+---@return distribution
+function sizes(choices) end
+
+---Arrivals in even steps.
+---@param period time
+---@return distribution
+function every(period) end
+
+---Arrivals by chance.
+---@param mean time # between two
+---@return distribution
+function poisson(mean) end
+
+---Arrivals in bursts, with silence between them.
+---@param fields bursts_fields
+---@return arrivals
+function bursts(fields) end
+
+---@class bursts_fields
+---@field on distribution|time
+---@field off distribution|time
+---@field gap distribution|time # between two in a burst
+
+---The times of the allocations of an ops file.
+---@param file string # from the folder of the scenario
+---@param speed? number|string
+---@return arrivals
+function arrivals_of(file, speed) end
 
 ---The bits of a gfp mask. The words of a mask given as text are these; without a base word (kernel, user, highuser, atomic,
 ---nowait, noio, nofs) the mask is "kernel" with what is said.
@@ -355,6 +479,7 @@ function task:drain() end
 ---@field latency result_latencies
 ---@field caches table<string, result_cache> # by name; an unknown name is an error
 ---@field zones result_zone[] # populated ones, from the lowest
+---@field loads table<string, result_load> # by name; an unknown name is an error
 ---@field trace result_trace? # nil without a trace
 
 ---How many ops of each kind went which way.
@@ -435,6 +560,18 @@ function task:drain() end
 ---@field unusable table<integer, integer> # by order: thousandths of free_pages that cannot serve it
 ---@field fragmentation table<integer, integer> # by order: thousandths, near 1000 fragmentation; -1000: it would not fail
 
+---What became of a load{}.
+---@class result_load
+---@field requests integer # done
+---@field allocs integer
+---@field frees integer
+---@field failed integer # of allocs
+---@field late integer # requests that began after their time
+---@field late_ns_max integer
+---@field late_ns_total integer
+---@field live integer # at the end
+---@field live_peak integer
+
 ---@class result_trace
 ---@field file string
 ---@field lines integer
@@ -445,8 +582,9 @@ function task:drain() end
 ---@field own_requested_bytes integer? # as the traced kernel had them, if the trace says so
 ---@field own_allocated_bytes integer?
 
--- -- the part of Lua's library that a scenario has ---------------------------------------------------------------------------------
--- No os, io, debug, coroutine, utf8, load. With `"runtime.builtin"` switched off (see scenarios/API.md) the editor knows these only.
+-- -- the part of Lua's library that a scenario has ------------------------------------------------------------------------
+-- No os, io, debug, coroutine, utf8; `load` is another. With "runtime.builtin" switched off (see scenarios/API.md) the
+-- editor knows these only.
 
 ---@type table
 _G = {}

@@ -1,11 +1,13 @@
 -- How fragmented is free memory, zone by zone and over time, for a request of 2^order pages?
 --
 -- Parameters:
---   :order = 3    a request of 2^order pages, 0 to 10
+--   :order = 3    a request of 2^order pages, 0 to 10; -1: every order
 --   :points = 12  about so many moments, the first and the last included; 0: all
 -- Columns:
 --   t_ns                 moment, ns since the end of boot
 --   node, zone           whose free lists
+--   order_               the request: 2^order_ pages
+--   free_blocks          free blocks of exactly that order
 --   free_pages           pages on the buddy lists
 --   pcp_pages            pages on the page lists of all CPUs, not part of free_pages
 --   largest_order        largest order with a free block; empty: none
@@ -22,8 +24,8 @@ WITH
   largest AS (
     SELECT t_ns, node, zone, max(order_) FILTER (WHERE free_blocks > 0) AS order_
     FROM zone_sample WHERE t_ns IN (SELECT t_ns FROM chosen) GROUP BY t_ns, node, zone)
-SELECT h.t_ns, h.node, h.zone, h.free_pages, h.pcp_pages, l.order_ AS largest_order,
+SELECT h.t_ns, h.node, h.zone, h.order_, h.free_blocks, h.free_pages, h.pcp_pages, l.order_ AS largest_order,
        h.unusable_index AS unusable_permille, h.fragmentation_index
 FROM fragmentation_history h JOIN largest l ON l.t_ns = h.t_ns AND l.node = h.node AND l.zone = h.zone
-WHERE h.order_ = :order AND h.t_ns IN (SELECT t_ns FROM chosen)
-ORDER BY h.t_ns, h.node, (SELECT id FROM zone z WHERE z.node = h.node AND z.name = h.zone);
+WHERE (h.order_ = :order OR :order < 0) AND h.t_ns IN (SELECT t_ns FROM chosen)
+ORDER BY h.t_ns, h.node, (SELECT id FROM zone z WHERE z.node = h.node AND z.name = h.zone), h.order_;

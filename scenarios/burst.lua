@@ -3,8 +3,8 @@
 -- Two streams of packets with the same mean rate and the same lifetimes, each with a cache of its own: one comes evenly
 -- (Poisson), the other in bursts with silence between them. CPU 0 receives both, CPU 1 frees them. Beside them a working
 -- set of mixed sizes grows, stays and shrinks. All of this is declared as data and runs without Lua; a task written in
--- Lua allocates among it until the bursts are over. Look at how many packets of each stream are alive at once, how many
--- slabs its cache still has when all are freed, and how often its allocations found the magazine empty.
+-- Lua allocates among it until the bursts are over. Look at how many packets of each stream are alive at once, how late
+-- they begin because their CPU is busy, and how many slabs each cache still has when all packets are freed.
 
 local even_gap = param("even_gap", "3us", "mean time between two packets of the even stream", "time")
 local gap = param("gap", "500ns", "time between two packets of a burst", "time")

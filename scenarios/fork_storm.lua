@@ -65,6 +65,6 @@ summary("result", function(r)
                 free = free + cache.slabs_free * cache.slab_bytes // math.max(cache.slabs, 1)
                 return true
         end)
-        return string.format("%d processes come and go: %.1f KiB of slabs stay in %d caches, %.1f KiB of them in slabs that are free",
+        return string.format("%d processes come and go: %.1f KiB of slabs stay in %d caches, %.1f KiB of them free slabs",
                              processes // 4 * 4, bytes / 1024, count, free / 1024)
 end)

@@ -99,6 +99,7 @@ end)
 summary("result", function(r)
         local zone = free_zone(r)
 
-        return string.format("with %.1f MiB free, %d, %d, %d and %d of %d frames of order 0 to 3 get a block; unusable for order 2: %.1f %%",
+        return string.format("with %.1f MiB free, %d, %d, %d and %d of %d frames of order 0 to 3 get a block; " ..
+                             "unusable for order 2: %.1f %%",
                              zone.free_pages / 256, held[0], held[1], held[2], held[3], frames, zone.unusable[2] / 10)
 end)

@@ -71,6 +71,7 @@ for _, kind in ipairs { "short", "long" } do
 end
 
 summary("result", function(r)
-        return string.format("an allocation of a short burst takes %.1f ns on 1 CPU and on 8; of a long one %.1f ns on 1 and %.1f ns on 8",
+        return string.format("an allocation of a short burst takes %.1f ns on 1 CPU and on 8; of a long one %.1f ns on 1, " ..
+                             "%.1f ns on 8",
                              cost_ns.short[8], cost_ns.long[1], cost_ns.long[8])
 end)

@@ -62,7 +62,8 @@ end)
 summary("result", function(r)
         local cache = r.caches.large
 
-        return string.format("%s: %.0f %% of the pages come from a page list; objects of 2100 bytes: %d in a slab of %d KiB (%.1f %% used)",
+        return string.format("%s: %.0f %% of the pages come from a page list; objects of 2100 bytes: %d in a slab of " ..
+                             "%d KiB (%.1f %% used)",
                              memory, 100 * r.paths.pages.page_list / count, cache.objects_per_slab, 4 << cache.order,
                              100 * 2100 * cache.objects_per_slab / (4096 << cache.order))
 end)

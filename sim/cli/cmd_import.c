@@ -19,8 +19,9 @@
 #include <unistd.h>
 
 #define PROGRESS_EVERY_US_TERMINAL 200000
-#define PROGRESS_EVERY_US 10000000
-#define TOP_DEFAULT 6
+#define PROGRESS_EVERY_US          10000000
+#define TOP_DEFAULT                6
+#define TSC_KHZ_MAX                100000000 /* 100 GHz */
 
 static const char examples[] =
         "Examples:\n"
@@ -141,9 +142,12 @@ static bool parse_words(struct command *command, GError **error)
                             command->cpus);
                 return false;
         }
-        if (command->mem_mib < 0 || command->tsc_khz < 0 || command->top_count < 0) {
-                g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                            "--mem-mib, --tsc-khz and --top are not negative");
+        if (command->mem_mib < 0 || command->top_count < 0) {
+                g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--mem-mib and --top are not negative");
+                return false;
+        }
+        if (command->tsc_khz < 0 || command->tsc_khz > TSC_KHZ_MAX) {
+                g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--tsc-khz is 1 to %d", TSC_KHZ_MAX);
                 return false;
         }
         if (command->page_offset_word) {
@@ -272,6 +276,7 @@ static bool open_output(struct command *command, char **ret_temporary, GError **
                 command->output_fd = g_open(path, O_WRONLY | O_CLOEXEC, 0);
         } else {
                 *ret_temporary = g_strdup_printf("%s.%d.tmp", path, (int)getpid());
+                g_unlink(*ret_temporary); /* of a process that had this number before and was killed */
                 command->output_fd = g_open(*ret_temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         }
         if (command->output_fd >= 0)

@@ -156,6 +156,19 @@ static void bind_word(sqlite3_stmt *statement, int at, const char *word)
                 sqlite3_bind_text(statement, at, word, -1, SQLITE_TRANSIENT);
 }
 
+/* The default of a parameter; NULL: the comment does not declare it. */
+static char *find_default(const GPtrArray *comment, const char *name)
+{
+        for (guint i = 0; i < comment->len; i++) {
+                g_autofree char *declared = NULL;
+                g_autofree char *value = NULL;
+
+                if (parse_parameter(comment->pdata[i], &declared, &value) && strcmp(declared, name) == 0)
+                        return g_steal_pointer(&value);
+        }
+        return NULL;
+}
+
 /* Value of a parameter: what -p says, else the report's default. NULL: neither. */
 static char *find_value(const struct query *query, const GPtrArray *comment, const char *name)
 {
@@ -169,14 +182,32 @@ static char *find_value(const struct query *query, const GPtrArray *comment, con
                         found = g_strdup(*given + length + 1);
                 }
         }
-        for (guint i = 0; i < comment->len && found == NULL; i++) {
-                g_autofree char *declared = NULL;
-                g_autofree char *value = NULL;
+        return found != NULL ? found : find_default(comment, name);
+}
 
-                if (parse_parameter(comment->pdata[i], &declared, &value) && strcmp(declared, name) == 0)
-                        found = g_steal_pointer(&value);
+/* A parameter whose default is a whole number takes whole numbers only: anything else would answer nothing at all. */
+static gboolean check_type(const GPtrArray *comment, const char *name, const char *value)
+{
+        g_autofree char *usual = find_default(comment, name);
+
+        if (usual == NULL || !g_ascii_string_to_signed(usual, 10, G_MININT64, G_MAXINT64, NULL, NULL) ||
+            g_ascii_string_to_signed(value, 10, G_MININT64, G_MAXINT64, NULL, NULL))
+                return TRUE;
+        fprintf(stderr, "kmemsim query: the parameter %s is a whole number, not \"%s\"\n", name, value);
+        return FALSE;
+}
+
+static void unknown_parameter(const char *name, sqlite3_stmt *statement)
+{
+        int count = sqlite3_bind_parameter_count(statement);
+
+        fprintf(stderr, "kmemsim query: this query has no parameter %s; it has", name);
+        for (int at = 1; at <= count; at++) {
+                const char *spelled = sqlite3_bind_parameter_name(statement, at);
+
+                fprintf(stderr, "%s %s", at > 1 ? "," : "", spelled != NULL ? spelled + 1 : "?");
         }
-        return found;
+        fprintf(stderr, "%s\n", count == 0 ? " none" : "");
 }
 
 static gboolean bind_parameters(const struct query *query, const char *text, sqlite3_stmt *statement)
@@ -193,7 +224,7 @@ static gboolean bind_parameters(const struct query *query, const char *text, sql
                         return FALSE;
                 }
                 if (sqlite3_bind_parameter_index(statement, spelled) == 0) {
-                        fprintf(stderr, "kmemsim query: this query has no parameter %s\n", name);
+                        unknown_parameter(name, statement);
                         return FALSE;
                 }
         }
@@ -206,6 +237,8 @@ static gboolean bind_parameters(const struct query *query, const char *text, sql
                                 spelled != NULL ? spelled : "?", spelled != NULL ? spelled + 1 : "NAME");
                         return FALSE;
                 }
+                if (!check_type(comment, spelled + 1, value))
+                        return FALSE;
                 bind_word(statement, at, value);
         }
         return TRUE;
@@ -515,14 +548,46 @@ static int ask(const struct query *query, struct recording *recording, const cha
         return EXIT_OK;
 }
 
-static int unknown_name(const char *name)
+/* Letters to change, insert or leave out to get from one word to the other. */
+static guint edit_distance(const char *a, const char *b)
+{
+        gsize width = strlen(b) + 1;
+        g_autofree guint *row = g_new(guint, width);
+
+        for (gsize j = 0; j < width; j++)
+                row[j] = (guint)j;
+        for (gsize i = 1; a[i - 1] != '\0'; i++) {
+                guint before = row[0];
+
+                row[0] = (guint)i;
+                for (gsize j = 1; j < width; j++) {
+                        guint change = before + (a[i - 1] != b[j - 1]);
+
+                        before = row[j];
+                        row[j] = MIN(change, MIN(row[j], row[j - 1]) + 1);
+                }
+        }
+        return row[width - 1];
+}
+
+static gboolean is_near(const char *asked, const char *name)
+{
+        return (strlen(asked) >= 3 && (strstr(name, asked) != NULL || strstr(asked, name) != NULL)) ||
+               edit_distance(asked, name) <= MAX(strlen(asked) / 3, 1);
+}
+
+static int unknown_name(const char *asked)
 {
         g_autoptr(GPtrArray) names = report_names();
+        gboolean has_near = FALSE;
 
-        fprintf(stderr, "kmemsim query: there is no query \"%s\"; there are", name);
         for (guint i = 0; i < names->len; i++)
-                fprintf(stderr, "%s %s", i > 0 ? "," : "", (const char *)names->pdata[i]);
-        fprintf(stderr, "\n");
+                has_near = has_near || is_near(asked, names->pdata[i]);
+        fprintf(stderr, "kmemsim query: there is no query \"%s\"; %s", asked, has_near ? "near it:" : "there are");
+        for (guint i = 0, shown = 0; i < names->len; i++)
+                if (!has_near || is_near(asked, names->pdata[i]))
+                        fprintf(stderr, "%s %s", shown++ > 0 ? "," : "", (const char *)names->pdata[i]);
+        fprintf(stderr, "%s\n", has_near ? " (kmemsim query --list shows all)" : "");
         return EXIT_USAGE;
 }
 

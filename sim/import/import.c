@@ -9,21 +9,25 @@
 #include "import/trace_reader.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <gio/gio.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#define LINES_AHEAD 16u
-#define STDIN_BYTES (64u * 1024)
-#define MEM_MIB_DEFAULT 2048u
-#define ZERO_SIZE_PTR 0x10u    /* what kmalloc(0) returns */
-#define SLAB_KMALLOC_MAX 8192u /* a kmalloc that took more has pages of its own */
-#define HASHED_PTR_MAX UINT32_MAX
+#define LINES_AHEAD         16u
+#define COPY_BYTES          (64u * 1024)
+#define MEM_MIB_DEFAULT     2048u
+#define ZERO_SIZE_PTR       0x10u /* what kmalloc(0) returns */
+#define SLAB_KMALLOC_MAX    8192u /* a kmalloc that took more has pages of its own */
+#define HASHED_PTR_MAX      UINT32_MAX
 #define VOTES_TO_BEGIN_ANEW 4u
-#define UNREADABLE_SHOWN 100u
+#define UNREADABLE_SHOWN    100u
 
-G_DEFINE_QUARK(kmemsim - import - error - quark, import_error)
+/* clang-format off: it would put blanks into the name */
+G_DEFINE_QUARK(kmemsim-import-error, import_error)
+/* clang-format on */
 
 /* kmalloc events name no cache: the size of the slot and three flags stand for it. */
 struct kmalloc_memo {
@@ -481,7 +485,7 @@ static bool write_ops(struct importer *importer, const char *path, const struct 
         g_autofree char *source = g_path_get_basename(path);
         unsigned cpus = options->cpus ? options->cpus : (unsigned)MIN(report->cpus, OPS_CPUS_MAX);
         struct ops_layout layout = {
-                .source = strcmp(path, "-") == 0 ? "standard input" : source,
+                .source = source,
                 .cpus = cpus,
                 .mem_mib = options->mem_mib ? options->mem_mib : MEM_MIB_DEFAULT,
                 .left_out = leave_out ? (uint64_t *)(void *)importer->pages.taken->data : NULL,
@@ -494,40 +498,38 @@ static bool write_ops(struct importer *importer, const char *path, const struct 
         return ops_writer_write(importer->writer, &layout, sink, error);
 }
 
-/* Standard input cannot be begun again, so it is put into a file first, as it comes. */
-static bool copy_stdin(int fd, const struct import_options *options, GError **error)
+/* Trouble while something is copied. */
+static bool copy_error(const char *path, int reason, GError **error)
+{
+        g_set_error(error, G_IO_ERROR, (gint)g_io_error_from_errno(reason), "%s: cannot be kept in %s: %s", path,
+                    g_get_tmp_dir(), g_strerror(reason));
+        return false;
+}
+
+/* What comes from a pipe cannot be begun again, so it is put into a file first. */
+static bool copy_all(int from, int to, const char *path, const struct import_options *options, GError **error)
 {
         struct import_progress progress = { 0 };
-        g_autofree char *buffer = g_malloc(STDIN_BYTES);
+        g_autofree char *buffer = g_malloc(COPY_BYTES);
         ssize_t got, put;
-        size_t done;
 
-        for (;;) {
-                got = read(STDIN_FILENO, buffer, STDIN_BYTES);
+        while ((got = read(from, buffer, COPY_BYTES)) != 0) {
                 if (options->progress && !options->progress(&progress, options->progress_data)) {
                         g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "interrupted");
                         return false;
                 }
-                if (got < 0 && errno == EINTR)
-                        continue;
-                if (got <= 0)
-                        break;
-                for (done = 0; done < (size_t)got; done += (size_t)put) {
-                        put = write(fd, buffer + done, (size_t)got - done);
+                if (got < 0 && errno != EINTR)
+                        return copy_error(path, errno, error);
+                for (ssize_t done = 0; done < got; done += put) {
+                        put = write(to, buffer + done, (size_t)(got - done));
                         if (put < 0 && errno == EINTR)
                                 put = 0;
                         if (put < 0)
-                                break;
+                                return copy_error(path, errno, error);
                 }
-                if (done < (size_t)got)
-                        break;
-                progress.bytes_read += (uint64_t)got;
+                progress.bytes_read += got > 0 ? (uint64_t)got : 0;
         }
-        if (got == 0)
-                return true;
-        g_set_error(error, G_IO_ERROR, (gint)g_io_error_from_errno(errno), "standard input: cannot keep it in %s: %s",
-                    g_get_tmp_dir(), g_strerror(errno));
-        return false;
+        return true;
 }
 
 static bool import_file(const char *path, const char *shown_path, const struct import_options *options,
@@ -566,25 +568,44 @@ static bool import_file(const char *path, const char *shown_path, const struct i
         return good;
 }
 
+/* From a pipe, or a file without a size like those of tracefs, whose contents are gone once they were read. */
+static bool import_stream(int from, const char *shown_path, const struct import_options *options,
+                          const struct ops_sink *sink, struct import_report **ret_report, GError **error)
+{
+        g_autofree char *copy = NULL;
+        int to = g_file_open_tmp("kmemsim-XXXXXX", &copy, error);
+        bool good;
+
+        if (to < 0)
+                return false;
+        good = copy_all(from, to, shown_path, options, error) &&
+               import_file(copy, shown_path, options, sink, ret_report, error);
+        g_unlink(copy);
+        close(to);
+        return good;
+}
+
 bool import_trace(const char *path, const struct import_options *options, const struct ops_sink *sink,
                   struct import_report **ret_report, GError **error)
 {
         static const struct import_options no_options = { 0 };
-        g_autofree char *copy = NULL;
-        bool good = false;
+        struct stat status;
+        bool good;
         int fd;
 
         *ret_report = NULL;
         if (!options)
                 options = &no_options;
-        if (strcmp(path, "-") != 0)
+        if (strcmp(path, "-") == 0)
+                return import_stream(STDIN_FILENO, "standard input", options, sink, ret_report, error);
+        if (stat(path, &status) < 0 || S_ISDIR(status.st_mode) || (S_ISREG(status.st_mode) && status.st_size > 0))
                 return import_file(path, path, options, sink, ret_report, error);
-        fd = g_file_open_tmp("kmemsim-XXXXXX", &copy, error);
-        if (fd < 0)
+        fd = g_open(path, O_RDONLY | O_CLOEXEC, 0);
+        if (fd < 0) {
+                g_set_error(error, G_IO_ERROR, (gint)g_io_error_from_errno(errno), "%s: %s", path, g_strerror(errno));
                 return false;
-        if (copy_stdin(fd, options, error))
-                good = import_file(copy, path, options, sink, ret_report, error);
-        g_unlink(copy);
+        }
+        good = import_stream(fd, path, options, sink, ret_report, error);
         close(fd);
         return good;
 }

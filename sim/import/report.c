@@ -280,6 +280,7 @@ void import_report_print(const struct import_report *report, unsigned top_count,
         line_text(out, "clock_unit", clock_unit(report));
         line_name(out, "page_offset");
         g_string_append_printf(out, "0x%" G_GINT64_MODIFIER "x\n", report->page_offset);
+        line_number(out, "page_offset_votes", report->page_offset_votes);
         for (size_t i = 0; i < G_N_ELEMENTS(figures); i++)
                 line_number(out, figures[i].name, figure_value(report, i));
         line_name(out, "waste_percent");
@@ -447,6 +448,7 @@ void import_report_print_json(const struct import_report *report, GString *out)
         json_bool(out, "pages_told_apart", report->pages_told_apart);
         json_bool(out, "cpus_folded", report->cpus_folded);
         g_string_append_printf(out, "  \"page_offset\": \"0x%" G_GINT64_MODIFIER "x\",\n", report->page_offset);
+        g_string_append_printf(out, "  \"page_offset_votes\": %" G_GUINT64_FORMAT ",\n", report->page_offset_votes);
         for (size_t i = 0; i < G_N_ELEMENTS(figures); i++)
                 g_string_append_printf(out, "  \"%s\": %" G_GUINT64_FORMAT ",\n", figures[i].name,
                                        figure_value(report, i));

@@ -26,6 +26,7 @@
 
 #define BATCHES_MAX      8u      /* between the two threads, about 700 KB each */
 #define COMMIT_EVERY_US  1000000 /* wall time between two commits */
+#define COMMIT_FIRST_US  50000   /* the first one */
 #define COMMIT_EVERY_MIN_US 1000 /* between two looks for something to do */
 #define COMMIT_ROWS_MAX  250000u /* rows of op and event in one commit; they wait in memory */
 #define READER_WAIT_MS   60000   /* how long a reader of the same file may hold up a commit */
@@ -621,10 +622,18 @@ static void ask_for_cut(struct recorder *recorder)
         recorder->has_asked = TRUE;
 }
 
-static void ask_if_time(struct recorder *recorder, gint64 commit_every_us)
+/* Sooner at first, so that what is lost when a run is killed or the disk is full is never most of it. */
+static gint64 commit_interval_us(const struct recorder *recorder)
+{
+        gint64 age_us = recorder->committed_us - recorder->started_us;
+
+        return MIN(recorder->commit_every_us, MAX(COMMIT_FIRST_US, age_us / 2));
+}
+
+static void ask_if_time(struct recorder *recorder, gint64 interval_us)
 {
         if (recorder->row_count >= COMMIT_ROWS_MAX ||
-            g_get_monotonic_time() - recorder->committed_us >= commit_every_us)
+            g_get_monotonic_time() - recorder->committed_us >= interval_us)
                 ask_for_cut(recorder);
 }
 
@@ -665,7 +674,7 @@ static void give_up(struct recorder *recorder)
 static struct item *wait_for_item(struct recorder *recorder)
 {
         while (g_queue_is_empty(&recorder->queue) && !recorder->ending) {
-                gint64 wait_us = MAX(recorder->commit_every_us, COMMIT_EVERY_MIN_US);
+                gint64 wait_us = MAX(commit_interval_us(recorder), COMMIT_EVERY_MIN_US);
 
                 if (!g_cond_wait_until(&recorder->filled, &recorder->lock, g_get_monotonic_time() + wait_us))
                         ask_for_cut(recorder);
@@ -687,12 +696,12 @@ static gpointer writer(gpointer context)
         g_mutex_lock(&recorder->lock);
         while ((item = wait_for_item(recorder)) != NULL) {
                 gboolean is_last = g_queue_is_empty(&recorder->queue);
-                gint64 commit_every_us = recorder->commit_every_us;
+                gint64 interval_us = commit_interval_us(recorder);
 
                 g_mutex_unlock(&recorder->lock);
                 if (recorder->error == NULL) {
                         if (do_item(recorder, item, is_last))
-                                ask_if_time(recorder, commit_every_us);
+                                ask_if_time(recorder, interval_us);
                         else
                                 give_up(recorder);
                 }

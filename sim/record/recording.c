@@ -83,6 +83,24 @@ static gboolean check_versions(struct recording *recording, GError **error)
         return TRUE;
 }
 
+/* SQLite takes a last page that lacks some bytes for a whole one. */
+static gboolean check_size(struct recording *recording, GError **error)
+{
+        int64_t page_count, page_bytes;
+        struct stat info;
+
+        if (!read_pragma(recording, "PRAGMA page_count", &page_count, error) ||
+            !read_pragma(recording, "PRAGMA page_size", &page_bytes, error))
+                return FALSE;
+        if (g_stat(recording->path, &info) == 0 && info.st_size < page_count * page_bytes) { /* may be growing */
+                g_set_error(error, RECORD_ERROR, RECORD_ERROR_FORMAT,
+                            "%s is truncated: %" PRId64 " of %" PRId64 " bytes are there", recording->path,
+                            (int64_t)info.st_size, page_count * page_bytes);
+                return FALSE;
+        }
+        return TRUE;
+}
+
 struct recording *recording_open(const char *path, GError **error)
 {
         struct recording *recording;
@@ -101,7 +119,7 @@ struct recording *recording_open(const char *path, GError **error)
                 sqlite3_db_config(recording->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
                 sqlite3_db_config(recording->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
         }
-        if (code == SQLITE_OK ? !check_versions(recording, error)
+        if (code == SQLITE_OK ? !check_versions(recording, error) || !check_size(recording, error)
                               : !record_fail(error, recording->db, code, "read", path)) {
                 recording_close(recording);
                 return NULL;
@@ -156,12 +174,14 @@ gboolean recording_get_int(struct recording *recording, const char *key, int64_t
                            GError **error)
 {
         g_autoptr(sqlite3_stmt) statement = NULL;
+        gboolean is_int;
         int64_t value;
 
         if (!find_key(recording, key, &statement, error))
                 return FALSE;
+        is_int = sqlite3_column_type(statement, 0) == SQLITE_INTEGER; /* asked before anything converts it */
         value = sqlite3_column_int64(statement, 0);
-        if (sqlite3_column_type(statement, 0) != SQLITE_INTEGER || value < min || value > max) {
+        if (!is_int || value < min || value > max) {
                 const unsigned char *text = sqlite3_column_text(statement, 0);
 
                 g_set_error(error, RECORD_ERROR, RECORD_ERROR_FORMAT, "%s is damaged: %s in table run is '%s'",
@@ -176,11 +196,13 @@ char *recording_get_text(struct recording *recording, const char *key, GError **
 {
         g_autoptr(sqlite3_stmt) statement = NULL;
         const unsigned char *text;
+        gboolean is_text;
 
         if (!find_key(recording, key, &statement, error))
                 return NULL;
+        is_text = sqlite3_column_type(statement, 0) == SQLITE_TEXT;
         text = sqlite3_column_text(statement, 0);
-        if (sqlite3_column_type(statement, 0) != SQLITE_TEXT || text == NULL) {
+        if (!is_text || text == NULL) {
                 g_set_error(error, RECORD_ERROR, RECORD_ERROR_FORMAT, "%s is damaged: %s in table run is no text",
                             recording->path, key);
                 return NULL;

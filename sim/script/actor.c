@@ -943,8 +943,9 @@ static struct mailbox *mailbox_argument(lua_State *L, const struct actor *self, 
         }
         if (!actor)
                 luaL_error(L, "send needs a task, its name, or a mailbox");
-        if (actor->kind == ACTOR_INTERRUPT)
-                luaL_error(L, "send: the interrupt '%s' receives nothing", actor->name);
+        if (actor->kind != ACTOR_TASK)
+                luaL_error(L, "send: the %s '%s' receives nothing", actor->kind == ACTOR_LOAD ? "load" : "interrupt",
+                           actor->name);
         return actor->inbox;
 }
 

@@ -5,8 +5,8 @@
  * A load is one actor that allocates and frees, or two when it frees on another CPU. Each step asks the feed what its
  * thread does now (workload/feed.h); the plan behind it is made while it is carried out.
  *
- * Values of distributions are times or sizes; a text says which by its unit, and a plain number fits both. What is made of
- * texts of one kind is refused where the other is wanted.
+ * Values of distributions are times or sizes; a text says which by its unit, and a plain number fits both. What is made
+ * of texts of one kind is refused where the other is wanted.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -370,9 +370,9 @@ static int by_time(const void *a, const void *b)
         return (*left > *right) - (*left < *right);
 }
 
-/* Times of the allocations, divided by the speed; NULL if none has one. */
-static struct arrival_value *push_times(struct scenario *scenario, lua_State *L, const struct ops_file *ops,
-                                        uint64_t part, uint64_t whole)
+/* Times of the allocations, divided by the speed. */
+static void push_times(struct scenario *scenario, lua_State *L, const struct ops_file *ops, uint64_t part,
+                       uint64_t whole)
 {
         struct arrival_value *value;
         uint64_t count = 0;
@@ -390,7 +390,6 @@ static struct arrival_value *push_times(struct scenario *scenario, lua_State *L,
         qsort(value->times, count, sizeof(uint64_t), by_time);
         value->arrival.kind = ARRIVAL_TIMES;
         value->arrival.times = value->times;
-        return value;
 }
 
 struct times_call {
@@ -507,10 +506,8 @@ static void read_ask(struct scenario *scenario, lua_State *L, uint32_t index, st
         }
         lua_pop(L, 1);
         if (count != 1)
-                luaL_error(
-                        L,
-                        "alloc is one of { kmalloc = SIZES }, { cache = CACHE } and { pages = ORDER }, or a list of such, "
-                        "each with a weight");
+                luaL_error(L, "alloc is one of { kmalloc = SIZES }, { cache = CACHE } and { pages = ORDER }, or a list of "
+                              "such, each with a weight");
 }
 
 /* One table, or a list of tables with weights. Leaves the spec pointing into userdata. */
@@ -589,13 +586,8 @@ static void read_spec(struct scenario *scenario, lua_State *L, struct load_spec 
 
 static void check_name(struct scenario *scenario, lua_State *L, const char *name)
 {
-        const struct actor *other = g_hash_table_lookup(scenario->actors_by_name, name);
-
-        if (other)
-                luaL_error(L, "load: there is a task or interrupt '%s' already", name);
-        for (uint32_t i = 0; i < scenario->loads->len; i++)
-                if (strcmp(((const struct load_source *)scenario->loads->pdata[i])->name, name) == 0)
-                        luaL_error(L, "load '%s' is declared twice", name);
+        if (g_hash_table_lookup(scenario->actors_by_name, name))
+                luaL_error(L, "load: there is a task, interrupt or load '%s' already", name);
         if (strlen(name) > 56)
                 luaL_error(L, "load: a name has at most 56 bytes");
 }
@@ -611,6 +603,7 @@ static struct actor *add_actor(struct load_source *source, lua_State *L, enum fe
         actor->is_foreground = !load_spec_is_endless(&source->spec);
         actor->declared = sandbox_place(source->scenario->sandbox, L, 1);
         source->actors[role] = actor;
+        g_hash_table_insert(source->scenario->actors_by_name, actor->name, actor);
         return actor;
 }
 

@@ -2,7 +2,8 @@
  * arrival.h - when requests come: a stream of times that only goes forward.
  *
  *      GAPS    one after another, a gap apart: constant gaps, Poisson (exponential gaps), any distribution
- *      BURSTS  on for a while, off for a while. A burst begins with a request, and more follow, a gap apart, while it is on
+ *      BURSTS  on for a while, off for a while. A burst begins with a request, and more follow, a gap apart, while it
+ *              is on
  *      TIMES   a list of times, as those of a trace; each plus the start
  *
  * The first time of GAPS is one gap after the start; the first burst begins at the start.

@@ -12,8 +12,8 @@
  *      FEED_WAIT     ask again when feed_done of the other role says so
  *      FEED_END      there is nothing left for this role
  *
- * The plan is looked at up to FEED_AHEAD actions ahead, and always up to now; that is invisible, since a plan depends on
- * nothing. Knows no engine: handles are numbers that the caller gives back.
+ * The plan is looked at up to FEED_AHEAD actions ahead, and always up to now; that is invisible, since a plan depends
+ * on nothing. Knows no engine: handles are numbers that the caller gives back.
  */
 #ifndef KMEMSIM_WORKLOAD_FEED_H
 #define KMEMSIM_WORKLOAD_FEED_H
@@ -47,8 +47,8 @@ void feed_free(struct feed *feed);
 enum feed_verdict feed_next(struct feed *feed, enum feed_role role, uint64_t now_ns, struct load_action *ret,
                             uint32_t *ret_object);
 
-/* The action of the last FEED_REQUEST is done; object: OBJECT_NONE if an allocation failed. True: the consumer, which was
- * told to wait, may ask again. */
+/* The action of the last FEED_REQUEST is done; object: OBJECT_NONE if an allocation failed. True: the consumer, which
+ * was told to wait, may ask again. */
 bool feed_done(struct feed *feed, enum feed_role role, uint32_t object);
 
 const struct feed_figures *feed_figures(const struct feed *feed);

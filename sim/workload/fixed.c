@@ -89,8 +89,8 @@ static inline int64_t times(int64_t a, int64_t b, int bits)
 }
 
 /*
- * x is brought to 1 <= m < 2, m to t = m * recip / 1024 - 1 with |t| < 2^-8.4, and ln(1 + t) is its series up to t^7: the
- * rest is below 2^-70.
+ * x is brought to 1 <= m < 2, m to t = m * recip / 1024 - 1 with |t| < 2^-8.4, and ln(1 + t) is its series up to t^7:
+ * the rest is below 2^-70.
  */
 uint64_t fixed_minus_ln(uint64_t x)
 {
@@ -152,18 +152,16 @@ static inline int64_t polynomial(const int64_t *coefficients, int64_t x)
         return value;
 }
 
-/* Rounded down. */
+/* Rounded down. The digits are as good as random, so they are masked in: branches would be guessed wrong. */
 static uint32_t square_root(uint64_t x)
 {
         uint64_t root = 0;
 
         for (uint64_t bit = UINT64_C(1) << 62; bit; bit >>= 2) {
-                if (x >= root + bit) {
-                        x -= root + bit;
-                        root = (root >> 1) + bit;
-                } else {
-                        root >>= 1;
-                }
+                uint64_t is_one = 0 - (uint64_t)(x >= root + bit);
+
+                x -= (root + bit) & is_one;
+                root = (root >> 1) + (bit & is_one);
         }
         return (uint32_t)root;
 }
@@ -209,7 +207,8 @@ static const int64_t far_tail_q[8] = {
 
 int64_t fixed_normal(uint64_t x)
 {
-        uint64_t smaller = x >> 63 ? 0 - x : x; /* the tail's side, in units of 2^-64 */
+        uint64_t upper = 0 - (x >> 63);           /* all ones in the upper half */
+        uint64_t smaller = (x ^ upper) - upper;   /* x or -x: the tail's side, in units of 2^-64 */
         int64_t from_half = (int64_t)((UINT64_C(1) << 63) - smaller);
         int64_t magnitude;
 
@@ -226,5 +225,5 @@ int64_t fixed_normal(uint64_t x)
                 r -= far ? FAR_TAIL_FROM : TAIL_FROM;
                 magnitude = (int64_t)(((uwide)(uint64_t)polynomial(p, r) << FIXED_BITS) / (uint64_t)polynomial(q, r));
         }
-        return x >> 63 ? magnitude : -magnitude;
+        return (magnitude ^ ~(int64_t)upper) - ~(int64_t)upper; /* minus in the lower half */
 }

@@ -229,32 +229,12 @@ static void test_no_header(void)
         g_assert_cmpuint(only_zone(bed)->free_pages, ==, 1);
 }
 
-/* Takes every object that can be had without a new page, so that whatever is asked for next needs one. */
-static void use_up_objects(struct testbed *bed, uint32_t cpu)
+/* Leaves so many pages, tries to create a cache if asked, and trims. Returns what is free then. */
+static uint64_t create_with(const struct sim_config *config, uint32_t pages, bool create, bool *ret_created)
 {
-        for (uint32_t id = bed->mem->chain; id != CACHE_ID_NONE; id = bed->mem->caches[id].next) {
-                uint32_t gfp = GFP_NOWAIT | bed->mem->caches[id].gfpflags;
+        g_autoptr(testbed) bed = testbed_new(config);
 
-                while (testbed_alloc(bed, cpu, id, gfp) != OBJECT_NONE)
-                        ;
-        }
-}
-
-/* Uses up memory but for so many pages, tries to create a cache if asked, and trims. Returns what is free then. */
-static uint64_t create_with(uint32_t pages, bool create, bool *ret_created)
-{
-        struct sim_config config = testbed_config(6, 8);
-        g_autoptr(testbed) bed = testbed_new(&config);
-        uint32_t held[64];
-
-        g_assert_cmpuint(pages, <, G_N_ELEMENTS(held));
-        for (uint32_t i = 0; i < pages; i++)
-                held[i] = testbed_pages(bed, 0, 0, GFP_KERNEL);
-        use_up(bed);
-        use_up_objects(bed, 0);
-        for (uint32_t i = 0; i < pages; i++)
-                testbed_release(bed, 0, held[i]);
-        testbed_forget(bed);
+        testbed_starve(bed, pages);
         if (create) {
                 uint32_t id = testbed_create(bed, "made", 100, 0, 0);
 
@@ -272,43 +252,45 @@ static uint64_t create_with(uint32_t pages, bool create, bool *ret_created)
  * nothing behind. */
 static void test_create_fails_anywhere(void)
 {
-        bool created = false;
-        uint32_t pages;
+        const struct sim_config machines[] = { testbed_config(6, 8), testbed_config_numa(4, 2, 6) };
 
-        for (pages = 0; !created; pages++)
-                g_assert_cmpuint(create_with(pages, true, &created), ==, create_with(pages, false, NULL));
-        g_assert_cmpuint(pages, >, 6); /* it takes at least a page for every kind of structure */
+        for (size_t m = 0; m < G_N_ELEMENTS(machines); m++) {
+                bool created = false;
+                uint32_t pages;
+
+                for (pages = 0; !created; pages++)
+                        g_assert_cmpuint(create_with(&machines[m], pages, true, &created), ==,
+                                         create_with(&machines[m], pages, false, NULL));
+                g_assert_cmpuint(pages, >, 6); /* it takes at least a page for every kind of structure */
+        }
 }
 
-/* The same for a CPU that comes up. What the original loses there is lost here too: one magazine. */
+/* The same for a CPU that comes up. */
 static void test_cpu_up_fails_anywhere(void)
 {
-        struct sim_config config = testbed_config(3, 8);
-        uint32_t failures = 0;
-        bool up = false;
+        struct sim_config machines[] = { testbed_config(3, 8), testbed_config_numa(3, 3, 6) };
 
-        config.manual_clock = 1;
-        for (uint32_t pages = 0; !up; pages += pages < 6 ? 1 : 5) {
-                g_autoptr(testbed) bed = testbed_new(&config);
-                uint32_t held[200];
+        for (size_t m = 0; m < G_N_ELEMENTS(machines); m++) {
+                uint32_t failures = 0;
+                bool up = false;
 
-                g_assert_cmpuint(testbed_cpu(bed, false, 2), ==, 0);
-                g_assert_false(sim_cpu_online(bed->sim, 2));
-                for (uint32_t i = 0; i < pages; i++)
-                        held[i] = testbed_pages(bed, 0, 0, GFP_KERNEL);
-                use_up(bed);
-                use_up_objects(bed, 0);
-                for (uint32_t i = 0; i < pages; i++)
-                        testbed_release(bed, 0, held[i]);
-                up = testbed_cpu(bed, true, 2) == 0;
-                failures += !up;
-                g_assert_cmpint(sim_cpu_online(bed->sim, 2), ==, up);
-                g_assert_cmpstr(sim_audit(bed->sim), ==, NULL);
-                for (uint32_t id = bed->mem->chain; id != CACHE_ID_NONE; id = bed->mem->caches[id].next)
-                        g_assert_cmpint(bed->mem->caches[id].array[2] != 0, ==, up);
-                g_assert_cmpuint(pages, <, 200);
+                machines[m].manual_clock = 1;
+                for (uint32_t pages = 0; !up; pages += pages < 6 ? 1 : 5) {
+                        g_autoptr(testbed) bed = testbed_new(&machines[m]);
+
+                        g_assert_cmpuint(testbed_cpu(bed, false, 2), ==, 0);
+                        g_assert_false(sim_cpu_online(bed->sim, 2));
+                        testbed_starve(bed, pages);
+                        up = testbed_cpu(bed, true, 2) == 0;
+                        failures += !up;
+                        g_assert_cmpint(sim_cpu_online(bed->sim, 2), ==, up);
+                        g_assert_cmpstr(sim_audit(bed->sim), ==, NULL);
+                        for (uint32_t id = bed->mem->chain; id != CACHE_ID_NONE; id = bed->mem->caches[id].next)
+                                g_assert_cmpint(bed->mem->caches[id].array[2] != 0, ==, up);
+                        g_assert_cmpuint(pages, <, 300);
+                }
+                g_assert_cmpuint(failures, >, 5);
         }
-        g_assert_cmpuint(failures, >, 5);
 }
 
 int main(int argc, char **argv)

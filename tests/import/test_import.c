@@ -762,6 +762,37 @@ static void test_full_disk(void)
         g_unlink(path);
 }
 
+/* The figures that scenarios/traces/README.md shows. */
+static void test_sample_of_the_repository(void)
+{
+        g_autofree char *path = g_test_build_filename(G_TEST_DIST, "..", "..", "scenarios", "traces",
+                                                      "filestorm-head.tracecmd.txt.xz", NULL);
+        struct result result = import_file(path, NULL);
+
+        g_assert_no_error(result.error);
+        check_ops(&result);
+        g_assert_cmpuint(result.report->lines_unreadable, ==, 0);
+        g_assert_cmpuint(result.report->kmem_events, ==, 79997);
+        g_assert_cmpuint(result.report->object_allocs, ==, 40796);
+        g_assert_cmpuint(result.report->object_frees, ==, 17124);
+        g_assert_cmpuint(result.report->object_frees_matched, ==, 17124);
+        g_assert_cmpuint(result.report->object_frees_remote, ==, 44);
+        g_assert_cmpuint(result.report->object_frees_null, ==, 12601);
+        g_assert_cmpuint(result.report->requested_bytes, ==, 43972762);
+        g_assert_cmpuint(result.report->allocated_bytes, ==, 44065640);
+        g_assert_cmpuint(result.report->peak_live_allocated_bytes, ==, 5761872);
+        g_assert_cmpuint(result.report->page_allocs, ==, 4406);
+        g_assert_cmpuint(result.report->pages_allocated, ==, 4997);
+        g_assert_cmpuint(result.report->slab_blocks, ==, 757);
+        g_assert_cmpuint(result.report->span_ns, ==, 207136000);
+        g_assert_cmpuint(result.report->ops_written, ==, 61717);
+        g_assert_cmpuint(result.report->ops_cache_alloc, ==, 35990);
+        g_assert_cmpuint(result.report->ops_kmalloc, ==, 4806);
+        g_assert_cmpuint(result.report->ops_pages, ==, 3649);
+        g_assert_cmpuint(result.report->ops_free, ==, 17242);
+        clear(&result);
+}
+
 static void test_report_text(void)
 {
         struct result result = import_data("ftrace.txt", NULL);
@@ -801,5 +832,6 @@ int main(int argc, char **argv)
         g_test_add_func("/import/may-be-stopped-anywhere", test_stopped_anywhere);
         g_test_add_func("/import/a-full-disk-is-an-error", test_full_disk);
         g_test_add_func("/import/the-report-prints", test_report_text);
+        g_test_add_func("/import/the-sample-of-the-repository", test_sample_of_the_repository);
         return g_test_run();
 }

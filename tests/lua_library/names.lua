@@ -38,9 +38,16 @@ show_fields("cache", cache, { ["?"] = 1 })
 show_fields("task", task, { ["?"] = 1 })
 show_fields("interrupt", interrupt, { ["?"] = 1 })
 show_fields("trace", trace, { ["?"] = 1 })
+show_fields("lognormal", lognormal, { ["?"] = 1 })
+show_fields("pareto", pareto, { ["?"] = 1 })
+show_fields("bursts", bursts, { ["?"] = 1 })
+show_fields("load", load, { ["?"] = 1 })
+show_fields("load.alloc", load, { name = "l", arrival = "1us", alloc = { ["?"] = 1 } })
+show_fields("load.phases", load, { name = "l", arrival = "1us", phases = { ["?"] = 1 } })
 show_fields("machine", machine, { ["?"] = 1 })
 show_fields("costs", machine, { costs = { ["?"] = 1 } })
 
+load { name = "one", arrival = "1us", alloc = { kmalloc = 100 }, count = 1 }
 trace { file = "few-events.txt", pace = "asap" }
 
 task { name = "looks", run = function(t)
@@ -68,6 +75,7 @@ summary("the result", function(r)
         show_keys("r.latency[].", r.latency.alloc)
         show_keys("r.caches[].", r.caches["size-128"])
         show_keys("r.zones[].", r.zones[1])
+        show_keys("r.loads[].", r.loads.one)
         show_keys("r.trace.", r.trace)
         return "walked"
 end)

@@ -40,6 +40,15 @@ static sqlite3 *open_db(const char *path)
         return db;
 }
 
+gboolean sql_try(const char *path, const char *sql)
+{
+        sqlite3 *db = open_db(path);
+        gboolean ok = sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK;
+
+        sqlite3_close(db);
+        return ok;
+}
+
 void sql_do(const char *path, const char *format, ...)
 {
         sqlite3 *db = open_db(path);

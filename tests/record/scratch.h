@@ -13,7 +13,8 @@
 char *scratch_path(const char *name);
 void scratch_remove_all(void);
 
-/* SQL on a file; a mistake in it ends the test. */
+/* SQL on a file; a mistake in it ends the test. sql_try says whether it could be done. */
+gboolean sql_try(const char *path, const char *sql);
 void sql_do(const char *path, const char *format, ...) G_GNUC_PRINTF(2, 3);
 int64_t sql_int(const char *path, const char *format, ...) G_GNUC_PRINTF(2, 3);
 char *sql_text(const char *path, const char *format, ...) G_GNUC_PRINTF(2, 3); /* NULL is "NULL", no row is "" */

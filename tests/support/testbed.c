@@ -15,6 +15,17 @@ struct sim_config testbed_config(uint32_t cpus, uint32_t mib)
         return config;
 }
 
+struct sim_config testbed_config_numa(uint32_t cpus, uint32_t nodes, uint32_t mib)
+{
+        struct sim_config config = testbed_config(cpus, mib);
+
+        config.numa = 1;
+        config.nodes = nodes;
+        for (uint32_t node = 0; node < nodes; node++)
+                config.node_mib[node] = mib;
+        return config;
+}
+
 static void keep(struct tape *tape, void *context)
 {
         struct testbed *bed = context;
@@ -289,6 +300,27 @@ uint64_t testbed_free_pages(const struct testbed *bed)
         for (uint32_t zone = 0; zone < bed->mem->zone_count; zone++)
                 sum += bed->mem->zones[zone].free_pages;
         return sum;
+}
+
+void testbed_starve(struct testbed *bed, uint32_t pages)
+{
+        g_autofree uint32_t *given_back = g_new(uint32_t, pages);
+
+        for (uint32_t i = 0; i < pages; i++)
+                given_back[i] = testbed_pages(bed, 0, 0, GFP_KERNEL);
+        testbed_drain(bed);
+        while (testbed_pages(bed, 0, 0, GFP_KERNEL) != OBJECT_NONE)
+                ;
+        for (uint32_t id = bed->mem->chain; id != CACHE_ID_NONE; id = bed->mem->caches[id].next) {
+                while (testbed_alloc(bed, 0, id, GFP_NOWAIT | bed->mem->caches[id].gfpflags) != OBJECT_NONE)
+                        ;
+        }
+        g_assert_cmpuint(testbed_free_pages(bed), ==, 0);
+        for (uint32_t i = 0; i < pages; i++)
+                testbed_release(bed, 0, given_back[i]);
+        testbed_drain(bed);
+        g_assert_cmpuint(testbed_free_pages(bed), ==, pages);
+        testbed_forget(bed);
 }
 
 void testbed_trim(struct testbed *bed)

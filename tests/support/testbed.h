@@ -25,8 +25,9 @@ struct testbed {
         struct op_record done;     /* what testbed_do did last */
 };
 
-/* x86_64, all defaults but CPUs and memory; audit 1. */
+/* x86_64, all defaults but CPUs and memory; audit 1. With several nodes each has `mib`. */
 struct sim_config testbed_config(uint32_t cpus, uint32_t mib);
+struct sim_config testbed_config_numa(uint32_t cpus, uint32_t nodes, uint32_t mib);
 
 /* Fails the test if the machine cannot boot. block: records in a block of the tape. */
 struct testbed *testbed_new(const struct sim_config *config);
@@ -87,6 +88,10 @@ const struct array_cache *testbed_magazine(const struct testbed *bed, uint32_t c
 const struct array_cache *testbed_shared(const struct testbed *bed, uint32_t cache);
 uint64_t testbed_place(const struct testbed *bed, uint32_t object);
 uint64_t testbed_free_pages(const struct testbed *bed); /* on the buddy lists of all zones */
+
+/* Takes every page and every object that CPU 0 can get, then gives back so many single pages: whatever it asks for next
+ * must make do with those. */
+void testbed_starve(struct testbed *bed, uint32_t pages);
 
 /* Shrinks every cache until that changes nothing and drains the page lists: what is left is what the allocator keeps
  * for itself. */

@@ -4,11 +4,14 @@
 
 #define CACHES 6u
 #define THREADS_MAX 256u
+#define END_PAUSE_NS 10000000u
 
 struct actor {
         struct prng prng;
         uint32_t thread, cpu;
         bool irq;
+        uint32_t free_percent; /* of its requests, while the stock grows */
+        uint32_t favourite; /* size of most of its objects, for a while */
         uint8_t kind;       /* of the request under way */
         uint32_t cache;     /* CACHES: none of ours */
         uint32_t left;      /* interrupt: requests still to make */
@@ -22,11 +25,14 @@ struct workload {
         uint32_t actor_count, task_count;
         uint32_t alarm; /* thread */
         GArray *live;   /* handles */
+        GArray *hoard;  /* pages taken at the beginning */
         uint32_t caches[CACHES]; /* ids, CACHE_ID_NONE: none */
         struct cache_spec specs[CACHES];
         uint32_t creating; /* bit per cache */
         uint32_t nofail;   /* requests under way that never fail */
         uint32_t names;
+        bool shrinking;    /* the stock is */
+        uint64_t last_ns;  /* when the machine last called back for one of the actors */
         bool ending;
 };
 
@@ -49,6 +55,7 @@ static struct actor *actor_new(struct workload *work, bool irq, uint32_t cpu)
         actor->cpu = cpu;
         actor->thread = sim_thread_new(work->bed->sim, irq ? THREAD_IRQ : THREAD_TASK, cpu);
         prng_init(&actor->prng, work->shape.seed, 1000 + work->actor_count);
+        actor->free_percent = chance(actor, 1, 2) ? 35 : chance(actor, 1, 2) ? 10 : 60;
         return actor;
 }
 
@@ -77,9 +84,9 @@ static uint32_t draw_gfp(struct workload *work, struct actor *actor, bool pages)
                 gfp |= zones[below(actor, G_N_ELEMENTS(zones))];
         if (!pages && chance(actor, 1, 12))
                 gfp |= __GFP_NO_GROW;
-        if (work->shape.nofail && !actor->irq && (gfp & __GFP_WAIT) && work->nofail * 3 < work->task_count &&
+        if (work->shape.nofail && !actor->irq && (gfp & __GFP_WAIT) && work->nofail * 3 + 3 <= work->task_count &&
             !work->ending && chance(actor, 1, 20))
-                gfp |= __GFP_NOFAIL;
+                gfp |= __GFP_NOFAIL; /* others must be left to free something */
         return gfp;
 }
 
@@ -95,26 +102,48 @@ static void draw_spec(struct workload *work, struct actor *actor, struct cache_s
         spec->flags = flags[below(actor, G_N_ELEMENTS(flags))];
 }
 
+/* The newest, the oldest or any: the order of frees decides which slabs become empty. */
+static uint32_t take_live(struct workload *work, struct actor *actor)
+{
+        uint32_t way = below(actor, 3);
+        uint32_t which = way == 0 ? work->live->len - 1 : way == 1 ? 0 : below(actor, work->live->len);
+        uint32_t object = g_array_index(work->live, uint32_t, which);
+
+        g_array_remove_index_fast(work->live, which);
+        return object;
+}
+
+static uint32_t draw_size(struct workload *work, struct actor *actor)
+{
+        if (!actor->favourite || chance(actor, 1, 100))
+                actor->favourite = (uint32_t)prng_between(&actor->prng, 1, chance(actor, 3, 4) ? 300 : 5000);
+        if (chance(actor, 3, 5))
+                return actor->favourite;
+        return (uint32_t)prng_between(&actor->prng, 0, chance(actor, 3, 4) ? 300 : work->shape.size_max);
+}
+
 /* What this actor asks for next. False: it has nothing to ask. */
 static bool draw_request(struct workload *work, struct actor *actor, struct request *request)
 {
-        bool full = work->live->len >= work->shape.live_max;
-        uint32_t way = below(actor, 100);
         uint32_t slot = below(actor, CACHES);
+        uint32_t way;
 
+        if (work->live->len >= work->shape.live_max)
+                work->shrinking = true;
+        else if (work->live->len <= work->shape.live_max / 10)
+                work->shrinking = false;
         *request = (struct request){ 0 };
         actor->cache = CACHES;
-        if (work->ending || way < (full ? 75u : 38u)) {
-                uint32_t which;
-
+        if (work->ending || below(actor, 100) < (work->shrinking ? 80u : actor->free_percent)) {
                 if (!work->live->len)
                         return false;
-                which = below(actor, work->live->len);
                 request->kind = OP_FREE;
-                request->object = g_array_index(work->live, uint32_t, which);
-                g_array_remove_index_fast(work->live, which);
+                request->object = take_live(work, actor);
                 return true;
         }
+        if (work->bed->mem->numa && chance(actor, 1, 3))
+                request->node_plus_1 = (uint8_t)(1 + below(actor, work->bed->mem->nodes));
+        way = below(actor, 100);
         if (way < 90 || actor->irq) {
                 if (chance(actor, work->shape.pages_percent, 100)) {
                         request->kind = OP_PAGES;
@@ -131,11 +160,12 @@ static bool draw_request(struct workload *work, struct actor *actor, struct requ
                         return true;
                 }
                 request->kind = OP_KMALLOC;
-                request->size_bytes = prng_between(&actor->prng, 0, chance(actor, 3, 4) ? 300 : work->shape.size_max);
+                request->size_bytes = draw_size(work, actor);
                 if (chance(actor, 1, 16))
                         request->gfp |= __GFP_DMA;
                 return true;
         }
+        request->node_plus_1 = 0;
         if (!work->shape.caches || way < 93) {
                 request->kind = chance(actor, 1, 10) ? OP_DRAIN : OP_WORK;
                 request->size_bytes = request->kind == OP_WORK ? below(actor, 3000) : 0;
@@ -289,6 +319,7 @@ static void run_actors(struct workload *work)
                                 sim_wake_at(work->bed->sim, thread, sim_now_ns(work->bed->sim) + work->shape.alarm_ns);
                         continue;
                 }
+                work->last_ns = sim_now_ns(work->bed->sim);
                 if (what == SIM_DONE)
                         take_result(work, actor);
                 else if (actor->irq)
@@ -303,14 +334,21 @@ static void run_actors(struct workload *work)
 void workload_run(struct testbed *bed, const struct workload_shape *shape, struct workload_result *ret)
 {
         struct workload *work = g_new0(struct workload, 1);
+        uint32_t who;
 
         memset(ret, 0, sizeof(*ret));
         work->bed = bed;
         work->shape = *shape;
         work->result = ret;
         work->live = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+        work->hoard = g_array_new(FALSE, FALSE, sizeof(uint32_t));
         for (uint32_t i = 0; i < CACHES; i++)
                 work->caches[i] = CACHE_ID_NONE;
+        while (shape->pages_left && testbed_free_pages(bed) > shape->pages_left) {
+                uint32_t object = testbed_pages(bed, 0, 0, GFP_KERNEL);
+
+                g_array_append_val(work->hoard, object);
+        }
         for (uint32_t i = 0; i < shape->tasks_per_cpu * bed->mem->cpus; i++)
                 actor_new(work, false, i % bed->mem->cpus);
         work->task_count = work->actor_count;
@@ -323,16 +361,21 @@ void workload_run(struct testbed *bed, const struct workload_shape *shape, struc
                 sim_wake_at(bed->sim, work->alarm, sim_now_ns(bed->sim) + shape->alarm_ns);
         }
         run_actors(work);
+        sim_wake_at(bed->sim, bed->task[0], work->last_ns + END_PAUSE_NS); /* behind the last alarm, whatever its period */
+        g_assert_cmpint(sim_run(bed->sim, &who), ==, SIM_WAKE);
         while (work->live->len) { /* a task may have put one back after the others had gone */
                 testbed_release(bed, 0, g_array_index(work->live, uint32_t, work->live->len - 1));
                 g_array_set_size(work->live, work->live->len - 1);
         }
+        for (uint32_t i = 0; i < work->hoard->len; i++)
+                testbed_release(bed, i % bed->mem->cpus, g_array_index(work->hoard, uint32_t, i));
         for (uint32_t i = 0; i < CACHES; i++) {
                 if (work->caches[i] != CACHE_ID_NONE)
                         g_assert_cmpuint(testbed_destroy(bed, 0, work->caches[i]), ==, 0);
         }
         testbed_flush(bed);
         g_array_unref(work->live);
+        g_array_unref(work->hoard);
         g_free(work);
 }
 
@@ -347,9 +390,16 @@ void workload_draw(uint64_t seed, struct sim_config *ret_config, struct workload
         if (prng_chance(&prng, 1, 3)) {
                 ret_config->arch = ARCH_I386;
                 ret_config->line_bytes = prng_chance(&prng, 1, 2) ? 32 : 128;
+        } else if (prng_chance(&prng, 2, 5)) {
+                ret_config->numa = 1;
+                ret_config->nodes = (uint32_t)prng_between(&prng, 1, 4);
+                for (uint32_t node = 0; node < ret_config->nodes; node++)
+                        ret_config->node_mib[node] = (uint32_t)prng_between(&prng, node ? 4 : 8, 14);
         }
-        if (prng_chance(&prng, 1, 4))
-                ret_config->node_mib[0] = 24; /* two zones */
+        if (!ret_config->numa && prng_chance(&prng, 2, 5)) /* two zones; page lists of some length */
+                ret_config->node_mib[0] = prng_chance(&prng, 1, 2) ? 24 : (uint32_t)prng_between(&prng, 50, 300);
+        if (ret_config->numa && prng_chance(&prng, 1, 4))
+                ret_config->node_mib[0] += 60;
         if (prng_chance(&prng, 1, 3)) { /* costs that stretch what is held and what is open */
                 static const enum cost_kind kinds[] = { COST_TAKE_OBJ, COST_GROW, COST_LOCK, COST_RETURN_OBJ, COST_SWITCH,
                                                         COST_IPI };
@@ -363,9 +413,10 @@ void workload_draw(uint64_t seed, struct sim_config *ret_config, struct workload
                 .tasks_per_cpu = (uint32_t)prng_between(&prng, 1, 4),
                 .irqs_per_cpu = (uint32_t)prng_below(&prng, 3),
                 .requests = 4000,
-                .live_max = prng_chance(&prng, 1, 2) ? 4000 : (uint32_t)prng_between(&prng, 20, 600),
+                .live_max = prng_chance(&prng, 1, 2) ? 3000 : (uint32_t)prng_between(&prng, 100, 1500),
                 .pages_percent = (uint32_t)prng_between(&prng, 0, 60),
                 .order_max = prng_chance(&prng, 1, 4) ? 11 : 5,
+                .pages_left = prng_chance(&prng, 1, 2) ? (uint32_t)prng_between(&prng, 20, 400) : 0,
                 .size_max = prng_chance(&prng, 1, 2) ? 140000 : 9000,
                 .caches = prng_chance(&prng, 3, 4),
                 .nofail = prng_chance(&prng, 1, 2),

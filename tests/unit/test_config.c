@@ -14,6 +14,17 @@ static struct sim_config usual(void)
         return config;
 }
 
+static struct sim_config numa(uint32_t nodes)
+{
+        struct sim_config config = usual();
+
+        config.numa = 1;
+        config.nodes = nodes;
+        for (uint32_t node = 0; node < nodes; node++)
+                config.node_mib[node] = 64;
+        return config;
+}
+
 static void test_default(void)
 {
         struct sim_config config = usual();
@@ -53,6 +64,12 @@ static void test_refused(void)
         config = usual(), config.node_mib[0] = 8, config.reserved_pages = 1024, refused(&config);
         config = usual(), config.line_bytes = 32, refused(&config);
         config = usual(), config.arch = ARCH_I386, config.node_mib[0] = 4097, refused(&config);
+        config = numa(2), config.arch = ARCH_I386, refused(&config);
+        config = numa(2), config.line_bytes = 128, refused(&config);
+        config = numa(2), config.nodes = 0, refused(&config);
+        config = numa(2), config.nodes = 5, refused(&config);
+        config = numa(2), config.node_mib[1] = 3, refused(&config);
+        config = numa(2), config.reserved_pages = 64 * 256, refused(&config);
         config = usual(), config.arch = ARCH_I386, config.line_bytes = 16, refused(&config);
         config = usual(), config.hz = 60, refused(&config);
         config = usual(), config.cpu_mhz = 0, refused(&config);
@@ -95,6 +112,11 @@ static void test_corners(void)
         config = usual(), config.reserved_pages = 0, boots(&config);
         config = usual(), config.reserved_pages = 1, boots(&config);
         config = usual(), config.threads_max = 60000, boots(&config);
+        config = numa(1), boots(&config);
+        config = numa(4), config.cpus = 8, boots(&config);
+        config = numa(4), config.cpus = 1, boots(&config); /* nodes without CPUs */
+        config = numa(3), config.cpus = 2, config.node_mib[0] = 4, config.node_mib[1] = 4, boots(&config);
+        config = numa(2), config.reserved_pages = 64 * 256 - 1, boots(&config); /* node 0 is nearly empty */
         for (size_t i = 0; i < G_N_ELEMENTS(hz); i++)
                 config = usual(), config.hz = hz[i], boots(&config);
 }
