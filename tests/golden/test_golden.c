@@ -2,12 +2,10 @@
  * test_golden.c - reference vectors: what `kmemsim ops` prints must be the recorded result, byte for byte.
  *
  * A vector is a pair NAME.ops, NAME.gold in the folder given as argument; without an argument, golden/ in
- * $KMEMSIM_SHARED or in shared/ beside the checkout. Vectors of NUMA machines are left out: there are none to run them
- * on. A folder that is not there is no failure (77, skipped).
+ * $KMEMSIM_SHARED or in shared/ beside the checkout. A folder that is not there is no failure (77, skipped).
  */
 #include <fcntl.h>
 #include <glib.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -74,19 +72,6 @@ static void test_vector(gconstpointer data)
         g_test_fail();
 }
 
-/* The `machine` line of an ops file says numa=0 or numa=1. */
-static bool is_numa(const char *path)
-{
-        g_autofree char *text = NULL;
-        const char *machine;
-        const char *numa;
-
-        g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
-        machine = strstr(text, "\nmachine ");
-        numa = machine ? strstr(machine, "numa=1") : NULL;
-        return numa && numa < strchr(machine + 1, '\n');
-}
-
 static int by_name(gconstpointer a, gconstpointer b)
 {
         return strcmp(*(char *const *)a, *(char *const *)b);
@@ -115,7 +100,7 @@ int main(int argc, char **argv)
         while ((name = g_dir_read_name(dir))) {
                 char *path = g_build_filename(folder, name, NULL);
 
-                if (g_str_has_suffix(name, ".ops") && !is_numa(path))
+                if (g_str_has_suffix(name, ".ops"))
                         g_ptr_array_add(paths, path);
                 else
                         g_free(path);
