@@ -207,8 +207,8 @@ static const int64_t far_tail_q[8] = {
 
 int64_t fixed_normal(uint64_t x)
 {
-        uint64_t upper = 0 - (x >> 63);           /* all ones in the upper half */
-        uint64_t smaller = (x ^ upper) - upper;   /* x or -x: the tail's side, in units of 2^-64 */
+        uint64_t upper = 0 - (x >> 63);         /* all ones in the upper half */
+        uint64_t smaller = (x ^ upper) - upper; /* x or -x: the tail's side, in units of 2^-64 */
         int64_t from_half = (int64_t)((UINT64_C(1) << 63) - smaller);
         int64_t magnitude;
 
