@@ -29,6 +29,9 @@ int cmd_paths(int argc, char **argv);
 /* The folder `sub` ("lua", "reports", "scenarios") of the installation or of the checkout. Newly allocated. */
 char *data_dir(const char *sub);
 
+/* How the user called the program: the launcher says it in KMEMSIM_COMMAND, an installed program is "kmemsim". */
+const char *command_name(void);
+
 /* Last line of every failure: one command that repeats it, quoted for a shell. */
 void say_repeat(int argc, char **argv);
 

@@ -519,8 +519,8 @@ static void print_next(const struct run *run)
         const char *name = plain ? run->output_path : file;
 
         printf("\n%sNext:%s\n", run->bold, run->plain);
-        printf("  kmemsim replay %s\n", name);
-        printf("  kmemsim query %s fragmentation\n", name);
+        printf("  %s replay %s\n", command_name(), name);
+        printf("  %s query %s fragmentation\n", command_name(), name);
         printf("  sqlite3 %s 'SELECT kind, path, count(*), avg(dur_ns) FROM op_named GROUP BY kind, path'\n", name);
 }
 

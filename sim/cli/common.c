@@ -36,9 +36,16 @@ char *data_dir(const char *sub)
         return g_build_filename(KMEMSIM_SOURCE_DIR, sub, NULL);
 }
 
+const char *command_name(void)
+{
+        const char *name = g_getenv("KMEMSIM_COMMAND");
+
+        return name != NULL && name[0] != '\0' ? name : "kmemsim";
+}
+
 void say_repeat(int argc, char **argv)
 {
-        fprintf(stderr, "repeat with: kmemsim");
+        fprintf(stderr, "repeat with: %s", command_name());
         for (int i = 0; i < argc; i++) {
                 g_autofree char *quoted = NULL;
 

@@ -112,7 +112,7 @@ struct recording *recording_open(const char *path, GError **error)
         roll_back_journal(path, file_name);
         recording = g_new0(struct recording, 1);
         recording->path = g_strdup(path);
-        code = sqlite3_open_v2(file_name, &recording->db, SQLITE_OPEN_READONLY, NULL);
+        code = sqlite3_open_v2(file_name, &recording->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
         if (code == SQLITE_OK) {
                 sqlite3_busy_timeout(recording->db, WRITER_WAIT_MS);
                 /* a damaged file must not make SQLite run what stands in its schema */

@@ -759,30 +759,55 @@ static void differ_by_value(struct replay *replay, const char *where, const char
         end_difference(replay, CACHE_ID_NONE);
 }
 
-/* Compares a row, from column `first` on, with the fields it mirrors; skip: columns that may differ, or NULL. */
-static void compare_mirrors(struct replay *replay, enum table_id id, sqlite3_stmt *row, const void *replayed,
-                            const char *where, const char *const *skip)
+static void differ_by_count(struct replay *replay, const char *table, uint64_t recorded_count, uint64_t replayed_count)
+{
+        g_autofree char *recorded = g_strdup_printf("%" PRIu64, recorded_count);
+        g_autofree char *replayed = g_strdup_printf("%" PRIu64, replayed_count);
+
+        differ_by_value(replay, table, "number of rows", recorded, replayed);
+}
+
+/* Is the stored value that of the field? */
+static gboolean is_same_value(const struct column *column, sqlite3_value *stored, const void *record)
+{
+        int64_t value;
+
+        if (!column_value(column, record, &value))
+                return sqlite3_value_type(stored) == SQLITE_NULL;
+        return sqlite3_value_type(stored) == SQLITE_INTEGER && sqlite3_value_int64(stored) == value;
+}
+
+/* The first column of a row that is not the field it mirrors, -1: none; skip: columns that may differ, or NULL. */
+static int find_other_field(enum table_id id, sqlite3_stmt *row, const void *replayed, const char *const *skip)
 {
         const struct table *table = &schema_tables[id];
 
-        for (uint32_t i = 0; i < table->column_count && !is_over(replay); i++) {
+        for (uint32_t i = 0; i < table->column_count; i++) {
                 const struct column *column = &table->columns[i];
-                gboolean is_null;
-                int64_t value;
 
-                if (column->bytes == 0 || (skip != NULL && g_strv_contains(skip, column->name)))
-                        continue;
-                is_null = !column_value(column, replayed, &value);
-                if (is_null ? sqlite3_column_type(row, (int)i) != SQLITE_NULL
-                            : sqlite3_column_type(row, (int)i) != SQLITE_INTEGER ||
-                                      sqlite3_column_int64(row, (int)i) != value) {
-                        g_autofree char *text = is_null ? g_strdup("NULL") : g_strdup_printf("%" PRId64, value);
-                        const unsigned char *stored = sqlite3_column_text(row, (int)i);
-
-                        differ_by_value(replay, where, column->name, stored != NULL ? (const char *)stored : "NULL",
-                                        text);
-                }
+                if (column->bytes != 0 && !(skip != NULL && g_strv_contains(skip, column->name)) &&
+                    !is_same_value(column, sqlite3_column_value(row, (int)i), replayed))
+                        return (int)i;
         }
+        return -1;
+}
+
+/* Compares a row with the fields it mirrors. */
+static void compare_mirrors(struct replay *replay, enum table_id id, sqlite3_stmt *row, const void *replayed,
+                            const char *where, const char *const *skip)
+{
+        int at = find_other_field(id, row, replayed, skip);
+        const struct column *column = &schema_tables[id].columns[MAX(at, 0)];
+        g_autofree char *text = NULL;
+        const char *stored;
+        int64_t value;
+
+        if (at < 0)
+                return;
+        stored = (const char *)sqlite3_column_text(row, at);
+        if (column_value(column, replayed, &value))
+                text = g_strdup_printf("%" PRId64, value);
+        differ_by_value(replay, where, column->name, stored != NULL ? stored : "NULL", text != NULL ? text : "NULL");
 }
 
 /* Caches as they are now. A cut recording has them as they were a little earlier. */
@@ -828,41 +853,68 @@ static const struct sample *find_sample(const GPtrArray *samples, guint *at, uin
                                                                                               : NULL;
 }
 
+static void differ_by_cache_sample(struct replay *replay, sqlite3_stmt *row, const struct cache_at *at)
+{
+        g_autofree char *where = g_strdup_printf("cache_sample t_ns=%" PRId64 ", cache=%d",
+                                                 (int64_t)sqlite3_column_int64(row, 0), sqlite3_column_int(row, 1));
+
+        if (at == NULL || sqlite3_column_type(row, 1) != SQLITE_INTEGER || sqlite3_column_int64(row, 1) != at->cache)
+                differ_by_value(replay, where, "cache", "a row", at == NULL ? "none" : "that of another cache");
+        else
+                compare_mirrors(replay, TABLE_CACHE_SAMPLE, row, &at->stock, where, NULL);
+}
+
 static void check_cache_samples(struct replay *replay)
 {
         const GPtrArray *samples = sampler_samples(replay->sampler);
         g_autoptr(sqlite3_stmt) select = NULL;
-        uint64_t last_ns = UINT64_MAX;
+        uint64_t last_ns = UINT64_MAX, count = 0, expected = 0;
         uint32_t next = 0;
         guint at = 0;
 
         if (!recording_prepare(replay->recording, "SELECT * FROM cache_sample ORDER BY rowid", &select, &replay->error))
                 return;
-        while (!is_over(replay) && recording_step(replay->recording, select, &replay->error) > 0) {
+        for (; !is_over(replay) && recording_step(replay->recording, select, &replay->error) > 0; count++) {
                 uint64_t t_ns = (uint64_t)sqlite3_column_int64(select, 0);
                 const struct sample *sample = find_sample(samples, &at, t_ns);
-                g_autofree char *where = g_strdup_printf("cache_sample t_ns=%" PRIu64 ", cache=%d", t_ns,
-                                                         sqlite3_column_int(select, 1));
+                const struct cache_at *cache;
 
                 next = t_ns == last_ns ? next + 1 : 0;
                 last_ns = t_ns;
                 if (sample == NULL && is_cut(replay))
                         continue;
-                if (sample == NULL || next >= sample->cache_count)
-                        differ_by_value(replay, where, "cache", "a row", "none");
-                else if (sqlite3_column_int64(select, 1) != sample->caches[next].cache)
-                        differ_by_value(replay, where, "cache", (const char *)sqlite3_column_text(select, 1),
-                                        "another one");
-                else
-                        compare_mirrors(replay, TABLE_CACHE_SAMPLE, select, &sample->caches[next].stock, where, NULL);
+                cache = sample != NULL && next < sample->cache_count ? &sample->caches[next] : NULL;
+                if (cache == NULL || sqlite3_column_type(select, 0) != SQLITE_INTEGER ||
+                    sqlite3_column_type(select, 1) != SQLITE_INTEGER || sqlite3_column_int64(select, 1) != cache->cache ||
+                    find_other_field(TABLE_CACHE_SAMPLE, select, &cache->stock, NULL) >= 0)
+                        differ_by_cache_sample(replay, select, cache);
         }
+        for (guint i = 0; i < samples->len; i++)
+                expected += ((const struct sample *)samples->pdata[i])->cache_count;
+        if (!is_over(replay) && !is_cut(replay) && count != expected)
+                differ_by_count(replay, "cache_sample", count, expected);
+}
+
+static void differ_by_zone_sample(struct replay *replay, sqlite3_stmt *row, const struct zone_view *zone, uint32_t order)
+{
+        g_autofree char *where = g_strdup_printf("zone_sample t_ns=%" PRId64 ", node=%d, zone=%s, order_=%d",
+                                                 (int64_t)sqlite3_column_int64(row, 0), sqlite3_column_int(row, 1),
+                                                 (const char *)sqlite3_column_text(row, 2), sqlite3_column_int(row, 3));
+        g_autofree char *replayed = NULL;
+
+        if (zone != NULL)
+                replayed = g_strdup_printf("zone %s of node %u, order %u, free_blocks %u, free_pages %" PRIu64 ", pcp_pages %u",
+                                           zone->name, zone->node, order, zone->free_blocks[order], zone->free_pages,
+                                           zone->pcp_pages);
+        differ_by_value(replay, where, "free_blocks, free_pages or pcp_pages", "other values",
+                        replayed != NULL ? replayed : "no row");
 }
 
 static void check_zone_samples(struct replay *replay)
 {
         const GPtrArray *samples = sampler_samples(replay->sampler);
         g_autoptr(sqlite3_stmt) select = NULL;
-        uint64_t last_ns = UINT64_MAX;
+        uint64_t last_ns = UINT64_MAX, count = 0, expected = 0;
         uint32_t next = 0;
         guint at = 0;
 
@@ -870,37 +922,30 @@ static void check_zone_samples(struct replay *replay)
                                "SELECT t_ns, node, zone, order_, free_blocks, pcp_pages, free_pages FROM zone_sample "
                                "ORDER BY rowid", &select, &replay->error))
                 return;
-        while (!is_over(replay) && recording_step(replay->recording, select, &replay->error) > 0) {
+        for (; !is_over(replay) && recording_step(replay->recording, select, &replay->error) > 0; count++) {
                 uint64_t t_ns = (uint64_t)sqlite3_column_int64(select, 0);
                 const struct sample *sample = find_sample(samples, &at, t_ns);
-                const struct zone_view *zone;
-                const char *name = (const char *)sqlite3_column_text(select, 2);
+                const struct zone_view *zone = NULL;
                 uint32_t order;
-                g_autofree char *where = g_strdup_printf("zone_sample t_ns=%" PRIu64 ", node=%d, zone=%s, "
-                                                         "order_=%d", t_ns, sqlite3_column_int(select, 1), name,
-                                                         sqlite3_column_int(select, 3));
 
                 next = t_ns == last_ns ? next + 1 : 0;
                 last_ns = t_ns;
+                order = next % MAX_ORDER;
                 if (sample == NULL && is_cut(replay))
                         continue;
-                if (sample == NULL || next >= sample->zone_count * MAX_ORDER) {
-                        differ_by_value(replay, where, "zone", "a row", "none");
-                        break;
-                }
-                zone = &sample->zones[next / MAX_ORDER];
-                order = next % MAX_ORDER;
-                if (g_strcmp0(name, zone->name) != 0 || sqlite3_column_int64(select, 1) != zone->node ||
-                    sqlite3_column_int64(select, 3) != order)
-                        differ_by_value(replay, where, "zone", name != NULL ? name : "NULL", "another row");
-                else if (sqlite3_column_int64(select, 4) != zone->free_blocks[order])
-                        differ_by_value(replay, where, "free_blocks", (const char *)sqlite3_column_text(select, 4),
-                                        "another number");
-                else if (sqlite3_column_int64(select, 5) != zone->pcp_pages ||
-                         (uint64_t)sqlite3_column_int64(select, 6) != zone->free_pages)
-                        differ_by_value(replay, where, "free_pages or pcp_pages",
-                                        (const char *)sqlite3_column_text(select, 6), "another number");
+                if (sample != NULL && next / MAX_ORDER < sample->zone_count)
+                        zone = &sample->zones[next / MAX_ORDER];
+                if (zone == NULL || g_strcmp0((const char *)sqlite3_column_text(select, 2), zone->name) != 0 ||
+                    sqlite3_column_int64(select, 1) != zone->node || sqlite3_column_int64(select, 3) != order ||
+                    sqlite3_column_int64(select, 4) != zone->free_blocks[order] ||
+                    sqlite3_column_int64(select, 5) != zone->pcp_pages ||
+                    (uint64_t)sqlite3_column_int64(select, 6) != zone->free_pages)
+                        differ_by_zone_sample(replay, select, zone, order);
         }
+        for (guint i = 0; i < samples->len; i++)
+                expected += ((const struct sample *)samples->pdata[i])->zone_count * MAX_ORDER;
+        if (!is_over(replay) && !is_cut(replay) && count != expected)
+                differ_by_count(replay, "zone_sample", count, expected);
 }
 
 /* -- totals --------------------------------------------------------------------------------------------------------- */

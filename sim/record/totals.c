@@ -512,6 +512,13 @@ static int prepare_insert(sqlite3 *db, enum table_id table, const char *verb, sq
         return sqlite3_prepare_v2(db, sql, -1, ret, NULL);
 }
 
+static int compare_ids(gconstpointer a, gconstpointer b)
+{
+        uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+
+        return (left > right) - (left < right);
+}
+
 static int write_rows(struct rows *rows, sqlite3 *db)
 {
         const struct table *table = &schema_tables[rows->table];
@@ -521,6 +528,7 @@ static int write_rows(struct rows *rows, sqlite3 *db)
 
         if (code == SQLITE_OK && rows->table == TABLE_SLAB)
                 code = sqlite3_prepare_v2(db, "DELETE FROM slab WHERE pfn = ?", -1, &delete, NULL);
+        g_array_sort(rows->changed, compare_ids); /* they go into the table faster in its order */
         for (guint i = 0; i < rows->changed->len && code == SQLITE_OK; i++) {
                 struct row_head *head = row_at(rows, g_array_index(rows->changed, uint32_t, i));
 

@@ -22,6 +22,8 @@ static uint64_t taken[STATE_COUNT][OUT_PARK + 1];
 
 static const char reclaim[] = "direct reclaim makes no progress yet";
 static const char retune[] = "no request tunes a cache again yet";
+static const char attached[] = "a node with a CPU always has its shared array and alien set";
+static const char unanswered[] = "the action never answers so";
 static const char guard[] = "a guard: what would lead there is refused before";
 
 static const struct { enum state state; enum outcome outcome; const char *why; } never[] = {
@@ -33,6 +35,13 @@ static const struct { enum state state; enum outcome outcome; const char *why; }
         { KML_ATTACH, OUT_CALL, retune },
         { KML_ATTACHED, OUT_CALL, retune },
         { CREATE_GEOMETRY, OUT_ALT, guard },
+        { REAP_SHARED, OUT_OK, attached },
+        { FREE_HOME_CHECK, OUT_ALT, attached },
+        { FREE_REMOTE_LOCK, OUT_OK, attached },
+        { FREE_REMOTE_DIRECT, OUT_CALL, attached },
+        { FREE_REMOTE_UNLOCK, OUT_OK, attached },
+        { REAP_MAG, OUT_OK, unanswered },
+        { DRAINM_PUT, OUT_OK, unanswered },
 };
 
 static void collect(const struct testbed *bed)
@@ -123,6 +132,139 @@ static void run_manual(void)
         }
 }
 
+/* The original's unlikely turns need a certain moment, or the last page in a certain hand. */
+
+/* Somebody frees a lot while another one is about to call the killer. */
+static void run_saved_from_the_killer(void)
+{
+        struct sim_config config = testbed_config(2, 8);
+        g_autoptr(testbed) bed = NULL;
+        uint32_t block;
+
+        config.cost_cycles[COST_SWITCH] = 3000000; /* 1 ms of direct reclaim */
+        bed = testbed_new(&config);
+        block = testbed_pages(bed, 0, 9, GFP_KERNEL);
+        testbed_starve(bed, 0);
+        {
+                uint64_t start = sim_now_ns(bed->sim) + 1000000;
+                struct play_item items[] = {
+                        { .t_ns = start, .cpu = 0, .request = { { .kind = OP_PAGES, .gfp = GFP_KERNEL } } },
+                        { .t_ns = start + 500000, .cpu = 1, .request = { { .kind = OP_FREE, .object = block } } },
+                };
+
+                testbed_play(bed, items, 2);
+                g_assert_cmpuint(testbed_count(bed, EV_OOM_KILLED, items[0].done[0].id), ==, 0);
+                g_assert_cmpuint(items[0].object[0], !=, OBJECT_NONE);
+        }
+        collect(bed);
+}
+
+/* Node 0 is empty, a CPU of it goes to node 1 for an object, and a CPU of node 1 wants it as well. With a free object
+ * there is one; without, there are pages for new slabs. */
+static void run_fallback_race(uint32_t size, bool free_object)
+{
+        for (uint32_t offset = 0; offset < 1500; offset += 2) {
+                struct sim_config config = testbed_config_numa(2, 2, 8);
+                g_autoptr(testbed) bed = NULL;
+                uint32_t objects[40], pages[40];
+                uint32_t cache;
+
+                config.audit = 0;
+                bed = testbed_new(&config);
+                cache = testbed_create(bed, "wanted", size, 0, 0);
+                for (uint32_t i = 0; i < G_N_ELEMENTS(objects); i++)
+                        objects[i] = testbed_alloc(bed, 1, cache, GFP_KERNEL);
+                for (uint32_t i = 0; i < G_N_ELEMENTS(pages); i++)
+                        pages[i] = testbed_pages(bed, 1, 0, GFP_KERNEL);
+                testbed_starve(bed, 0);
+                while (testbed_alloc(bed, 1, cache, GFP_NOWAIT) != OBJECT_NONE)
+                        ; /* what CPU 0 could not reach */
+                if (free_object) {
+                        testbed_release(bed, 1, objects[7]);
+                        testbed_shrink(bed, 1, cache);
+                } else {
+                        for (uint32_t i = 0; i < G_N_ELEMENTS(pages); i++)
+                                testbed_release(bed, 1, pages[i]);
+                        testbed_drain(bed);
+                }
+                {
+                        uint64_t start = sim_now_ns(bed->sim) + 1000000;
+                        struct play_item items[] = {
+                                { .t_ns = start, .cpu = 0,
+                                  .request = { { .kind = OP_ALLOC, .cache = cache, .gfp = GFP_KERNEL | __GFP_NORETRY } } },
+                                { .t_ns = start + offset, .cpu = 1,
+                                  .request = { { .kind = OP_ALLOC, .cache = cache, .gfp = GFP_KERNEL | __GFP_NORETRY } } },
+                        };
+
+                        testbed_play(bed, items, 2);
+                }
+                collect(bed);
+        }
+}
+
+/* So many pages are left, and so many objects of 128 bytes on the slabs of a node. */
+static struct testbed *nearly_starved(const struct sim_config *config, uint32_t node, uint32_t pages, uint32_t objects,
+                                      uint32_t down)
+{
+        struct testbed *bed = testbed_new(config);
+        g_autofree uint32_t *held = g_new(uint32_t, objects);
+        uint32_t cpu = node;
+
+        for (uint32_t i = 0; i < objects; i++) {
+                const struct request request = { .kind = OP_KMALLOC, .size_bytes = 128, .gfp = GFP_KERNEL,
+                                                 .node_plus_1 = (uint8_t)(node + 1) };
+
+                testbed_do(bed, cpu, &request);
+                held[i] = sim_result_object(bed->sim, bed->task[cpu]);
+        }
+        if (down)
+                testbed_cpu(bed, false, down);
+        testbed_starve(bed, pages);
+        for (uint32_t i = 0; i < objects; i++)
+                testbed_release(bed, 0, held[i]);
+        testbed_shrink(bed, 0, sim_cache_find(bed->sim, "size-128"));
+        return bed;
+}
+
+/* The lists of the second node of a new cache, and the page sets of a new CPU: the last thing that is allocated. */
+static void run_last_object(void)
+{
+        struct sim_config config = testbed_config_numa(3, 3, 6);
+        uint32_t enough = 0;
+
+        config.manual_clock = 1;
+        config.audit = 0;
+        for (uint32_t pages = 0; pages < 12; pages++) {
+                for (uint32_t objects = 0; objects < 8; objects++) {
+                        g_autoptr(testbed) bed = nearly_starved(&config, 1, pages, objects, 0);
+
+                        testbed_create(bed, "made", 100, 0, 0);
+                        collect(bed);
+                }
+        }
+        for (bool up = false; !up; enough++) {
+                g_autoptr(testbed) bed = nearly_starved(&config, 2, enough, 0, 2);
+
+                up = testbed_cpu(bed, true, 2) == 0;
+        }
+        for (uint32_t objects = 1; objects <= 30; objects++) {
+                for (uint32_t less = 2; less <= 3; less++) {
+                        g_autoptr(testbed) bed = nearly_starved(&config, 2, enough - less, objects, 2);
+
+                        testbed_cpu(bed, true, 2);
+                        collect(bed);
+                }
+        }
+}
+
+/* A step that has to wait, for a lock, a time or the other CPUs, goes on with `ok`. */
+static bool is_taken(uint32_t state, uint32_t outcome)
+{
+        if (outcome == OUT_OK && taken[state][OUT_WAIT] + taken[state][OUT_SLEEP] + taken[state][OUT_PARK])
+                return true;
+        return taken[state][outcome] != 0;
+}
+
 static const char *why_never(uint32_t state, uint32_t outcome)
 {
         for (size_t i = 0; i < G_N_ELEMENTS(never); i++) {
@@ -142,6 +284,10 @@ static void test_edges(void)
         }
         run_workloads();
         run_manual();
+        run_saved_from_the_killer();
+        run_fallback_race(2000, true);
+        run_fallback_race(4096, false);
+        run_last_object();
         for (uint32_t state = 0; state < STATE_COUNT; state++) {
                 for (uint32_t outcome = OUT_OK; outcome <= OUT_CALL; outcome++) {
                         const char *why = why_never(state, outcome);
@@ -149,12 +295,12 @@ static void test_edges(void)
                         if (steps[state].next[outcome] == DONE)
                                 continue;
                         edges++;
-                        if (!taken[state][outcome] && !why)
+                        if (!is_taken(state, outcome) && !why)
                                 g_test_message("never taken: %s %s", step_texts[state].name, outcome_names[outcome]);
-                        if (taken[state][outcome] && why)
+                        if (is_taken(state, outcome) && why)
                                 g_test_message("taken, but listed as \"%s\": %s %s", why, step_texts[state].name,
                                                outcome_names[outcome]);
-                        missed += (taken[state][outcome] != 0) == (why != NULL);
+                        missed += is_taken(state, outcome) == (why != NULL);
                 }
         }
         g_test_message("%u arrows, %u of them cannot be taken yet", edges, (uint32_t)G_N_ELEMENTS(never));
