@@ -16,15 +16,23 @@
 --   age_ns        and how long ago
 --   task          who asked
 WITH
-  few AS (
+  few AS MATERIALIZED (
     SELECT s.pfn, s.inuse, c.id AS cache, c.num, 1 << c.gfporder AS pages
     FROM slab s JOIN cache c ON c.id = s.cache
     WHERE s.inuse > 0 AND s.inuse < c.num AND s.inuse * 1000 <= c.num * :permille AND (:cache = 'all' OR c.name = :cache)),
+  cut_short AS ( -- a row if nobody wrote down what was held at the end: then all ops have to be read
+    SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM run WHERE key = 'live_object_count')),
+  object(pfn, op) AS (
+    SELECT f.pfn, l.op FROM few f CROSS JOIN live_object l ON l.pfn >= f.pfn AND l.pfn < f.pfn + f.pages
+    UNION ALL
+    SELECT (SELECT max(s.pfn) FROM slab s WHERE s.pfn <= o.pfn), o.id
+    FROM cut_short CROSS JOIN op o JOIN op_kind k ON k.id = o.kind
+    WHERE k.name IN ('kmalloc', 'alloc') AND o.pfn IS NOT NULL AND o.id NOT IN (SELECT frees FROM op WHERE frees IS NOT NULL)),
   pinned AS MATERIALIZED (
-    SELECT f.*, count(*) AS held, min(l.op) AS oldest_op
-    FROM few f CROSS JOIN live_object l ON l.pfn >= f.pfn AND l.pfn < f.pfn + f.pages
-    GROUP BY f.pfn
-    ORDER BY oldest_op
+    SELECT f.*, held.held, held.oldest_op
+    FROM (SELECT pfn, count(*) AS held, min(op) AS oldest_op FROM object GROUP BY pfn) AS held
+         JOIN few f ON f.pfn = held.pfn
+    ORDER BY held.oldest_op
     LIMIT CASE WHEN :limit > 0 THEN :limit ELSE -1 END)
 SELECT p.pfn, c.name AS cache, p.pages, p.held, p.inuse - p.held AS others, p.num AS objs, p.oldest_op, o.t_ns AS since_ns,
        (SELECT value FROM run WHERE key = 'end_ns') - o.t_ns AS age_ns, coalesce(t.name, o.task) AS task

@@ -115,7 +115,7 @@ int cmd_paths(int argc, char **argv)
         gboolean dot = FALSE;
         const GOptionEntry entries[] = {
                 { "dot", 0, 0, G_OPTION_ARG_NONE, &dot, "Print a graph for Graphviz", NULL },
-                { NULL },
+                { 0 },
         };
         g_autoptr(GOptionContext) context = g_option_context_new(NULL);
         g_autoptr(GError) error = NULL;

@@ -291,6 +291,18 @@ static void put_json_text(const char *text)
         putchar('"');
 }
 
+static void put_json_value(const char *text, int type)
+{
+        gboolean is_infinite = text != NULL && type == SQLITE_FLOAT && strpbrk(text, "iInN") != NULL;
+
+        if (text == NULL || is_infinite) /* which JSON does not know */
+                fputs("null", stdout);
+        else if (is_number(type))
+                fputs(text, stdout);
+        else
+                put_json_text(text);
+}
+
 /* Names of the columns; a name that comes again gets a number, so that objects keep all values. */
 static char **column_names(sqlite3_stmt *statement)
 {
@@ -324,15 +336,7 @@ static int answer_json(sqlite3_stmt *statement)
                         fputs(i > 0 ? ", " : "", stdout);
                         put_json_text(names[i]);
                         fputs(": ", stdout);
-                        if (text == NULL || strpbrk(text, "iInN") == NULL ? FALSE
-                                                                          : sqlite3_column_type(statement, i) == SQLITE_FLOAT)
-                                fputs("null", stdout); /* JSON has no infinity */
-                        else if (text == NULL)
-                                fputs("null", stdout);
-                        else if (is_number(sqlite3_column_type(statement, i)))
-                                fputs(text, stdout);
-                        else
-                                put_json_text(text);
+                        put_json_value(text, sqlite3_column_type(statement, i));
                 }
                 putchar('}');
         }
@@ -644,6 +648,7 @@ static int parse_and_run(struct query *query, int argc, char **argv)
 
         for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
                 wants_help |= strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
+        g_set_prgname("kmemsim query");
         g_option_context_set_help_enabled(context, FALSE);
         g_option_context_add_main_entries(context, entries, NULL);
         if (wants_help) {

@@ -1081,11 +1081,21 @@ static gboolean write_latency(struct recorder *recorder, const struct latency *l
         return TRUE;
 }
 
+/* What the workload still holds: known of a run that came to its end, however it ended. */
+static gboolean write_live(struct recorder *recorder)
+{
+        int code = totals_write_live(recorder->totals, recorder->db);
+
+        return code != SQLITE_OK ? fail(recorder, code)
+                                 : set_key(recorder, "live_object_count",
+                                           int_value((int64_t)totals_live_count(recorder->totals)));
+}
+
 static gboolean write_end(struct recorder *recorder, const struct observer *observer, const char *status)
 {
         double seconds = (double)(g_get_monotonic_time() - recorder->started_us) / 1e6;
 
-        if (!begin(recorder) || !write_latency(recorder, observer_latency(observer)) ||
+        if (!begin(recorder) || !write_latency(recorder, observer_latency(observer)) || !write_live(recorder) ||
             !set_key(recorder, "wall_seconds", real_value(seconds)) ||
             !set_key(recorder, "wall_op_rows_per_s", real_value((double)recorder->op_row_count / MAX(seconds, 1e-6))) ||
             !set_key(recorder, "status", text_value(status, -1)) || !exec(recorder, "COMMIT"))

@@ -3,6 +3,7 @@
  */
 #include "record/totals.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/units.h"
@@ -118,7 +119,7 @@ struct live {
         uint32_t site;
         uint16_t task;
         uint8_t cpu;
-        uint8_t is_written; /* it has a row */
+        uint8_t spare;
 };
 
 /* Open addressing. Eight ids in a row share a place to start from: what was allocated together lies together. */
@@ -182,11 +183,6 @@ static void live_remove(struct live_map *map, struct live *slot)
 
 enum { ROWS_OP, ROWS_DURATION, ROWS_LOCK, ROWS_SLAB_TOTAL, ROWS_FREE, ROWS_LIFETIME, ROWS_SITE, ROWS_SLAB, ROWS_COUNT };
 
-struct place {
-        uint64_t op;
-        uint32_t pfn, offset;
-};
-
 struct op_at {
         uint64_t op;
         uint32_t site;
@@ -196,7 +192,6 @@ struct totals {
         struct rows rows[ROWS_COUNT];
         struct live_map live;
         GHashTable *waited;   /* op under way -> GArray of the ids of lock_total it waited for */
-        GArray *came, *went;  /* struct place: handed out since the last write; had a row and were given back */
         GArray *failed;       /* uint64_t, since the last write */
         GArray *sites;        /* struct op_at, since the last write */
 };
@@ -232,8 +227,6 @@ struct totals *totals_new(void)
         totals->live.mask = 1023;
         totals->live.slots = g_new0(struct live, totals->live.mask + 1);
         totals->waited = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)g_array_unref);
-        totals->came = g_array_new(FALSE, FALSE, sizeof(struct place));
-        totals->went = g_array_new(FALSE, FALSE, sizeof(struct place));
         totals->failed = g_array_new(FALSE, FALSE, sizeof(uint64_t));
         totals->sites = g_array_new(FALSE, FALSE, sizeof(struct op_at));
         return totals;
@@ -247,8 +240,6 @@ void totals_free(struct totals *totals)
                 rows_clear(&totals->rows[i]);
         g_free(totals->live.slots);
         g_hash_table_unref(totals->waited);
-        g_array_unref(totals->came);
-        g_array_unref(totals->went);
         g_array_unref(totals->failed);
         g_array_unref(totals->sites);
         g_free(totals);
@@ -400,7 +391,6 @@ static struct site_total *site_total_of(struct totals *totals, uint32_t task, ui
 static void add_alloc(struct totals *totals, const struct op_record *op, uint32_t site)
 {
         struct site_total *total = site_total_of(totals, op->task, site, op->cache);
-        const struct place place = { op->id, op->pfn, op->offset };
 
         total->allocs++;
         total->dur_ns += op->dur_ns;
@@ -422,7 +412,6 @@ static void add_alloc(struct totals *totals, const struct op_record *op, uint32_
                 .task = op->task,
                 .cpu = op->cpu,
         };
-        g_array_append_val(totals->came, place);
 }
 
 /* Four buckets for each power of two; *ret_from_ns <= life_ns < *ret_to_ns. */
@@ -471,11 +460,6 @@ static void add_free(struct totals *totals, const struct op_record *op)
         site->live_objs--;
         site->live_bytes -= live->size_bytes;
 
-        if (live->is_written) {
-                const struct place place = { live->op, live->pfn, live->offset };
-
-                g_array_append_val(totals->went, place);
-        }
         live_remove(&totals->live, live);
 }
 
@@ -512,13 +496,6 @@ static int prepare_insert(sqlite3 *db, enum table_id table, const char *verb, sq
         return sqlite3_prepare_v2(db, sql, -1, ret, NULL);
 }
 
-static int compare_ids(gconstpointer a, gconstpointer b)
-{
-        uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
-
-        return (left > right) - (left < right);
-}
-
 static int write_rows(struct rows *rows, sqlite3 *db)
 {
         const struct table *table = &schema_tables[rows->table];
@@ -528,7 +505,6 @@ static int write_rows(struct rows *rows, sqlite3 *db)
 
         if (code == SQLITE_OK && rows->table == TABLE_SLAB)
                 code = sqlite3_prepare_v2(db, "DELETE FROM slab WHERE pfn = ?", -1, &delete, NULL);
-        g_array_sort(rows->changed, compare_ids); /* they go into the table faster in its order */
         for (guint i = 0; i < rows->changed->len && code == SQLITE_OK; i++) {
                 struct row_head *head = row_at(rows, g_array_index(rows->changed, uint32_t, i));
 
@@ -545,36 +521,32 @@ static int write_rows(struct rows *rows, sqlite3 *db)
         return code;
 }
 
-/* Places are used again: the old ones go first. */
-static int write_live(struct totals *totals, sqlite3 *db)
+static int by_place(const void *a, const void *b)
 {
+        const struct live *left = *(const struct live *const *)a, *right = *(const struct live *const *)b;
+
+        if (left->pfn != right->pfn)
+                return left->pfn < right->pfn ? -1 : 1;
+        return (left->offset > right->offset) - (left->offset < right->offset); /* places are unique: no ties */
+}
+
+int totals_write_live(const struct totals *totals, sqlite3 *db)
+{
+        g_autofree const struct live **sorted = g_new(const struct live *, totals->live.count + 1);
         g_autoptr(sqlite3_stmt) insert = NULL;
-        g_autoptr(sqlite3_stmt) delete = NULL;
-        int code = prepare_insert(db, TABLE_LIVE_OBJECT, "INSERT OR REPLACE", &insert);
+        int code = prepare_insert(db, TABLE_LIVE_OBJECT, "INSERT", &insert);
+        uint64_t count = 0;
 
-        if (code == SQLITE_OK)
-                code = sqlite3_prepare_v2(db, "DELETE FROM live_object WHERE pfn = ? AND offset = ?", -1, &delete, NULL);
-        for (guint i = 0; i < totals->went->len && code == SQLITE_OK; i++) {
-                const struct place *place = &g_array_index(totals->went, struct place, i);
-
-                sqlite3_bind_int64(delete, 1, place->pfn);
-                sqlite3_bind_int64(delete, 2, place->offset);
-                code = step_once(delete);
-        }
-        for (guint i = 0; i < totals->came->len && code == SQLITE_OK; i++) {
-                const struct place *place = &g_array_index(totals->came, struct place, i);
-                struct live *live = live_slot(&totals->live, place->op);
-
-                if (live->op != place->op) /* given back since */
-                        continue;
-                live->is_written = TRUE;
-                sqlite3_bind_int64(insert, 1, place->pfn);
-                sqlite3_bind_int64(insert, 2, place->offset);
-                sqlite3_bind_int64(insert, 3, (int64_t)place->op);
+        for (uint64_t at = 0; at <= totals->live.mask; at++)
+                if (totals->live.slots[at].op != 0)
+                        sorted[count++] = &totals->live.slots[at];
+        qsort(sorted, count, sizeof(*sorted), by_place);
+        for (uint64_t i = 0; i < count && code == SQLITE_OK; i++) {
+                sqlite3_bind_int64(insert, 1, sorted[i]->pfn);
+                sqlite3_bind_int64(insert, 2, sorted[i]->offset);
+                sqlite3_bind_int64(insert, 3, (int64_t)sorted[i]->op);
                 code = step_once(insert);
         }
-        g_array_set_size(totals->went, 0);
-        g_array_set_size(totals->came, 0);
         return code;
 }
 
@@ -609,8 +581,6 @@ int totals_write(struct totals *totals, sqlite3 *db)
         for (int i = 0; i < ROWS_COUNT && code == SQLITE_OK; i++)
                 if (totals->rows[i].changed->len > 0)
                         code = write_rows(&totals->rows[i], db);
-        if (code == SQLITE_OK)
-                code = write_live(totals, db);
         return code == SQLITE_OK ? write_op_lists(totals, db) : code;
 }
 

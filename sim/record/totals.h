@@ -7,13 +7,16 @@
  * which is the order of the records, so that they are the same however the records were cut into blocks.
  *
  * For the same reason, and since a free says only which op it undoes, the objects that the workload holds are known
- * here: when an object comes back its cache, task, place of request, CPU and age are at hand. That costs 48 to 96 bytes of
- * memory for each live object.
+ * here: when an object comes back its cache, task, place of request, CPU and age are at hand. That costs 80 to 160 bytes
+ * of memory for each live object.
+ *
+ * The rows of what is held would change with every commit, so they are written once, when the run is over; a
+ * recording that was cut short has none, and no run.live_object_count.
  *
  * Invariants, at each commit (n: rows of op with these values)
  *   op_total.ops == n(kind, path, cache, origin) == Σ op_duration.ops of it
  *   Σ free_total.frees == Σ lifetime_total.frees == n(kind = free)
- *   Σ live_objs == rows of live_object
+ *   Σ live_objs == rows of live_object, when these are there
  *   slabs == slabs_start + grown - released == rows of slab of this cache
  */
 #ifndef KMEMSIM_RECORD_TOTALS_H
@@ -94,6 +97,9 @@ void totals_op(struct totals *totals, const struct op_record *op, uint32_t site)
 
 /* Writes what has changed since the last call, inside the caller's transaction. Returns an SQLite code. */
 int totals_write(struct totals *totals, sqlite3 *db);
+
+/* Writes what is held, by place; once. */
+int totals_write_live(const struct totals *totals, sqlite3 *db);
 
 /* For comparing: the tables that are made of rows of one of the structs above, TABLE_COUNT at the end. */
 extern const enum table_id totals_tables[];

@@ -8,7 +8,7 @@
 #include "trace/op.h"
 
 #define NO_SLOT UINT32_MAX
-#define HEAP_ARITY 4
+#define HEAP_ARITY 4 /* sift_down counts on it */
 #define BATCH_MAX 65536u
 
 /* Streams of one source. A task of the same name has its own: see actor.c. */
@@ -154,10 +154,16 @@ static void live_remove(struct load *load, uint32_t slot)
 
 /* -- deaths ------------------------------------------------------------------------------------------------------- */
 
-/* No two are equal: a serial is there once. */
+/* Earlier deaths have smaller keys, and no two have the same: a serial is there once. One number, since in a heap no
+ * comparison can be foreseen and two of them in a row would be two wrong guesses. */
+static unsigned __int128 key(const struct death *death)
+{
+        return (unsigned __int128)death->t_ns << 64 | death->serial;
+}
+
 static bool is_earlier(const struct death *a, const struct death *b)
 {
-        return a->t_ns < b->t_ns || (a->t_ns == b->t_ns && a->serial < b->serial);
+        return key(a) < key(b);
 }
 
 static bool is_stale(const struct load *load, const struct death *death)
@@ -172,11 +178,18 @@ static void sift_down(struct load *load, size_t at, struct death death)
         for (;;) {
                 size_t child = at * HEAP_ARITY + 1, least = child;
 
-                if (child >= load->heap_count)
-                        break;
-                for (size_t i = child + 1; i < child + HEAP_ARITY && i < load->heap_count; i++)
-                        if (is_earlier(&heap[i], &heap[least]))
-                                least = i;
+                if (child + HEAP_ARITY <= load->heap_count) { /* nearly always: four, without a branch */
+                        size_t left = child + is_earlier(&heap[child + 1], &heap[child]);
+                        size_t right = child + 2 + is_earlier(&heap[child + 3], &heap[child + 2]);
+
+                        least = is_earlier(&heap[right], &heap[left]) ? right : left;
+                } else {
+                        if (child >= load->heap_count)
+                                break;
+                        for (size_t i = child + 1; i < load->heap_count; i++)
+                                if (is_earlier(&heap[i], &heap[least]))
+                                        least = i;
+                }
                 if (!is_earlier(&heap[least], &death))
                         break;
                 heap[at] = heap[least];

@@ -159,41 +159,81 @@ static void run_saved_from_the_killer(void)
         collect(bed);
 }
 
-/* Node 0 is empty, a CPU of it goes to node 1 for an object, and a CPU of node 1 wants it as well. With a free object
- * there is one; without, there are pages for new slabs. */
-static void run_fallback_race(uint32_t size, bool free_object)
+/*
+ * Node 0 is empty and a CPU of it goes to node 1: for an object there, or for its last page. Then a CPU of node 1 that
+ * wants an object as well comes `offset` later (0: not at all). Returns when the first one had what it wanted, counted
+ * from its beginning.
+ */
+static uint64_t fall_back(bool free_object, uint64_t offset)
 {
-        for (uint32_t offset = 0; offset < 1500; offset += 2) {
-                struct sim_config config = testbed_config_numa(2, 2, 8);
+        struct sim_config config = testbed_config_numa(2, 2, 4);
+        const struct event_record *event;
+        g_autoptr(testbed) bed = NULL;
+        uint32_t object, page, cache;
+        uint64_t start;
+
+        config.audit = 0;
+        bed = testbed_new(&config);
+        cache = testbed_create(bed, "wanted", 2100, 0, CACHE_RECLAIM_ACCOUNT); /* one to a slab, with its header */
+        object = testbed_alloc(bed, 1, cache, GFP_KERNEL);
+        page = testbed_pages(bed, 1, 0, GFP_KERNEL);
+        testbed_starve(bed, 0);
+        if (free_object) {
+                testbed_release(bed, 1, object);
+                testbed_reap(bed, 1); /* the first pass forgives, the second takes it back to its slab */
+                testbed_reap(bed, 1);
+        } else {
+                testbed_release(bed, 1, page);
+                testbed_drain(bed);
+        }
+        testbed_forget(bed);
+        start = sim_now_ns(bed->sim) + 1000000;
+        {
+                struct play_item items[] = {
+                        { .t_ns = start, .cpu = 0,
+                          .request = { { .kind = OP_ALLOC, .cache = cache, .gfp = GFP_KERNEL } } },
+                        { .t_ns = start + offset, .cpu = 1,
+                          .request = { { .kind = OP_ALLOC, .cache = cache, .gfp = GFP_KERNEL | __GFP_NORETRY } } },
+                };
+
+                testbed_play(bed, items, offset ? 2 : 1);
+                event = testbed_event(bed, free_object ? EV_SLAB_TAKEN : EV_SLAB_GROWN, items[0].done[0].id, 0);
+        }
+        collect(bed);
+        g_assert_true(event || offset);
+        return event ? event->t_ns - start : 0;
+}
+
+/* The second CPU comes at every moment before that. */
+static void run_fallback_race(bool free_object, enum state state, enum outcome outcome)
+{
+        uint64_t at = fall_back(free_object, 0);
+
+        for (uint64_t offset = at > 250 ? at - 250 : 1; offset <= at && !taken[state][outcome]; offset++)
+                fall_back(free_object, offset);
+}
+
+/* An interrupt takes the work area that has just been freed, and there are no pages for the lists of the new cache. */
+static void run_stolen_work_area(void)
+{
+        for (uint64_t offset = 100; offset < 20000 && !taken[KML_FAIL_LISTS][OUT_OK]; offset += 50) {
+                static const struct cache_spec spec = { .name = "made", .size_bytes = 100 };
+                struct sim_config config = testbed_config(1, 8);
                 g_autoptr(testbed) bed = NULL;
-                uint32_t objects[40], pages[40];
-                uint32_t cache;
+                uint32_t object;
+                uint64_t start;
 
                 config.audit = 0;
                 bed = testbed_new(&config);
-                cache = testbed_create(bed, "wanted", size, 0, 0);
-                for (uint32_t i = 0; i < G_N_ELEMENTS(objects); i++)
-                        objects[i] = testbed_alloc(bed, 1, cache, GFP_KERNEL);
-                for (uint32_t i = 0; i < G_N_ELEMENTS(pages); i++)
-                        pages[i] = testbed_pages(bed, 1, 0, GFP_KERNEL);
-                testbed_starve(bed, 0);
-                while (testbed_alloc(bed, 1, cache, GFP_NOWAIT) != OBJECT_NONE)
-                        ; /* what CPU 0 could not reach */
-                if (free_object) {
-                        testbed_release(bed, 1, objects[7]);
-                        testbed_shrink(bed, 1, cache);
-                } else {
-                        for (uint32_t i = 0; i < G_N_ELEMENTS(pages); i++)
-                                testbed_release(bed, 1, pages[i]);
-                        testbed_drain(bed);
-                }
+                object = testbed_kmalloc(bed, 0, 100, GFP_KERNEL);
+                testbed_starve(bed, 4); /* descriptor, magazine and its header, shared array */
+                testbed_release(bed, 0, object);
+                start = sim_now_ns(bed->sim) + 1000000;
                 {
-                        uint64_t start = sim_now_ns(bed->sim) + 1000000;
                         struct play_item items[] = {
-                                { .t_ns = start, .cpu = 0,
-                                  .request = { { .kind = OP_ALLOC, .cache = cache, .gfp = GFP_KERNEL | __GFP_NORETRY } } },
-                                { .t_ns = start + offset, .cpu = 1,
-                                  .request = { { .kind = OP_ALLOC, .cache = cache, .gfp = GFP_KERNEL | __GFP_NORETRY } } },
+                                { .t_ns = start, .request = { { .kind = OP_CREATE, .spec = &spec } } },
+                                { .t_ns = start + offset, .irq = true, .count = 1,
+                                  .request = { { .kind = OP_KMALLOC, .size_bytes = 100, .gfp = GFP_ATOMIC } } },
                         };
 
                         testbed_play(bed, items, 2);
@@ -229,26 +269,30 @@ static struct testbed *nearly_starved(const struct sim_config *config, uint32_t 
 /* The lists of the second node of a new cache, and the page sets of a new CPU: the last thing that is allocated. */
 static void run_last_object(void)
 {
-        struct sim_config config = testbed_config_numa(3, 3, 6);
-        uint32_t enough = 0;
+        struct sim_config config = testbed_config_numa(3, 3, 4);
+        uint32_t too_few = 0, enough = 256;
 
         config.manual_clock = 1;
         config.audit = 0;
-        for (uint32_t pages = 0; pages < 12; pages++) {
-                for (uint32_t objects = 0; objects < 8; objects++) {
+        for (uint32_t pages = 4; pages < 8; pages++) {
+                for (uint32_t objects = 2; objects < 8; objects++) {
                         g_autoptr(testbed) bed = nearly_starved(&config, 1, pages, objects, 0);
 
                         testbed_create(bed, "made", 100, 0, 0);
                         collect(bed);
                 }
         }
-        for (bool up = false; !up; enough++) {
-                g_autoptr(testbed) bed = nearly_starved(&config, 2, enough, 0, 2);
+        while (enough - too_few > 1) {
+                uint32_t pages = (too_few + enough) / 2;
+                g_autoptr(testbed) bed = nearly_starved(&config, 2, pages, 0, 2);
 
-                up = testbed_cpu(bed, true, 2) == 0;
+                if (testbed_cpu(bed, true, 2) == 0)
+                        enough = pages;
+                else
+                        too_few = pages;
         }
-        for (uint32_t objects = 1; objects <= 30; objects++) {
-                for (uint32_t less = 2; less <= 3; less++) {
+        for (uint32_t objects = 0; objects <= 30 && !taken[PAGESETS_GOT][OUT_NO]; objects++) {
+                for (uint32_t less = 1; less <= 2; less++) {
                         g_autoptr(testbed) bed = nearly_starved(&config, 2, enough - less, objects, 2);
 
                         testbed_cpu(bed, true, 2);
@@ -285,9 +329,10 @@ static void test_edges(void)
         run_workloads();
         run_manual();
         run_saved_from_the_killer();
-        run_fallback_race(2000, true);
-        run_fallback_race(4096, false);
+        run_fallback_race(true, FALLBACK_ZONE_GOT, OUT_NO);
+        run_fallback_race(false, FALLBACK_TAKEN, OUT_NO);
         run_last_object();
+        run_stolen_work_area();
         for (uint32_t state = 0; state < STATE_COUNT; state++) {
                 for (uint32_t outcome = OUT_OK; outcome <= OUT_CALL; outcome++) {
                         const char *why = why_never(state, outcome);

@@ -89,7 +89,9 @@ static void check_totals(const char *path)
                   "coalesce(sum(o.size_bytes) FILTER (WHERE o.pfn IS NOT NULL AND f.id IS NULL), 0) "
                   "FROM op o LEFT JOIN op_site os ON os.op = o.id LEFT JOIN op f ON f.frees = o.id "
                   "WHERE o.kind IN " OP_KINDS_ " GROUP BY o.task, os.site, o.cache");
-        same_rows(path, "live_object", "SELECT pfn, offset, op FROM live_object", "SELECT pfn, offset, id FROM " HELD);
+        same_rows(path, "live_object", "SELECT pfn, offset, op FROM live_object",
+                  "SELECT pfn, offset, id FROM " HELD
+                  " WHERE EXISTS (SELECT 1 FROM run WHERE key = 'live_object_count')");
 }
 
 static void check_replay(const char *path)
@@ -224,6 +226,7 @@ static void test_killed(void)
         g_assert_true(has_ops);
         status = sql_text(path, "SELECT value FROM run WHERE key = 'status'");
         g_assert_cmpstr(status, ==, "running");
+        g_assert_cmpint(sql_int(path, "SELECT count(*) FROM run WHERE key = 'live_object_count'"), ==, 0);
         check_totals(path);
         check_replay(path);
 }
@@ -287,6 +290,8 @@ static void test_damage(void)
         expect_difference(path, "UPDATE slab SET inuse = inuse + 1 WHERE pfn = (SELECT max(pfn) FROM slab)", "column inuse");
         expect_difference(path, "UPDATE boot_slab SET inuse = 0", "boot_slab pfn=");
         expect_difference(path, "INSERT INTO live_object VALUES (1, 2, 3)", "live_object pfn=1, offset=2");
+        expect_difference(path, "DELETE FROM live_object", "live_object, column number of rows");
+        expect_difference(path, "DELETE FROM run WHERE key = 'live_object_count'", "live_object, column number of rows");
         expect_difference(path, "INSERT INTO op_failed VALUES (1)", "op_failed");
 }
 

@@ -302,19 +302,39 @@ uint64_t testbed_free_pages(const struct testbed *bed)
         return sum;
 }
 
+/* All single pages, then every object on any slab. Returns how many of both. */
+static uint32_t take_all(struct testbed *bed)
+{
+        uint32_t count = 0;
+
+        testbed_drain(bed);
+        while (testbed_pages(bed, 0, 0, GFP_KERNEL) != OBJECT_NONE)
+                count++;
+        for (uint32_t id = bed->mem->chain; id != CACHE_ID_NONE; id = bed->mem->caches[id].next) {
+                for (uint32_t node = 0; node < bed->mem->nodes; node++) {
+                        const struct request request = { .kind = OP_ALLOC, .cache = id, .gfp = GFP_NOWAIT,
+                                                         .node_plus_1 = (uint8_t)(node + 1) };
+
+                        while (object_of(bed, 0, &request) != OBJECT_NONE)
+                                count++;
+                }
+        }
+        return count;
+}
+
 void testbed_starve(struct testbed *bed, uint32_t pages)
 {
         g_autofree uint32_t *given_back = g_new(uint32_t, pages);
+        uint32_t taken;
 
         for (uint32_t i = 0; i < pages; i++)
                 given_back[i] = testbed_pages(bed, 0, 0, GFP_KERNEL);
-        testbed_drain(bed);
-        while (testbed_pages(bed, 0, 0, GFP_KERNEL) != OBJECT_NONE)
-                ;
-        for (uint32_t id = bed->mem->chain; id != CACHE_ID_NONE; id = bed->mem->caches[id].next) {
-                while (testbed_alloc(bed, 0, id, GFP_NOWAIT | bed->mem->caches[id].gfpflags) != OBJECT_NONE)
-                        ;
-        }
+        do { /* what other CPUs have in their magazines comes to the slabs, and from there to CPU 0 */
+                taken = take_all(bed);
+                for (uint32_t id = bed->mem->chain; id != CACHE_ID_NONE; id = bed->mem->caches[id].next)
+                        testbed_shrink(bed, 0, id);
+                taken += take_all(bed);
+        } while (taken);
         g_assert_cmpuint(testbed_free_pages(bed), ==, 0);
         for (uint32_t i = 0; i < pages; i++)
                 testbed_release(bed, 0, given_back[i]);
