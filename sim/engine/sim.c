@@ -243,10 +243,10 @@ static const char *begin_free(struct sim *sim, struct thread *th, const struct r
         if (object->cache == CACHE_ID_NONE) {
                 f = call_path(th, PF_ENTER, CACHE_ID_NONE);
                 f->order = object->order;
-                f->pages.pfn = place_pfn(object->place);
+                f->pages.pfn = object->pfn;
         } else {
                 f = call_path(th, FREE_LOOKUP, object->cache);
-                f->free.place = object->place;
+                f->free.place = place_of(object->pfn, object->offset);
                 f->free.size_bytes = object->size_bytes;
         }
         return NULL;
@@ -477,15 +477,16 @@ static void object_new(struct sim *sim, struct thread *th)
         struct object *object;
 
         if (slot != OBJECT_NONE) {
-                sim->object_unused = sim->objects[slot].next;
+                sim->object_unused = (uint32_t)sim->objects[slot].op;
         } else {
                 CHECK(sim->object_count < sim->object_cap);
                 slot = sim->object_count++;
         }
         object = &sim->objects[slot];
-        object->place = th->ret;
+        object->pfn = place_pfn(th->ret);
+        object->offset = (uint16_t)place_offset(th->ret);
         object->op = th->op.id;
-        object->size_bytes = th->op.size_bytes;
+        object->size_bytes = (uint32_t)th->op.size_bytes;
         object->cache = th->op.kind == OP_PAGES ? CACHE_ID_NONE : th->op.cache;
         object->order = th->op.order;
         object->state = OBJECT_LIVE;
@@ -502,7 +503,7 @@ static void object_gone(struct sim *sim, struct thread *th)
 {
         struct object *object = &sim->objects[th->object];
 
-        th->ret = object->place;
+        th->ret = place_of(object->pfn, object->offset);
         if (object->cache != CACHE_ID_NONE) {
                 struct kmem_cache *cache = &sim->m.mem.caches[object->cache];
 
@@ -510,7 +511,7 @@ static void object_gone(struct sim *sim, struct thread *th)
                 cache->requested_bytes -= object->size_bytes;
         }
         object->state = OBJECT_UNUSED;
-        object->next = sim->object_unused;
+        object->op = sim->object_unused;
         sim->object_unused = th->object;
 }
 
@@ -643,7 +644,7 @@ bool sim_object_get(const struct sim *sim, uint32_t object, struct sim_object *r
 
         if (object >= sim->object_count || o->state == OBJECT_UNUSED)
                 return false;
-        ret->place = o->place;
+        ret->place = place_of(o->pfn, o->offset);
         ret->op = o->op;
         ret->size_bytes = o->size_bytes;
         ret->cache = o->cache;

@@ -26,15 +26,19 @@ struct due {
         uint32_t who;
 };
 
-/* What a handle stands for. */
+/* What a handle stands for. 24 bytes: with struct page, 40 for each page that somebody has asked for singly. */
 struct object {
-        uint64_t place;
-        uint64_t op;
-        uint64_t size_bytes;
-        uint32_t cache; /* CACHE_ID_NONE: pages */
-        uint32_t next;  /* free slot behind this one */
+        uint64_t op;         /* that allocated it; of an unused slot: the free slot behind it */
+        uint32_t pfn;
+        uint32_t size_bytes; /* as op_record.size_bytes: at most 4096 << 10 */
+        uint32_t cache;      /* CACHE_ID_NONE: pages */
+        uint16_t offset;     /* byte in the page */
         uint8_t order;
-        uint8_t state; /* enum object_state */
+        uint8_t state;       /* enum object_state */
+};
+_Static_assert(sizeof(struct object) == 24, "at most 40 bytes a simulated page are promised");
+
+enum object_state */
         uint8_t spare[6];
 };
 

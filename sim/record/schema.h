@@ -96,11 +96,43 @@ extern const struct table schema_tables[TABLE_COUNT];
 
 #define OP_COLUMNS_MAX 24u /* at least schema_tables[TABLE_OP].column_count */
 
-/* The field of a record that a column mirrors (bytes not 0). */
-uint64_t column_field(const struct column *column, const void *record);
+/* All ones in the bits of the field. */
+static inline uint64_t column_ones(const struct column *column)
+{
+        return UINT64_MAX >> (64 - 8 * column->bytes);
+}
 
-/* What is stored for it: FALSE: NULL. */
-gboolean column_value(const struct column *column, const void *record, int64_t *ret_value);
+/* The field of a record that a column mirrors (bytes not 0). */
+static inline uint64_t column_field(const struct column *column, const void *record)
+{
+        const void *at = (const char *)record + column->offset;
+
+        switch (column->bytes) {
+        case 1: return *(const uint8_t *)at;
+        case 2: return *(const uint16_t *)at;
+        case 4: return *(const uint32_t *)at;
+        default: return *(const uint64_t *)at;
+        }
+}
+
+static inline gboolean column_is_null(const struct column *column, const void *record, uint64_t field)
+{
+        switch (column->null) {
+        case NULL_IF_ZERO: return field == 0;
+        case NULL_IF_ONES: return field == column_ones(column);
+        case NULL_WITHOUT_PFN: return field == 0 && ((const struct op_record *)record)->pfn == UINT32_MAX;
+        default: return FALSE;
+        }
+}
+
+/* What is stored for it: FALSE: NULL. Inline as the two above: the writer asks it of every value. */
+static inline gboolean column_value(const struct column *column, const void *record, int64_t *ret_value)
+{
+        uint64_t field = column_field(column, record);
+
+        *ret_value = (int64_t)field;
+        return !column_is_null(column, record, field);
+}
 
 /* Binds all mirrored columns of a table to the parameters of their number (from 1) and leaves the others alone. */
 void table_bind_mirrors(const struct table *table, sqlite3_stmt *statement, const void *record);

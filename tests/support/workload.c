@@ -150,10 +150,12 @@ static bool draw_request(struct workload *work, struct actor *actor, struct requ
                         request->order = (uint8_t)below(actor, chance(actor, 1, 6) ? work->shape.order_max + 1 : 2);
                         request->gfp = draw_gfp(work, actor, true);
                         if (request->order > 3) /* such a request may never be met, and would wait for ever */
-                                request->gfp &= ~(__GFP_NOFAIL | __GFP_REPEAT);
+                                request->gfp &= ~__GFP_REPEAT;
+                        if (request->order > 0 || (request->gfp & (__GFP_DMA | __GFP_DMA32)))
+                                request->gfp &= ~__GFP_NOFAIL; /* page lists may hide the last pages of a zone, and split blocks */
                         return true;
                 }
-                request->gfp = draw_gfp(work, actor, false);
+                request->gfp = draw_gfp(work, actor, false) & ~__GFP_NOFAIL; /* slabs may be of a higher order */
                 if (work->shape.caches && work->caches[slot] != CACHE_ID_NONE && chance(actor, 1, 2)) {
                         request->kind = OP_ALLOC;
                         request->cache = work->caches[slot];
@@ -260,8 +262,11 @@ static void next_of_task(struct workload *work, struct actor *actor)
 {
         struct request request;
 
-        if (work->result->requests >= work->shape.requests)
+        if (work->result->requests >= work->shape.requests && !work->ending) {
                 work->ending = true;
+                g_array_append_vals(work->live, work->hoard->data, work->hoard->len);
+                g_array_set_size(work->hoard, 0);
+        }
         raise_some(work, actor);
         if (!work->ending && chance(actor, 1, 8)) {
                 sim_wake_at(work->bed->sim, actor->thread, sim_now_ns(work->bed->sim) + below(actor, 20000));
@@ -367,8 +372,6 @@ void workload_run(struct testbed *bed, const struct workload_shape *shape, struc
                 testbed_release(bed, 0, g_array_index(work->live, uint32_t, work->live->len - 1));
                 g_array_set_size(work->live, work->live->len - 1);
         }
-        for (uint32_t i = 0; i < work->hoard->len; i++)
-                testbed_release(bed, i % bed->mem->cpus, g_array_index(work->hoard, uint32_t, i));
         for (uint32_t i = 0; i < CACHES; i++) {
                 if (work->caches[i] != CACHE_ID_NONE)
                         g_assert_cmpuint(testbed_destroy(bed, 0, work->caches[i]), ==, 0);

@@ -1,0 +1,554 @@
+/*
+ * test_commands.c - query, show and diff through the program: PROGRAM CHECKOUT are the arguments.
+ *
+ * expected/NAME.txt is what the named query NAME says of small.lua. After a change of the model that is meant, write
+ * them anew with KMEMSIM_UPDATE=1, and read the difference.
+ */
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/units.h"
+#include "mm/memory.h"
+#include "observe/proc_text.h"
+#include "record/record_error.h"
+#include "record/recording.h"
+#include "record/replay.h"
+#include "record/scratch.h"
+
+static const char *program, *checkout;
+static char *small, *empty, *failing, *killed, *traced;
+
+static const char *const reports[] = {
+        "cache_hits", "cross_cpu_free", "failures",    "fragmentation",  "latency", "lifetimes", "lock_waits",
+        "pinning",    "slab_growth",    "slab_occupancy", "summary",     "top_sites", "waste",
+};
+
+struct answer {
+        int code;
+        char *out, *err;
+};
+
+static void clear(struct answer *answer)
+{
+        g_free(answer->out);
+        g_free(answer->err);
+}
+
+/* Runs the program with these words, NULL at the end. */
+static struct answer ask(const char *first, ...)
+{
+        g_autoptr(GPtrArray) words = g_ptr_array_new();
+        g_autoptr(GError) error = NULL;
+        struct answer answer;
+        va_list more;
+        int status;
+
+        g_ptr_array_add(words, (char *)program);
+        va_start(more, first);
+        for (const char *word = first; word != NULL; word = va_arg(more, const char *))
+                g_ptr_array_add(words, (char *)word);
+        va_end(more);
+        g_ptr_array_add(words, NULL);
+        g_spawn_sync(NULL, (char **)words->pdata, NULL, G_SPAWN_DEFAULT, NULL, NULL, &answer.out, &answer.err, &status, &error);
+        g_assert_no_error(error);
+        g_assert_true(WIFEXITED(status));
+        answer.code = WEXITSTATUS(status);
+        return answer;
+}
+
+/* Exit code 0, nothing on stderr; returns what it says. */
+static char *say(struct answer answer)
+{
+        if (answer.code != 0 || *answer.err != '\0')
+                g_error("exit code %d: %s", answer.code, answer.err);
+        g_free(answer.err);
+        return answer.out;
+}
+
+#define SAY(...) say(ask(__VA_ARGS__, NULL))
+
+/* A usage error: says this, and how to repeat it. */
+static void expect_error(struct answer answer, int code, const char *text)
+{
+        if (answer.code != code || strstr(answer.err, text) == NULL || strstr(answer.err, "\nrepeat with: kmemsim ") == NULL)
+                g_error("exit code %d, not %d with \"%s\": %s", answer.code, code, text, answer.err);
+        g_assert_cmpstr(answer.out, ==, "");
+        clear(&answer);
+}
+
+static char *record_scenario(const char *name)
+{
+        g_autofree char *file = g_strconcat(name, ".lua", NULL);
+        g_autofree char *scenario = g_build_filename(checkout, "tests", "query", file, NULL);
+        g_autofree char *base = g_strconcat(name, ".db", NULL);
+        char *path = scratch_path(base);
+        struct answer answer = ask("run", scenario, "-o", path, "--progress", "none", NULL);
+
+        if (answer.code != 0)
+                g_error("%s: %s%s", name, answer.out, answer.err);
+        clear(&answer);
+        return path;
+}
+
+static int64_t value_in(const char *path, const char *sql)
+{
+        sqlite3 *db = NULL;
+        sqlite3_stmt *select = NULL;
+        int64_t value = -1;
+
+        if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
+            sqlite3_prepare_v2(db, sql, -1, &select, NULL) == SQLITE_OK && sqlite3_step(select) == SQLITE_ROW)
+                value = sqlite3_column_int64(select, 0);
+        sqlite3_finalize(select);
+        sqlite3_close(db);
+        return value;
+}
+
+/* A run that is killed while it goes on. */
+static char *record_killed(void)
+{
+        g_autofree char *scenario = g_build_filename(checkout, "tests", "query", "endless.lua", NULL);
+        char *path = scratch_path("killed.db");
+        char *words[] = { (char *)program, "run", scenario, "-o", path, "--progress", "none", NULL };
+        g_autoptr(GError) error = NULL;
+        GPid pid;
+
+        g_spawn_async(NULL, words, NULL, G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL,
+                      NULL, NULL, &pid, &error);
+        g_assert_no_error(error);
+        for (int i = 0; i < 6000 && value_in(path, "SELECT value FROM run WHERE key = 'op_count'") < 3000; i++)
+                g_usleep(10000);
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        return path;
+}
+
+/* -- what the queries say ------------------------------------------------------------------------------------------- */
+
+static void test_expected(void)
+{
+        for (size_t i = 0; i < G_N_ELEMENTS(reports); i++) {
+                g_autofree char *file = g_strconcat(reports[i], ".txt", NULL);
+                g_autofree char *path = g_build_filename(checkout, "tests", "query", "expected", file, NULL);
+                g_autofree char *said = SAY("query", small, reports[i]);
+                g_autofree char *expected = NULL;
+                char *wall = strstr(said, "wall time");
+
+                if (wall != NULL) /* the one figure that is not the same every time */
+                        *wall = '\0';
+                if (g_getenv("KMEMSIM_UPDATE") != NULL)
+                        g_file_set_contents(path, said, -1, NULL);
+                if (!g_file_get_contents(path, &expected, NULL, NULL))
+                        g_error("there is no %s", path);
+                g_assert_cmpstr(said, ==, expected);
+        }
+}
+
+static gboolean is_json(const char *text)
+{
+        sqlite3 *db;
+        sqlite3_stmt *select;
+        gboolean valid;
+
+        g_assert_cmpint(sqlite3_open(":memory:", &db), ==, SQLITE_OK);
+        g_assert_cmpint(sqlite3_prepare_v2(db, "SELECT json_valid(?)", -1, &select, NULL), ==, SQLITE_OK);
+        sqlite3_bind_text(select, 1, text, -1, SQLITE_STATIC);
+        g_assert_cmpint(sqlite3_step(select), ==, SQLITE_ROW);
+        valid = sqlite3_column_int(select, 0);
+        sqlite3_finalize(select);
+        sqlite3_close(db);
+        return valid;
+}
+
+/* Every query on every kind of recording, in every format. */
+static void test_all(void)
+{
+        const char *const recordings[] = { small, empty, failing, killed, traced };
+
+        for (size_t r = 0; r < G_N_ELEMENTS(recordings); r++) {
+                for (size_t i = 0; i < G_N_ELEMENTS(reports); i++) {
+                        g_autofree char *table = SAY("query", recordings[r], reports[i]);
+                        g_autofree char *csv = SAY("query", recordings[r], reports[i], "--csv");
+                        g_autofree char *json = SAY("query", recordings[r], reports[i], "--json");
+                        g_auto(GStrv) lines = g_strsplit(table, "\n", -1);
+
+                        g_assert_true(is_json(json));
+                        g_assert_cmpuint(g_strv_length(lines), >=, 3); /* names, dashes, and the end of the last line */
+                        g_assert_nonnull(strstr(csv, "\r\n"));
+                }
+        }
+}
+
+/* Every report begins as reports/README.md promises, and all columns it has are explained. */
+static void test_documented(void)
+{
+        g_autofree char *list = SAY("query", "--list");
+        g_autofree char *readme_path = g_build_filename(checkout, "reports", "README.md", NULL);
+        g_autofree char *readme = NULL;
+
+        g_assert_true(g_file_get_contents(readme_path, &readme, NULL, NULL));
+        for (size_t i = 0; i < G_N_ELEMENTS(reports); i++) {
+                g_autofree char *sql = SAY("query", "--sql", reports[i]);
+                g_autofree char *csv = SAY("query", small, reports[i], "--csv");
+                g_autofree char *in_list = g_strdup_printf("%-16s", reports[i]);
+                g_autofree char *in_readme = g_strdup_printf("| `%s` | %.*s |", reports[i], (int)strcspn(sql + 3, "\n"),
+                                                             sql + 3);
+                const char *comment_end = strstr(sql, "\nSELECT") != NULL ? strstr(sql, "\nSELECT") : sql;
+                g_autofree char *comment = g_strndup(sql, (gsize)(comment_end - sql));
+                g_auto(GStrv) columns = NULL;
+
+                csv[strcspn(csv, "\r")] = '\0';
+                columns = g_strsplit(csv, ",", -1);
+                g_assert_true(g_str_has_prefix(sql, "-- "));
+                g_assert_nonnull(strstr(list, in_list));
+                if (strstr(readme, in_readme) == NULL)
+                        g_error("reports/README.md has no row %s", in_readme);
+                for (char **column = columns; *column != NULL; column++) {
+                        g_autofree char *pattern = g_strdup_printf("\n--   ([a-z0-9_]+, )*%s\\b", *column);
+
+                        if (!g_regex_match_simple(pattern, comment, 0, 0))
+                                g_error("%s.sql does not explain %s", reports[i], *column);
+                }
+        }
+        for (const char *at = strstr(list, "-p "); at != NULL; at = strstr(at + 1, "-p ")) /* every parameter has a meaning */
+                g_assert_true(g_regex_match_simple("^-p [a-z_]+ = [^ ]+ +[^ ]+", at, 0, 0));
+}
+
+static void test_csv(void)
+{
+        g_autofree char *csv = SAY("query", small, "SELECT 1 AS a, 'x,y' AS \"b c\", 'say \"no\"' AS d, 'two\nlines' AS e, NULL AS f, "
+                                                   "'' AS g, 1.5 AS h, x'00ff' AS i", "--csv");
+
+        g_assert_cmpstr(csv, ==, "a,b c,d,e,f,g,h,i\r\n1,\"x,y\",\"say \"\"no\"\"\",\"two\nlines\",,\"\",1.5,x'00ff'\r\n");
+}
+
+static void test_json(void)
+{
+        g_autofree char *json = SAY("query", small, "SELECT 1 AS a, 'quote\" back\\ tab\t bell\a' AS b, NULL AS c, 0.25 AS d, 1e999 AS e, "
+                                                    "2 AS a", "--json");
+        g_autofree char *none = SAY("query", small, "SELECT 1 WHERE 0", "--json");
+
+        g_assert_cmpstr(json, ==, "[\n{\"a\": 1, \"b\": \"quote\\\" back\\\\ tab\\t bell\\u0007\", \"c\": null, \"d\": 0.25, \"e\": null, "
+                                  "\"a_2\": 2}\n]\n");
+        g_assert_true(is_json(json));
+        g_assert_cmpstr(none, ==, "[]\n");
+}
+
+static void test_parameters(void)
+{
+        g_autofree char *one = SAY("query", small, "top_sites", "-p", "limit=1", "-p", "by=task", "--csv");
+        g_autofree char *last = SAY("query", small, "top_sites", "-p", "limit=3", "-p", "limit=1", "-p", "by=task", "--csv");
+        g_autofree char *sql = SAY("query", small, "SELECT :a || :b AS x", "-p", "a=1", "-p", "b=it's", "--csv");
+        g_autofree char *by_name = SAY("query", small, "latency", "-p", "cache=node", "--csv");
+        g_autofree char *pages = SAY("query", small, "latency", "-p", "cache=pages", "--csv");
+
+        g_assert_cmpstr(one, ==, last);
+        g_assert_cmpstr(sql, ==, "x\r\n1it's\r\n");
+        g_assert_nonnull(strstr(by_name, "\r\nalloc,magazine,"));
+        g_assert_null(strstr(by_name, "kmalloc"));
+        g_assert_nonnull(strstr(pages, "pages,"));
+        expect_error(ask("query", small, "latency", "-p", "cach=node", NULL), 2, "no parameter cach; it has cache");
+        expect_error(ask("query", small, "lock_waits", "-p", "cache=node", NULL), 2, "no parameter cache; it has none");
+        expect_error(ask("query", small, "pinning", "-p", "limit=few", NULL), 2, "limit is a whole number, not \"few\"");
+        expect_error(ask("query", small, "pinning", "-p", "limit=1.5", NULL), 2, "whole number");
+        expect_error(ask("query", small, "pinning", "-p", "limit", NULL), 2, "NAME=VALUE");
+        expect_error(ask("query", small, "SELECT :x", NULL), 2, "no value");
+}
+
+static void test_usage(void)
+{
+        expect_error(ask("query", small, "nosuch", NULL), 2, "there is no query \"nosuch\"; there are cache_hits,");
+        expect_error(ask("query", small, "latncy", NULL), 2, "near it: latency (");
+        expect_error(ask("query", small, "slab", NULL), 2, "near it: slab_growth, slab_occupancy (");
+        expect_error(ask("query", small, "site", NULL), 2, "near it: top_sites");
+        expect_error(ask("query", "--sql", "nosuch", NULL), 2, "there is no query");
+        expect_error(ask("query", small, NULL), 2, "ask what?");
+        expect_error(ask("query", NULL), 2, "FILE.db is missing");
+        expect_error(ask("query", small, "SELECT no_such", NULL), 2, "no such column");
+        expect_error(ask("query", small, "summary", "--csv", "--json", NULL), 2, "one of");
+        expect_error(ask("query", "/no/such/file.db", "summary", NULL), 4, "/no/such/file.db");
+        expect_error(ask("query", "/dev/null", "summary", NULL), 4, "not a recording");
+        expect_error(ask("show", small, NULL), 2, "show what?");
+        expect_error(ask("show", small, "slabs", NULL), 2, "there is no \"slabs\"");
+        expect_error(ask("show", small, "slabinfo", "--at", "12", NULL), 2, "--at 12 is no time");
+        expect_error(ask("show", small, "slabinfo", "--at", "op:x", NULL), 2, "is no op");
+        expect_error(ask("show", small, "slabinfo", "--at", "op:99999999", NULL), 2, "no op 99999999");
+        expect_error(ask("show", small, "slabinfo", "--at", "100s", NULL), 2, "ends at");
+        expect_error(ask("show", "/no/such/file.db", "slabinfo", NULL), 4, "/no/such/file.db");
+        expect_error(ask("diff", small, NULL), 2, "two recordings");
+        expect_error(ask("diff", small, "/no/such/file.db", NULL), 4, "/no/such/file.db");
+}
+
+/* Nothing that is asked changes the file, or any other. */
+static void test_read_only(void)
+{
+        static const char *const forbidden[] = {
+                "DELETE FROM op", "INSERT INTO run VALUES ('x', 1)", "UPDATE run SET value = 1", "DROP TABLE op",
+                "CREATE TABLE x (y)", "CREATE TEMP TABLE x (y)", "PRAGMA user_version = 7", "PRAGMA journal_mode = DELETE",
+                "ATTACH '/tmp/kmemsim-query-other.db' AS other", "VACUUM INTO '/tmp/kmemsim-query-other.db'", "BEGIN", "REINDEX",
+                "SELECT load_extension('x')", "SELECT 1; DELETE FROM op",
+        };
+        g_autofree char *before = NULL;
+        g_autofree char *after = NULL;
+        gsize length_before, length_after;
+        struct stat stat_before, stat_after;
+        g_autofree char *summary = NULL;
+
+        g_assert_true(g_file_get_contents(small, &before, &length_before, NULL));
+        g_assert_cmpint(stat(small, &stat_before), ==, 0);
+        for (size_t i = 0; i < G_N_ELEMENTS(forbidden); i++) {
+                struct answer answer = ask("query", small, forbidden[i], NULL);
+
+                if (answer.code != 2)
+                        g_error("%s: exit code %d: %s", forbidden[i], answer.code, answer.err);
+                clear(&answer);
+        }
+        g_assert_false(g_file_test("/tmp/kmemsim-query-other.db", G_FILE_TEST_EXISTS));
+        g_chmod(small, 0444);
+        summary = SAY("query", small, "summary");
+        g_chmod(small, 0644);
+        g_assert_true(g_file_get_contents(small, &after, &length_after, NULL));
+        g_assert_cmpint(stat(small, &stat_after), ==, 0);
+        g_assert_cmpmem(before, length_before, after, length_after);
+        g_assert_cmpint(stat_before.st_mtim.tv_sec, ==, stat_after.st_mtim.tv_sec);
+        g_assert_cmpint(stat_before.st_mtim.tv_nsec, ==, stat_after.st_mtim.tv_nsec);
+}
+
+/* Where the requests of a trace came from goes with them. */
+static void test_sites(void)
+{
+        g_autofree char *csv = SAY("query", traced, "top_sites", "--csv", "-p", "order=allocs");
+        g_autofree char *tasks = SAY("query", traced, "top_sites", "--csv", "-p", "by=task");
+        g_autofree char *named = SAY("query", traced, "SELECT kind, size_bytes, site, site_task FROM op_named ORDER BY t_ns, id",
+                                     "--csv");
+        g_autofree char *replayed = SAY("replay", traced);
+
+        g_assert_nonnull(strstr(csv, "\r\nopen_file+0x10,2,0,200,"));
+        g_assert_nonnull(strstr(csv, "\r\nread_file+0x24,1,0,300,"));
+        g_assert_nonnull(strstr(csv, "\r\ntrace-0,1,0,40,")); /* the line without a site: the task that played it */
+        g_assert_nonnull(strstr(tasks, "\r\nwriter,2,0,5100,"));
+        g_assert_cmpstr(named, ==,
+                        "kind,size_bytes,site,site_task\r\nkmalloc,100,open_file+0x10,reader\r\n"
+                        "kmalloc,300,read_file+0x24,reader\r\nkmalloc,100,open_file+0x10,writer\r\n"
+                        "free,100,close_file+0x8,writer\r\nkmalloc,5000,write_file+0x44,writer\r\n"
+                        "free,300,close_file+0x8,reader\r\nkmalloc,40,,\r\n");
+}
+
+/* -- waste ---------------------------------------------------------------------------------------------------------- */
+
+struct held {
+        uint64_t pages, asked_pages;
+};
+
+/* Every page that is neither free nor reserved, counted page by page. */
+static void count_held(const struct sim *sim, void *context)
+{
+        const struct memory *mem = sim_memory(sim);
+        struct held *held = context;
+
+        for (uint32_t pfn = mem->reserved_pages; pfn < mem->page_count;) {
+                const struct page *page = &mem->pages[pfn];
+                uint32_t pages = page->state == PAGE_BUDDY || page->state == PAGE_ALLOCATED ? 1u << page->order : 1;
+
+                g_assert_cmpint(page->state, !=, PAGE_NONE);
+                if (page->state != PAGE_BUDDY)
+                        held->pages += pages;
+                if (page->state == PAGE_ALLOCATED)
+                        held->asked_pages += pages;
+                pfn += pages;
+        }
+}
+
+static int64_t part(const char *csv, const char *name)
+{
+        g_autofree char *line = g_strdup_printf("\r\n%s,", name);
+        const char *at = strstr(csv, line);
+
+        g_assert_nonnull(at);
+        at = strchr(at + strlen(line), ',');
+        return g_ascii_strtoll(at + 1, NULL, 10);
+}
+
+static void check_waste(const char *path)
+{
+        static const char *const parts[] = {
+                "objects: bytes asked for", "pages asked for", "rounding up to the size class", "alignment and slab headers",
+                "empty places in partial slabs", "free slabs", "magazines and shared arrays", "page lists of the CPUs",
+        };
+        g_autofree char *csv = SAY("query", path, "waste", "--csv");
+        g_autoptr(recording_auto) recording = NULL;
+        g_autoptr(GError) error = NULL;
+        struct replay_point point = { .stop = REPLAY_TO_TIME };
+        struct held held = { 0 };
+        struct replay_result result;
+        int64_t sum = 0;
+
+        point.t_ns = (uint64_t)value_in(path, "SELECT max(t_ns) FROM zone_sample");
+        recording = recording_open(path, &error);
+        g_assert_no_error(error);
+        replay_to(recording, &point, count_held, &held, &result, &error);
+        g_assert_no_error(error);
+        g_assert_false(result.differs);
+        replay_result_clear(&result);
+        for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
+                g_assert_cmpint(part(csv, parts[i]), >=, 0);
+                sum += part(csv, parts[i]);
+        }
+        g_assert_cmpint(sum, ==, part(csv, "held by the allocator"));
+        g_assert_cmpint(sum, ==, (int64_t)held.pages * 4096);
+        g_assert_cmpint(part(csv, "pages asked for"), ==, (int64_t)held.asked_pages * 4096);
+        if (value_in(path, "SELECT value FROM run WHERE key = 'op_total'") ==
+            value_in(path, "SELECT value FROM run WHERE key = 'op_count'")) /* what the rows say, when none is under way */
+                g_assert_cmpint(part(csv, "pages asked for"), ==,
+                                value_in(path, "SELECT coalesce(sum(size_bytes), 0) FROM op_named o WHERE kind = 'pages' AND "
+                                               "pfn IS NOT NULL AND NOT EXISTS (SELECT 1 FROM op f WHERE f.frees = o.id)"));
+}
+
+static void test_waste(void)
+{
+        check_waste(small);
+        check_waste(empty);
+        check_waste(failing);
+        check_waste(traced);
+        for (uint64_t seed = 1; seed <= 4; seed++) {
+                g_autofree char *path = scratch_path("waste.db");
+                struct workload workload;
+                struct workload_result result;
+
+                workload_default(&workload);
+                workload.seed = seed;
+                workload.cpus = (uint32_t)seed;
+                workload.op_count = 6000;
+                workload.mib = seed == 2 ? 16 : 64;
+                record(&workload, path, &result);
+                check_waste(path);
+        }
+}
+
+/* A killed run: the parts add up at its last sample, while ops are under way. */
+static void test_waste_of_killed(void)
+{
+        g_autofree char *csv = SAY("query", killed, "waste", "--csv");
+        g_autofree char *at_0 = SAY("query", killed, "waste", "--csv", "-p", "at=0");
+        g_autofree char *before = SAY("query", killed, "waste", "--csv", "-p", "at=-5");
+
+        g_assert_cmpint(part(csv, "held by the allocator"), >, part(at_0, "held by the allocator"));
+        g_assert_cmpint(part(at_0, "pages asked for"), ==, 0);
+        g_assert_cmpstr(before, ==, "part,is_waste,bytes,pages,permille\r\n");
+}
+
+/* -- pinning -------------------------------------------------------------------------------------------------------- */
+
+/* What is written down at the end of a run, and what is found without it, are the same. */
+static void test_pinning_of_killed(void)
+{
+        g_autofree char *cut = scratch_path("cut.db");
+        g_autofree char *whole = SAY("query", small, "pinning", "-p", "permille=1000", "-p", "limit=0");
+        g_autofree char *found = NULL;
+
+        copy_file(small, cut);
+        sql_do(cut, "DELETE FROM live_object; DELETE FROM run WHERE key = 'live_object_count'");
+        found = SAY("query", cut, "pinning", "-p", "permille=1000", "-p", "limit=0");
+        g_assert_cmpstr(found, ==, whole);
+        g_assert_nonnull(strstr(whole, "node"));
+}
+
+/* -- show and diff -------------------------------------------------------------------------------------------------- */
+
+static void test_show(void)
+{
+        for (int i = 0; proc_names[i] != NULL; i++) {
+                g_autofree char *text = SAY("show", small, proc_names[i]);
+                g_autofree char *end = SAY("show", small, proc_names[i], "--at", "end");
+                g_autofree char *early = SAY("show", small, proc_names[i], "--at", "1us");
+                g_autofree char *at_op = SAY("show", small, proc_names[i], "--at", "op:300");
+                g_autofree char *of_killed = SAY("show", killed, proc_names[i]);
+
+                g_assert_cmpstr(text, ==, end);
+                g_assert_cmpstr(text, !=, early);
+                g_assert_true(g_str_has_suffix(at_op, "\n"));
+                g_assert_true(g_str_has_suffix(of_killed, "\n"));
+        }
+}
+
+static void test_show_damaged(void)
+{
+        g_autofree char *damaged = scratch_path("damaged.db");
+
+        copy_file(small, damaged);
+        sql_do(damaged, "UPDATE op SET pfn = pfn + 1 WHERE id = (SELECT min(id) FROM op WHERE pfn IS NOT NULL AND id > 99)");
+        expect_error(ask("show", damaged, "slabinfo", NULL), 13, ", column pfn: recorded ");
+}
+
+static void test_diff(void)
+{
+        g_autofree char *other = scratch_path("other.db");
+        g_autofree char *scenario = g_build_filename(checkout, "tests", "query", "small.lua", NULL);
+        g_autofree char *same = NULL;
+        g_autofree char *different = NULL;
+        struct answer answer = ask("run", scenario, "-o", other, "--progress", "none", "--seed", "2", NULL);
+
+        clear(&answer);
+        same = SAY("diff", small, small, "--exit-code");
+        g_assert_true(g_str_has_suffix(same, "\nresult: equal\n"));
+        different = SAY("diff", small, failing);
+        g_assert_true(g_str_has_suffix(different, "\nresult: different\n"));
+        g_assert_nonnull(strstr(different, "\nmachine\n"));
+        g_assert_nonnull(strstr(different, "machine_arch "));
+        g_assert_nonnull(strstr(different, "\nworkload\n"));
+        g_assert_nonnull(strstr(different, "\nfirst op that differs: id 1\n"));
+        g_assert_nonnull(strstr(different, "\nfirst event that differs: seq 1\n"));
+        g_assert_nonnull(strstr(different, "\nfigures "));
+        g_free(different);
+        different = SAY("diff", small, other); /* the scenario draws no random numbers: only the seed differs */
+        g_assert_nonnull(strstr(different, "\nworkload\n  seed "));
+        g_assert_null(strstr(different, "first op"));
+        sql_do(other, "UPDATE event SET c = c + 1 WHERE seq = 100; DELETE FROM run WHERE key = 'seed'");
+        g_free(different);
+        different = SAY("diff", small, other);
+        g_assert_nonnull(strstr(different, "first event that differs: seq 100\n  a: seq=100 "));
+        answer = ask("diff", small, other, "--exit-code", NULL);
+        g_assert_cmpint(answer.code, ==, 13);
+        g_assert_cmpstr(answer.err, ==, "");
+        clear(&answer);
+}
+
+int main(int argc, char **argv)
+{
+        int result;
+
+        g_test_init(&argc, &argv, NULL);
+        if (argc != 3)
+                g_error("PROGRAM CHECKOUT are the arguments");
+        program = argv[1];
+        checkout = argv[2];
+        small = record_scenario("small");
+        empty = record_scenario("empty");
+        failing = record_scenario("failing");
+        traced = record_scenario("trace");
+        killed = record_killed();
+        g_test_add_func("/query/named/expected-text", test_expected);
+        g_test_add_func("/query/named/every-recording-every-format", test_all);
+        g_test_add_func("/query/named/questions-and-columns-explained", test_documented);
+        g_test_add_func("/query/csv/quoting", test_csv);
+        g_test_add_func("/query/json/valid", test_json);
+        g_test_add_func("/query/parameters", test_parameters);
+        g_test_add_func("/query/usage", test_usage);
+        g_test_add_func("/query/read-only", test_read_only);
+        g_test_add_func("/query/top_sites/of-a-trace", test_sites);
+        g_test_add_func("/query/waste/adds-up-to-the-pages-held", test_waste);
+        g_test_add_func("/query/waste/of-a-killed-run", test_waste_of_killed);
+        g_test_add_func("/query/pinning/with-and-without-an-end", test_pinning_of_killed);
+        g_test_add_func("/query/show/texts", test_show);
+        g_test_add_func("/query/show/damaged-recording", test_show_damaged);
+        g_test_add_func("/query/diff", test_diff);
+        result = g_test_run();
+        scratch_remove_all();
+        return result;
+}
