@@ -38,10 +38,6 @@ struct object {
 };
 _Static_assert(sizeof(struct object) == 24, "at most 40 bytes a simulated page are promised");
 
-enum object_state */
-        uint8_t spare[6];
-};
-
 enum object_state { OBJECT_UNUSED, OBJECT_LIVE, OBJECT_BEING_FREED };
 
 struct sim {

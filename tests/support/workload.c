@@ -419,7 +419,8 @@ void workload_draw(uint64_t seed, struct sim_config *ret_config, struct workload
                 .live_max = prng_chance(&prng, 1, 2) ? 3000 : (uint32_t)prng_between(&prng, 100, 1500),
                 .pages_percent = (uint32_t)prng_between(&prng, 0, 60),
                 .order_max = prng_chance(&prng, 1, 4) ? 11 : 5,
-                .pages_left = prng_chance(&prng, 1, 2) ? (uint32_t)prng_between(&prng, 20, 400) : 0,
+                .pages_left = ret_config->node_mib[0] < 30 && prng_chance(&prng, 1, 2) ?
+                        (uint32_t)prng_between(&prng, 20, 400) : 0,
                 .size_max = prng_chance(&prng, 1, 2) ? 140000 : 9000,
                 .caches = prng_chance(&prng, 3, 4),
                 .nofail = prng_chance(&prng, 1, 2),
