@@ -204,8 +204,8 @@ static void test_endless_loops(void)
                 "table.sort({ 3, 2, 1 }, function() while true do end end)",
                 "string.gsub('a', 'a', function() while true do end end)",
                 "for k in pairs(setmetatable({}, { __pairs = function() while true do end end })) do end",
-                "pcall(function() local t <close> = setmetatable({}, { __close = function() while true do end end }) "
-                "while true do end end)",
+                ("pcall(function() local t <close> = setmetatable({}, { __close = function() while true do end end }) "
+                 "while true do end end)"),
                 "local function f() return f() end f()",
                 "local s = ('x'):rep(100000) while true do local t = s .. 'y' end",
                 "local t = {} for i = 1, 1e9 do table.insert(t, 1, i) table.remove(t, 1) table.insert(t, i) end",
