@@ -338,6 +338,7 @@ static void test_sites(void)
                         "kmalloc,300,read_file+0x24,reader\r\nkmalloc,100,open_file+0x10,writer\r\n"
                         "free,100,close_file+0x8,writer\r\nkmalloc,5000,write_file+0x44,writer\r\n"
                         "free,300,close_file+0x8,reader\r\nkmalloc,40,,\r\n");
+        g_assert_nonnull(strstr(replayed, "result: equal"));
 }
 
 /* -- waste ---------------------------------------------------------------------------------------------------------- */

@@ -290,16 +290,18 @@ static void test_kill(void)
         g_autofree char *journal = g_strconcat(path, "-journal", NULL);
         g_autoptr(GRand) random = g_rand_new_with_seed(3);
         guint partial_count = 0;
+        gint64 whole_us = 0; /* how long a run takes on this machine */
 
         for (guint round = 0; round < 60; round++) {
                 struct replay_result replayed;
                 struct workload workload;
                 g_autofree char *status = NULL;
+                gint64 started_us = g_get_monotonic_time();
                 pid_t child;
 
                 workload_default(&workload);
                 workload.seed = round;
-                workload.op_count = 200000;
+                workload.op_count = 60000;
                 workload.commit_every_us = round % 3 == 0 ? 0 : g_rand_int_range(random, 0, 40000);
                 if (round % 3 == 0) {
                         workload.block_ops = 50;
@@ -308,9 +310,13 @@ static void test_kill(void)
                 g_remove(path);
                 g_remove(journal);
                 child = record_in_child(&workload, path);
-                g_usleep((gulong)g_rand_int_range(random, 0, round < 10 ? 20000 : 300000));
-                kill(child, SIGKILL);
+                if (round > 0) {
+                        g_usleep((gulong)g_rand_double_range(random, 0, (double)whole_us * (round < 10 ? 0.1 : 0.9)));
+                        kill(child, SIGKILL);
+                }
                 waitpid(child, NULL, 0);
+                if (round == 0)
+                        whole_us = g_get_monotonic_time() - started_us;
                 if (!g_file_test(path, G_FILE_TEST_EXISTS))
                         continue; /* before there was anything */
                 status = sql_text(path, "SELECT value FROM run WHERE key = 'status'");
