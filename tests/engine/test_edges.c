@@ -301,6 +301,29 @@ static void run_last_object(void)
         }
 }
 
+/* A NOFAIL request waits until a task of the same CPU frees the page it needs. */
+static void run_nofail(void)
+{
+        struct sim_config config = testbed_config(1, 8);
+        g_autoptr(testbed) bed = testbed_new(&config);
+        uint32_t object = testbed_pages(bed, 0, 0, GFP_KERNEL);
+        uint64_t start;
+
+        while (testbed_pages(bed, 0, 0, GFP_KERNEL) != OBJECT_NONE)
+                ;
+        start = sim_now_ns(bed->sim) + 1000000;
+        {
+                struct play_item items[] = {
+                        { .t_ns = start, .request = { { .kind = OP_PAGES, .gfp = GFP_KERNEL | __GFP_NOFAIL } } },
+                        { .t_ns = start + 70000000, .request = { { .kind = OP_FREE, .object = object } } },
+                };
+
+                testbed_play(bed, items, 2);
+                g_assert_cmpuint(items[0].object[0], !=, OBJECT_NONE);
+        }
+        collect(bed);
+}
+
 /* A step that has to wait, for a lock, a time or the other CPUs, goes on with `ok`. */
 static bool is_taken(uint32_t state, uint32_t outcome)
 {
@@ -333,6 +356,7 @@ static void test_edges(void)
         run_fallback_race(false, FALLBACK_TAKEN, OUT_NO);
         run_last_object();
         run_stolen_work_area();
+        run_nofail();
         for (uint32_t state = 0; state < STATE_COUNT; state++) {
                 for (uint32_t outcome = OUT_OK; outcome <= OUT_CALL; outcome++) {
                         const char *why = why_never(state, outcome);
