@@ -393,7 +393,7 @@ static void test_every_offset(void)
         static const uint32_t sizes[] = { 200, 4096, 1360 }; /* header on the slab; one object; header elsewhere */
 
         for (size_t s = 0; s < G_N_ELEMENTS(sizes); s++) {
-                for (uint32_t offset = 0; offset < 700; offset += 3) {
+                for (uint32_t offset = 0; offset < 700; offset += 3 * TEST_THINNED) {
                         struct sim_config config = testbed_config(2, 64);
                         g_autoptr(testbed) bed = NULL;
                         uint32_t cache;

@@ -180,7 +180,7 @@ static void test_random(void)
 {
         const struct property property = { kinds, 250, draw, run };
 
-        property_test(&property, 120);
+        property_test(&property, 120 / TEST_THINNED);
 }
 
 /* Every sequence of these up to a length, each on a cache of its own. Objects of 5000 bytes: limit 8, batch 4, no shared
@@ -203,7 +203,7 @@ static void every_sequence(uint32_t size, uint32_t start)
         bed = testbed_new(&config);
         for (uint32_t i = 0; i < DEPTH; i++)
                 count *= G_N_ELEMENTS(few);
-        for (uint32_t number = 0; number < count; number++) {
+        for (uint32_t number = 0; number < count; number += TEST_THINNED) {
                 const char *problem = NULL;
                 struct pair pair;
 

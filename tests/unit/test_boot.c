@@ -297,18 +297,21 @@ static void test_too_small(void)
         const char *problem = NULL;
         struct sim_config config = testbed_config(8, 8);
         struct sim *sim;
-        uint32_t reserved = 1023;
+        uint32_t boots = 1023, too_much = 2048;
 
-        do { /* until it does not boot any more; sim_config_problem would have refused most of these */
-                config.reserved_pages = reserved++;
+        while (too_much - boots > 1) { /* sim_config_problem would have refused most of these */
+                config.reserved_pages = (boots + too_much) / 2;
                 sim = sim_create(&config, &tape, &problem);
-                if (sim)
+                if (sim) {
                         sim_destroy(sim);
-        } while (sim && reserved < 2048);
-        g_assert_null(sim);
-        g_assert_cmpstr(problem, ==, "this machine has too little memory to boot");
-        for (; reserved < 2048; reserved += 17) { /* wherever it runs out */
-                config.reserved_pages = reserved;
+                        boots = config.reserved_pages;
+                        continue;
+                }
+                g_assert_cmpstr(problem, ==, "this machine has too little memory to boot");
+                too_much = config.reserved_pages;
+        }
+        for (; too_much < 2048; too_much += 17) { /* wherever it runs out */
+                config.reserved_pages = too_much;
                 g_assert_null(sim_create(&config, &tape, &problem));
         }
 }
