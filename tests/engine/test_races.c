@@ -197,6 +197,32 @@ static void test_others_slab(void)
         g_assert_cmpuint(testbed_event(bed, EV_SLAB_TAKEN, op, 1)->b, ==, 13);
 }
 
+/* Races 1 and 2 together: both grow, both are served by an interrupt, and the slabs wait in the order they came. */
+static void test_slabs_queue_up(void)
+{
+        struct sim_config config = slow_grow(2);
+        g_autoptr(testbed) bed = testbed_new(&config);
+        uint32_t object[19];
+        uint32_t cache = dry_cache(bed, object);
+        uint64_t start = sim_now_ns(bed->sim) + MS;
+        struct play_item items[] = {
+                alloc_at(start, 1, cache, GFP_KERNEL),
+                alloc_at(start + 1000, 0, cache, GFP_KERNEL),
+                { .t_ns = start + MS / 2, .cpu = 0, .irq = true, .count = 1,
+                  .request = { { .kind = OP_FREE, .object = object[3] } } },
+                { .t_ns = start + MS / 2, .cpu = 1, .irq = true, .count = 1,
+                  .request = { { .kind = OP_FREE, .object = object[5] } } },
+        };
+        const struct slab_list *free_slabs;
+
+        testbed_play(bed, items, G_N_ELEMENTS(items));
+        free_slabs = &testbed_lists(bed, cache)->list[SLABS_FREE];
+        g_assert_cmpuint(free_slabs->count, ==, 2);
+        g_assert_cmpuint(testbed_event(bed, EV_SLAB_GROWN, 0, 0)->cpu, ==, 1);
+        g_assert_cmpuint(bed->mem->slabs[free_slabs->head].pfn, ==, testbed_event(bed, EV_SLAB_GROWN, 0, 0)->a);
+        g_assert_cmpuint(bed->mem->slabs[free_slabs->tail].pfn, ==, testbed_event(bed, EV_SLAB_GROWN, 0, 1)->a);
+}
+
 /* Race 3: grown, but another CPU takes all objects before the retry has the lock; it has to grow again. */
 static void test_grown_but_gone(void)
 {
@@ -434,6 +460,7 @@ int main(int argc, char **argv)
         g_test_add_func("/engine/races/1-grown-by-the-interrupt-as-well", test_grown_by_the_interrupt);
         g_test_add_func("/engine/races/2-double-growth", test_double_growth);
         g_test_add_func("/engine/races/2-the-other-cpu-uses-the-slab", test_others_slab);
+        g_test_add_func("/engine/races/2-slabs-queue-up", test_slabs_queue_up);
         g_test_add_func("/engine/races/3-grown-but-gone", test_grown_but_gone);
         g_test_add_func("/engine/races/6-shared-array-reaped-while-busy", test_shared_reaped_while_busy);
         g_test_add_func("/engine/races/8-the-reaper-finds-the-mutex-busy", test_mutex_busy);
