@@ -39,7 +39,9 @@ function machine(fields) end
 ---@class machine_fields
 ---@field arch? "x86_64"|"i386" # default "x86_64"
 ---@field cpus? integer # 1 to 8; default 2
----@field memory? size # 8 MiB to 64 GiB (i386: 4 GiB), in whole MiB; default 256 MiB
+---@field memory? size # 8 MiB to 64 GiB (i386: 4 GiB), in whole MiB, of all nodes together; default 256 MiB
+---@field numa? boolean # a NUMA kernel, x86_64 only; true with nodes
+---@field nodes? integer|machine_node[] # 1 to 4: memory in equal parts, CPU c on node c mod nodes; or one table for each
 ---@field reserved? size # at the bottom of memory, never given out; in whole pages; default 1 MiB
 ---@field reserved_pages? integer # the same in pages
 ---@field cache_line? size # 64 or 128; i386 32, 64 or 128; default 64, on i386 32
@@ -48,6 +50,10 @@ function machine(fields) end
 ---@field costs? machine_costs # what each step takes, in cycles
 ---@field audit? "none"|"op"|"step" # recount every structure after every op, or step
 ---@field threads? integer # room for t:spawn; default 256
+
+---@class machine_node
+---@field memory size # 4 MiB or more, in whole MiB
+---@field cpus? integer[] # its CPUs, {} for none; if one node names them all must be named. CPU 0 is on node 0
 
 ---@class machine_costs
 ---@field enter? integer
@@ -188,6 +194,7 @@ function load(fields) end
 ---@field cpu? integer # default 0
 ---@field free_cpu? integer # frees on another CPU
 ---@field gfp? gfp_mask # default "kernel"
+---@field node? integer # memory node asked for; default: that of the CPU
 ---@field lifetime? distribution|time # of what was allocated
 ---@field batch? distribution|integer # default 1
 ---@field live? integer # target of the live set: above it any one is freed first
@@ -318,9 +325,10 @@ local task = {}
 ---nil and the path of the failure if there is no memory.
 ---@param bytes size
 ---@param mask? gfp_mask # default "kernel", in an interrupt "atomic"
+---@param node? integer # memory node asked for; default, and -1: that of the CPU
 ---@return object? object
 ---@return alloc_path? failed
-function actor:kmalloc(bytes, mask) end
+function actor:kmalloc(bytes, mask, node) end
 
 ---@param object object? # nil does nothing
 function actor:kfree(object) end
@@ -328,9 +336,10 @@ function actor:kfree(object) end
 ---kmem_cache_alloc.
 ---@param from cache_ref
 ---@param mask? gfp_mask
+---@param node? integer # memory node asked for; default, and -1: that of the CPU
 ---@return object? object
 ---@return alloc_path? failed
-function actor:alloc(from, mask) end
+function actor:alloc(from, mask, node) end
 
 ---kmem_cache_free. With a cache given, the object must be of that cache.
 ---@param object object
@@ -340,9 +349,10 @@ function actor:free(object, cache) end
 ---2^order pages in one block.
 ---@param order integer
 ---@param mask? gfp_mask
+---@param node? integer # memory node asked for; default, and -1: that of the CPU
 ---@return object? block
 ---@return alloc_path? failed
-function actor:pages(order, mask) end
+function actor:pages(order, mask, node) end
 
 ---@param block object? # nil does nothing
 function actor:free_pages(block) end
@@ -396,6 +406,11 @@ function actor:name() end
 
 ---@return integer
 function actor:cpu() end
+
+---The memory node of its CPU, or of what it allocated.
+---@param of? object
+---@return integer
+function actor:node(of) end
 
 ---Waits without using the CPU.
 ---@param duration time
@@ -539,6 +554,10 @@ function task:drain() end
 ---@field live_objs integer # with the workload, or the allocator itself
 ---@field magazine_objs integer
 ---@field shared_objs integer
+---@field alien_objs integer # NUMA: of shared_objs, what nodes hold for one another
+---@field node_allocs integer # NUMA: taken from a node's slabs past a magazine
+---@field node_frees integer # NUMA: freed on another node than the object's
+---@field alien_overflows integer # NUMA: and the alien array was full
 ---@field slabs_full integer
 ---@field slabs_partial integer
 ---@field slabs_free integer
@@ -556,6 +575,11 @@ function task:drain() end
 ---@field pages_min integer
 ---@field pages_low integer
 ---@field pages_high integer
+---@field numa_hit integer # NUMA: page requests that asked for this node and got it
+---@field numa_miss integer # served here, another had been asked for
+---@field numa_foreign integer # asked for here, another served
+---@field numa_local integer # served for a CPU of this node
+---@field numa_other integer # served for a CPU of another node
 ---@field free_blocks table<integer, integer> # by order, 0 to 10
 ---@field unusable table<integer, integer> # by order: thousandths of free_pages that cannot serve it
 ---@field fragmentation table<integer, integer> # by order: thousandths, near 1000 fragmentation; -1000: it would not fail

@@ -14,10 +14,18 @@ local presets = {
         desktop_i386 = { arch = "i386", cpus = 2, memory = "1GiB", reserved = "5MiB", cache_line = 64, hz = 250,
                          cpu_mhz = 2130 },
 
-        -- A server with two dual-core Opterons. On the real one each socket has its own memory, two NUMA nodes; here all of
-        -- it is one node for now, as such a machine with node interleaving switched on in its firmware.
+        -- A server with two dual-core Opterons. On the real one each socket has its own memory, two NUMA nodes; this is such
+        -- a machine with node interleaving switched on in its firmware: one node, and a kernel without NUMA.
         opteron = { arch = "x86_64", cpus = 4, memory = "8GiB", reserved = "5MiB", cache_line = 64, hz = 250,
                     cpu_mhz = 2400 },
+
+        -- The same with its two nodes: socket n has half of the memory. CPU c is a core of socket c mod 2.
+        opteron_2n = { arch = "x86_64", cpus = 4, memory = "8GiB", nodes = 2, reserved = "5MiB", cache_line = 64, hz = 250,
+                       cpu_mhz = 2400 },
+
+        -- Four sockets, four nodes.
+        opteron_4n = { arch = "x86_64", cpus = 8, memory = "16GiB", nodes = 4, reserved = "5MiB", cache_line = 64, hz = 250,
+                       cpu_mhz = 2400 },
 
         -- An embedded x86 board with 16 MiB: all of it is ZONE_DMA, and slabs of one page are all it is offered.
         board_16m = { arch = "i386", cpus = 1, memory = "16MiB", reserved = "2MiB", cache_line = 32, hz = 100, cpu_mhz = 300 },

@@ -425,6 +425,7 @@ static void print_fragmentation(const struct run *run, const struct figures *fig
 {
         static const uint32_t orders[] = { 1, 3, 5, 9 };
         char requested[TEXT_BYTES], slabs[TEXT_BYTES], share[TEXT_BYTES];
+        bool is_numa = scenario_config(run->scenario)->numa != 0;
 
         heading(run, "inside");
         printf("%s asked for by live objects, in slabs of %s: %s %% in use\n",
@@ -434,6 +435,8 @@ static void print_fragmentation(const struct run *run, const struct figures *fig
                 const struct figures_zone *zone = &figures->zones[i];
 
                 heading(run, i ? "" : "outside");
+                if (is_numa)
+                        printf("node %u ", zone->view.node);
                 printf("%-7s %s free, unusable for order", zone->view.name,
                        bytes_text(zone->view.free_pages * 4096, requested));
                 for (uint32_t k = 0; k < G_N_ELEMENTS(orders); k++)
@@ -474,13 +477,18 @@ static void print_summary(const struct run *run, const struct figures *figures, 
         const struct sim_config *config = scenario_config(run->scenario);
         const GPtrArray *lines = scenario_summary(run->scenario);
         char text[TEXT_BYTES], hits[TEXT_BYTES], refills[TEXT_BYTES];
+        uint32_t mib = 0;
 
         heading(run, "scenario");
         printf("%s, seed %" PRIu64 ": %s\n", run->scenario_path, run->seed, status);
         heading(run, "machine");
-        printf("%s, %u CPU%s, %u MiB, cache line %u bytes, HZ %u, %u MHz\n",
-               config->arch == ARCH_I386 ? "i386" : "x86_64", config->cpus, config->cpus == 1 ? "" : "s",
-               config->node_mib[0], config->line_bytes, config->hz, config->cpu_mhz);
+        for (uint32_t node = 0; node < config->nodes; node++)
+                mib += config->node_mib[node];
+        printf("%s, %u CPU%s, %u MiB", config->arch == ARCH_I386 ? "i386" : "x86_64", config->cpus,
+               config->cpus == 1 ? "" : "s", mib);
+        if (config->numa)
+                printf(" on %u node%s", config->nodes, config->nodes == 1 ? "" : "s");
+        printf(", cache line %u bytes, HZ %u, %u MHz\n", config->line_bytes, config->hz, config->cpu_mhz);
         heading(run, "simulated");
         printf("%s, %" PRIu64 " ops, %" PRIu64 " events\n", time_text(figures->time_ns, text), figures->ops,
                figures->events);

@@ -13,10 +13,11 @@ enum machine_arch { ARCH_X86_64, ARCH_I386 };
 
 struct sim_config {
         uint32_t arch;                         /* enum machine_arch */
-        uint32_t numa;                         /* 1: a NUMA kernel; CPU c is on node c mod nodes (x86_64, 64-byte lines) */
+        uint32_t numa;                         /* 1: a NUMA kernel (x86_64, 64-byte lines) */
         uint32_t cpus;                         /* 1..8, all brought up at boot */
         uint32_t nodes;                        /* 1..4; 1 without numa */
         uint32_t node_mib[MACHINE_NODES_MAX];  /* memory of each node, MiB */
+        uint32_t cpu_node_plus_1[MACHINE_CPUS_MAX]; /* node of each CPU + 1; 0: CPU c is on node c mod nodes */
         uint32_t reserved_pages;               /* pages [0, reserved_pages) never reach the allocator */
         uint32_t line_bytes;                   /* L1 line, compile and run time: 64 or 128 (i386: 32 or 128) */
         uint32_t hz;                           /* ticks per second */

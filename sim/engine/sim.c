@@ -69,6 +69,7 @@ struct sim *sim_create(const struct sim_config *config, struct tape *tape, const
                 shape.node_mib[node] = config->node_mib[node];
                 pages += (uint64_t)config->node_mib[node] << (20 - PAGE_SHIFT);
         }
+        memcpy(shape.cpu_node_plus_1, config->cpu_node_plus_1, sizeof(shape.cpu_node_plus_1));
         sim->config = *config;
         sim->object_cap = pages * OBJECTS_PER_PAGE < UINT32_MAX - 1 ? (uint32_t)(pages * OBJECTS_PER_PAGE) :
                                                                       UINT32_MAX - 1;

@@ -89,6 +89,7 @@ struct memory_shape {
         const struct arch *arch;
         uint32_t numa, cpus, nodes, reserved_pages, line_bytes, hz;
         uint32_t node_mib[MACHINE_NODES_MAX];
+        uint32_t cpu_node_plus_1[MACHINE_CPUS_MAX];
 };
 
 /* Lays out an empty machine: zones, zonelists, no free page, no cache. False if the arena refused the memory. */

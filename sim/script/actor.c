@@ -641,6 +641,24 @@ static uint32_t gfp_argument(lua_State *L, struct actor *self, int index, const 
         return gfp;
 }
 
+/* A memory node: kmalloc_node and so on; none or -1: the node of the CPU. */
+static uint8_t node_argument(lua_State *L, const struct actor *self, int index, const char *what)
+{
+        uint32_t nodes = self->scenario->config.nodes;
+        lua_Integer node;
+        int is_integer;
+
+        if (lua_isnoneornil(L, index))
+                return 0;
+        node = lua_tointegerx(L, index, &is_integer);
+        if (!is_integer || lua_type(L, index) != LUA_TNUMBER || node < -1 || node >= (lua_Integer)nodes) {
+                if (nodes == 1)
+                        luaL_error(L, "%s: the only node of this machine is 0 (machine { nodes = N } makes more)", what);
+                luaL_error(L, "%s: a node is a whole number from 0 to %d, or -1 for that of the CPU", what, (int)nodes - 1);
+        }
+        return (uint8_t)(node + 1);
+}
+
 /* Id of a live cache given as what cache{} returned, or by name. *ret_declared may be NULL. */
 static uint32_t cache_argument(lua_State *L, struct actor *self, int index, const char *what,
                                struct declared_cache **ret_declared)
@@ -696,7 +714,8 @@ static int task_kmalloc(lua_State *L)
         if (!is_integer || size < 0 || lua_type(L, 2) != LUA_TNUMBER)
                 size = (lua_Integer)value_size(L, 2, "kmalloc");
         self->request = (struct request){ .kind = OP_KMALLOC, .size_bytes = (uint64_t)size,
-                                          .gfp = gfp_argument(L, self, 3, "kmalloc") };
+                                          .gfp = gfp_argument(L, self, 3, "kmalloc"),
+                                          .node_plus_1 = node_argument(L, self, 4, "kmalloc") };
         return submit_alloc(L, self);
 }
 
@@ -705,7 +724,8 @@ static int task_alloc(lua_State *L)
         struct actor *self = self_of(L);
 
         self->request = (struct request){ .kind = OP_ALLOC, .cache = cache_argument(L, self, 2, "alloc", NULL),
-                                          .gfp = gfp_argument(L, self, 3, "alloc") };
+                                          .gfp = gfp_argument(L, self, 3, "alloc"),
+                                          .node_plus_1 = node_argument(L, self, 4, "alloc") };
         return submit_alloc(L, self);
 }
 
@@ -716,7 +736,8 @@ static int task_pages(lua_State *L)
 
         luaL_argcheck(L, order >= 0 && order <= 20, 2, "an order is 0 or more (11 and more always fail)");
         self->request = (struct request){ .kind = OP_PAGES, .order = (uint8_t)order,
-                                          .gfp = gfp_argument(L, self, 3, "pages") };
+                                          .gfp = gfp_argument(L, self, 3, "pages"),
+                                          .node_plus_1 = node_argument(L, self, 4, "pages") };
         return submit_alloc(L, self);
 }
 
@@ -1118,6 +1139,22 @@ static int task_cpu(lua_State *L)
         return 1;
 }
 
+/* t:node(): of its CPU. t:node(object): of the memory that an object or a block of pages lies in. */
+static int task_node(lua_State *L)
+{
+        struct actor *self = self_of(L);
+        const struct memory *mem = sim_memory(self->scenario->sim);
+        uint32_t node = mem->node_of_cpu[self->cpu];
+
+        if (!lua_isnoneornil(L, 2)) {
+                uint32_t pfn = place_pfn(object_check(self->scenario, L, 2)->place);
+
+                node = mem->zones[mem->zone_of_section[pfn >> SECTION_SHIFT]].node;
+        }
+        lua_pushinteger(L, node);
+        return 1;
+}
+
 static int unknown_method(lua_State *L)
 {
         return luaL_error(L, "a task has no method '%s'", luaL_tolstring(L, 2, NULL));
@@ -1129,7 +1166,7 @@ void actor_open_methods(struct scenario *scenario, lua_State *L)
                 { "alloc", task_alloc },     { "chance", task_chance },   { "cpu", task_cpu },
                 { "create", task_create },   { "destroy", task_destroy }, { "drain", task_drain },
                 { "free", task_free },       { "free_pages", task_free_pages }, { "kfree", task_kfree },
-                { "kmalloc", task_kmalloc }, { "name", task_name },       { "now", task_now },
+                { "kmalloc", task_kmalloc }, { "name", task_name },       { "node", task_node },       { "now", task_now },
                 { "pages", task_pages },     { "pick", task_pick },       { "random", task_random },
                 { "reap", task_reap },       { "receive", task_receive }, { "send", task_send },
                 { "shrink", task_shrink },   { "shuffle", task_shuffle }, { "signal", task_signal },

@@ -94,6 +94,7 @@ static void add_zones(struct figures *figures, const struct sim *sim)
                 if (zone->view.present_pages == 0)
                         continue;
                 figures->zone_count++;
+                zone->numa = sim_memory(sim)->numa_counters[i];
                 for (uint32_t order = 0; order < 11; order++) {
                         zone->unusable[order] = figures_unusable_index(zone->view.free_blocks, order);
                         zone->fragmentation[order] = figures_fragmentation_index(zone->view.free_blocks, order);
@@ -113,6 +114,10 @@ static void add_caches(struct figures *figures, const struct sim *sim)
                     !sim_cache_stock(sim, id, &cache->stock))
                         continue;
                 cache->id = id;
+                cache->alien_objs = memory_alien_objs(sim_memory(sim), id);
+                cache->node_allocs = sim_memory(sim)->caches[id].node_allocs;
+                cache->node_frees = sim_memory(sim)->caches[id].node_frees;
+                cache->alien_overflows = sim_memory(sim)->caches[id].node_overflow;
                 figures->cache_count++;
                 figures->live_objs += cache->stock.live_objs;
                 figures->requested_bytes += cache->stock.requested_bytes;

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "engine/sim.h"
+#include "mm/memory.h"
 #include "observe/observer.h"
 
 struct figures_latency {
@@ -21,12 +22,16 @@ struct figures_zone {
         struct zone_view view;
         uint32_t unusable[11];    /* index of each order, thousandths; 1000 if nothing is free */
         int32_t fragmentation[11]; /* thousandths; -1000: a request of this order would succeed */
+        struct numa_counters numa; /* all 0 without NUMA */
 };
 
 struct figures_cache {
         uint32_t id;
         struct cache_view view;
         struct cache_stock stock;
+        uint64_t alien_objs;      /* of stock.shared_objs: in alien arrays; this and the next are 0 without NUMA */
+        uint64_t node_allocs, node_frees, alien_overflows; /* since boot: past a magazine; of another node's objects;
+                                                            * an alien array was full */
 };
 
 struct figures {

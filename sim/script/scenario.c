@@ -458,6 +458,10 @@ static void push_caches(lua_State *L, const struct figures *figures)
                 set_integer(L, "live_objs", stock->live_objs);
                 set_integer(L, "magazine_objs", stock->magazine_objs);
                 set_integer(L, "shared_objs", stock->shared_objs);
+                set_integer(L, "alien_objs", cache->alien_objs);
+                set_integer(L, "node_allocs", cache->node_allocs);
+                set_integer(L, "node_frees", cache->node_frees);
+                set_integer(L, "alien_overflows", cache->alien_overflows);
                 set_integer(L, "slabs_full", stock->slabs_full);
                 set_integer(L, "slabs_partial", stock->slabs_partial);
                 set_integer(L, "slabs_free", stock->slabs_free);
@@ -489,6 +493,11 @@ static void push_zones(lua_State *L, const struct figures *figures)
                 set_integer(L, "pages_min", zone->view.pages_min);
                 set_integer(L, "pages_low", zone->view.pages_low);
                 set_integer(L, "pages_high", zone->view.pages_high);
+                set_integer(L, "numa_hit", zone->numa.hit);
+                set_integer(L, "numa_miss", zone->numa.miss);
+                set_integer(L, "numa_foreign", zone->numa.foreign);
+                set_integer(L, "numa_local", zone->numa.local);
+                set_integer(L, "numa_other", zone->numa.other);
                 lua_newtable(L);
                 lua_newtable(L);
                 lua_newtable(L);

@@ -49,6 +49,7 @@ struct load_source {
         struct load_spec spec;
         struct ask_cache *caches;
         uint32_t gfp;
+        uint8_t node_plus_1;                   /* 0: the node of the CPU */
         struct actor *actors[FEED_ROLE_COUNT]; /* the consumer may be NULL */
         bool is_done[FEED_ROLE_COUNT];
         struct feed *feed;
@@ -610,7 +611,7 @@ static struct actor *add_actor(struct load_source *source, lua_State *L, enum fe
 /* Returns an event: its end. */
 static int declare_load(lua_State *L)
 {
-        static const char *const known[] = { "name",     "cpu",   "free_cpu",   "arrival", "alloc", "gfp",
+        static const char *const known[] = { "name",     "cpu",   "free_cpu",   "arrival", "alloc", "gfp", "node",
                                              "lifetime", "batch", "live",       "phases",  "count", "duration",
                                              "at",       "drain", "on_failure", NULL };
         struct scenario *scenario = declaring(L, "load");
@@ -620,7 +621,8 @@ static int declare_load(lua_State *L)
         struct load_spec spec;
         struct event_flag *end;
         const char *name = NULL, *problem;
-        uint64_t cpu = 0, free_cpu;
+        uint64_t cpu = 0, free_cpu, node;
+        uint8_t node_plus_1 = 0;
         uint32_t gfp;
 
         fields_check(L, 1, "load", known);
@@ -635,6 +637,8 @@ static int declare_load(lua_State *L)
         if (lua_getfield(L, 1, "gfp") == LUA_TNIL)
                 lua_pushliteral(L, "kernel");
         gfp = value_gfp(L, lua_gettop(L), "load: gfp", scenario->config.numa);
+        if (fields_integer(L, 1, "load", "node", 0, (lua_Integer)scenario->config.nodes - 1, &node))
+                node_plus_1 = (uint8_t)(node + 1);
         if (lua_getfield(L, 1, "on_failure") != LUA_TNIL)
                 policy = value_policy(L, lua_gettop(L), "load");
         problem = load_spec_problem(&spec);
@@ -649,6 +653,7 @@ static int declare_load(lua_State *L)
         source->spec.name = source->name;
         source->caches = caches;
         source->gfp = gfp;
+        source->node_plus_1 = node_plus_1;
         g_ptr_array_add(scenario->loads, source);
         add_actor(source, L, FEED_PRODUCER, name, cpu, policy)->ended = end;
         if (free_cpu != cpu) {
@@ -765,7 +770,7 @@ static void make_request(const struct load_source *source, const struct load_act
                 *ret = (struct request){ .kind = OP_FREE, .object = object };
                 return;
         }
-        *ret = (struct request){ .kind = ask->kind, .gfp = source->gfp };
+        *ret = (struct request){ .kind = ask->kind, .gfp = source->gfp, .node_plus_1 = source->node_plus_1 };
         if (ask->kind == OP_KMALLOC)
                 ret->size_bytes = action->amount;
         else if (ask->kind == OP_PAGES)

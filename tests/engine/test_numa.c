@@ -27,6 +27,17 @@ static uint32_t node_of(const struct testbed *bed, uint32_t object)
         return bed->mem->slabs[memory_slab_of(bed->mem, testbed_place(bed, object))].node;
 }
 
+/* Alien arrays of this cache that the op drained. */
+static uint32_t drains_of(const struct testbed *bed, uint32_t cache, uint64_t op)
+{
+        const struct event_record *event;
+        uint32_t count = 0;
+
+        for (uint32_t i = 0; (event = testbed_event(bed, EV_ALIEN_DRAINED, op, i)); i++)
+                count += event->a == cache;
+        return count;
+}
+
 static uint32_t alloc_node(struct testbed *bed, uint32_t cpu, uint32_t cache, uint32_t node, uint32_t gfp)
 {
         const struct request request = { .kind = OP_ALLOC, .cache = cache, .gfp = gfp, .node_plus_1 = (uint8_t)(node + 1) };
@@ -264,6 +275,146 @@ static void test_crossing(void)
         }
 }
 
+/* CPUs where the machine says, and a node with none: its memory is asked for by others. */
+static void test_placed_cpus(void)
+{
+        struct sim_config config = testbed_config_numa(3, 3, 16);
+        g_autoptr(testbed) bed = NULL;
+        uint32_t cache, object;
+
+        config.cpu_node_plus_1[1] = 1;
+        config.cpu_node_plus_1[2] = 3;
+        bed = testbed_new(&config);
+        cache = testbed_create(bed, "any", 200, 0, 0);
+        for (uint32_t cpu = 0; cpu < 3; cpu++)
+                g_assert_cmpuint(node_of(bed, testbed_alloc(bed, cpu, cache, GFP_KERNEL)), ==, cpu == 2 ? 2 : 0);
+        g_assert_cmpuint(bed->mem->cpus_on_node[0], ==, 2);
+        g_assert_cmpuint(bed->mem->cpus_on_node[1], ==, 0);
+        object = alloc_node(bed, 1, cache, 1, GFP_KERNEL);
+        g_assert_cmpuint(node_of(bed, object), ==, 1);
+        testbed_release(bed, 2, object);
+        g_assert_cmpuint(alien(bed, cache, 2, 1)->avail, ==, 1);
+        /* (1 + CPUs of the node) * batchcount + objects of a slab */
+        g_assert_cmpuint(memory_lists(bed->mem, cache, 0)->free_limit, ==, 3 * 60 + 19);
+        g_assert_cmpuint(memory_lists(bed->mem, cache, 1)->free_limit, ==, 60 + 19);
+        g_assert_cmpuint(memory_lists(bed->mem, cache, 2)->free_limit, ==, 2 * 60 + 19);
+}
+
+static void test_refused(void)
+{
+        struct sim_config config = testbed_config_numa(3, 2, 16);
+
+        g_assert_null(sim_config_problem(&config));
+        config.cpu_node_plus_1[2] = 3;
+        g_assert_cmpstr(sim_config_problem(&config), ==, "a CPU is on one of the machine's nodes");
+        config.cpu_node_plus_1[2] = 2;
+        config.cpu_node_plus_1[0] = 2;
+        g_assert_cmpstr(sim_config_problem(&config), ==, "CPU 0, which boots, is on node 0");
+        config.cpu_node_plus_1[0] = 1;
+        g_assert_null(sim_config_problem(&config));
+        config.node_mib[1] = 3;
+        g_assert_nonnull(strstr(sim_config_problem(&config), "at least 4 MiB"));
+}
+
+/*
+ * next_reap_node() over simulated time: each pass of a CPU is for one node, the one after its own first, its own in turn as
+ * well. What is held for that node goes home then, and a batch of each of the CPU's page lists there.
+ */
+static void test_reap_in_turn(void)
+{
+        struct sim_config config = testbed_config_numa(3, 3, 200);
+        g_autoptr(testbed) bed = testbed_new(&config);
+        uint32_t cache = testbed_create(bed, "far", 200, 0, 0);
+        uint64_t pass = 0;
+        uint32_t who;
+
+        config.audit = 0;
+        for (uint32_t home = 1; home < 3; home++) {
+                for (uint32_t i = 0; i < 7; i++)
+                        testbed_release(bed, 0, testbed_alloc(bed, home, cache, GFP_KERNEL));
+        }
+        testbed_pages(bed, 0, 0, GFP_KERNEL);
+        for (uint32_t home = 1; home < 3; home++) { /* a refill of a batch leaves pages of that node on this CPU's list */
+                const struct request request = { .kind = OP_PAGES, .gfp = GFP_KERNEL, .node_plus_1 = (uint8_t)(home + 1) };
+
+                testbed_do(bed, 0, &request);
+        }
+        testbed_forget(bed);
+        sim_wake_at(bed->sim, bed->task[0], 9 * (uint64_t)1000000000);
+        g_assert_cmpint(sim_run(bed->sim, &who), ==, SIM_WAKE);
+        testbed_flush(bed);
+        for (uint32_t i = 0; i < bed->ops->len; i++) {
+                const struct op_record *op = &g_array_index(bed->ops, struct op_record, i);
+                static const uint32_t turns[] = { 1, 2, 0, 1 };
+                uint32_t home, drained = 0;
+
+                if (op->cpu != 0)
+                        continue;
+                g_assert_cmpint(op->kind, ==, OP_REAP);
+                g_assert_cmpuint(op->t_ns, ==, (204 + 500 * pass) * 4000000);
+                home = turns[pass % 3];
+                for (uint32_t k = 0; testbed_event(bed, EV_PCP_DRAINED, op->id, k); k++) {
+                        drained++;
+                        g_assert_cmpuint(testbed_event(bed, EV_PCP_DRAINED, op->id, k)->a / ZONE_TYPES, ==, home);
+                }
+                g_assert_cmpuint(drains_of(bed, cache, op->id), ==, home != 0 && pass < 3);
+                g_assert_cmpuint(drained, ==, home != 0 && pass < 3); /* the list in zone DMA32 of the node; all of it, being less
+                                                                     * than a batch */
+                pass++;
+        }
+        g_assert_cmpuint(pass, >=, 4);
+        /* they came to the shared array of their node and marked it touched: the first due pass there takes the mark away,
+         * the second half of the objects */
+        g_assert_cmpuint(shared(bed, cache, 1)->avail, ==, 3);
+}
+
+/* The reaper does not wait for an alien array: while a CPU of its node is at it, it goes on without. */
+static void test_reaper_meets_free(void)
+{
+        const uint64_t due = 204 * (uint64_t)4000000;
+        uint32_t left = 0, drained = 0;
+
+        for (uint64_t before = 0; before < 40 * MS; before += 2 * MS) {
+                struct sim_config config = testbed_config_numa(3, 2, 16);
+                g_autoptr(testbed) bed = NULL;
+                struct play_item item = { .cpu = 2 };
+                uint32_t object, cache;
+
+                config.audit = 0;
+                config.cost_cycles[COST_LOCK] = 30000000; /* 10 ms: whoever frees holds the array for so long */
+                config.cost_cycles[COST_IRQ] = 30000000;
+                bed = testbed_new(&config);
+                cache = testbed_create(bed, "far", 200, 0, 0);
+                for (uint32_t i = 0; i < 2; i++) {
+                        object = testbed_alloc(bed, 1, cache, GFP_KERNEL);
+                        if (i == 0)
+                                testbed_release(bed, 0, object);
+                }
+                testbed_forget(bed);
+                g_assert_cmpuint(sim_now_ns(bed->sim), <, due - 40 * MS);
+                item.t_ns = due - before;
+                item.request[0] = (struct request){ .kind = OP_FREE, .object = object };
+                testbed_play(bed, &item, 1);
+                sim_wake_at(bed->sim, bed->task[0], due + 400 * MS);
+                g_assert_cmpint(sim_run(bed->sim, &object), ==, SIM_WAKE);
+                testbed_flush(bed);
+                g_assert_cmpstr(sim_audit(bed->sim), ==, NULL);
+                for (uint32_t i = 0; i < bed->ops->len; i++) {
+                        const struct op_record *op = &g_array_index(bed->ops, struct op_record, i);
+
+                        if (op->kind != OP_REAP || op->cpu != 0)
+                                continue;
+                        if (drains_of(bed, cache, op->id))
+                                drained++;
+                        else
+                                left++;
+                }
+                g_assert_cmpuint(testbed_count(bed, EV_LOCK_WAITED, 0), ==, testbed_count(bed, EV_LOCK_WAITED, item.done[0].id));
+        }
+        g_assert_cmpuint(left, >, 0);
+        g_assert_cmpuint(drained, >, 0);
+}
+
 /* The audit must see an object that is on the wrong node. */
 static void test_audit(void)
 {
@@ -295,6 +446,10 @@ int main(int argc, char **argv)
         g_test_add_func("/engine/numa/pages-of-one-node-only", test_thisnode);
         g_test_add_func("/engine/numa/alien-arrays-are-locked-in-turn", test_alien_lock);
         g_test_add_func("/engine/numa/nodes-that-free-for-each-other", test_crossing);
+        g_test_add_func("/engine/numa/cpus-and-nodes-as-told", test_placed_cpus);
+        g_test_add_func("/engine/numa/machines-that-cannot-be", test_refused);
+        g_test_add_func("/engine/numa/one-node-for-each-reap-pass", test_reap_in_turn);
+        g_test_add_func("/engine/numa/the-reaper-does-not-wait-for-aliens", test_reaper_meets_free);
         g_test_add_func("/engine/numa/the-audit-sees-the-wrong-node", test_audit);
         return g_test_run();
 }

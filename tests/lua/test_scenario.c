@@ -299,7 +299,7 @@ static void test_ends(void)
 static void test_declaration_errors(void)
 {
         fails("machine { cpu = 2 }",
-              "s.lua:1: machine has no field 'cpu'; it has arch, cpus, memory, reserved, reserved_pages, "
+              "s.lua:1: machine has no field 'cpu'; it has arch, cpus, memory, numa, nodes, reserved, reserved_pages, "
               "cache_line, hz, cpu_mhz, costs, audit, threads" IN_MAIN);
         fails("machine { cpus = 9 }", "s.lua:1: machine: cpus is a whole number from 1 to 8" IN_MAIN);
         fails("machine { memory = '100KiB' }", "s.lua:1: machine: memory comes in whole MiB" IN_MAIN);
@@ -310,7 +310,7 @@ static void test_declaration_errors(void)
         fails("machine {} machine {}", "s.lua:1: machine is declared twice" IN_MAIN);
         fails("machine(5)", "s.lua:1: machine needs a table: machine { ... }" IN_MAIN);
         fails("machine { 5 }",
-              "s.lua:1: machine has fields with names only: arch, cpus, memory, reserved, reserved_pages, cache_line, "
+              "s.lua:1: machine has fields with names only: arch, cpus, memory, numa, nodes, reserved, reserved_pages, cache_line, "
               "hz, cpu_mhz, costs, audit, threads" IN_MAIN);
         fails("machine { costs = { mag_pop = -1 } }",
               "s.lua:1: costs: mag_pop is a whole number from 0 to 1000000000" IN_MAIN);

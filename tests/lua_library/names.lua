@@ -46,6 +46,7 @@ show_fields("load.alloc", load, { name = "l", arrival = "1us", alloc = { ["?"] =
 show_fields("load.phases", load, { name = "l", arrival = "1us", phases = { ["?"] = 1 } })
 show_fields("machine", machine, { ["?"] = 1 })
 show_fields("costs", machine, { costs = { ["?"] = 1 } })
+show_fields("machine.nodes", machine, { nodes = { { ["?"] = 1 } } })
 
 load { name = "one", arrival = "1us", alloc = { kmalloc = 100 }, count = 1 }
 trace { file = "few-events.txt", pace = "asap" }

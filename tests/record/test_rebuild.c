@@ -5,7 +5,7 @@
  * The first sample is the base. The lists of slabs are compared in the last sample only, when no op is under way: a
  * slab is on its new list a step after its count has changed. What a sample at t must say is
  *   zones: block_taken and block_freed up to t, for the free blocks; pcp_* up to t, for the page lists
- *   caches: slab_* and shared_* up to t; ops that ended up to t and meta_* up to t, for live objects and their bytes
+ *   caches: slab_*, shared_* and, on NUMA, alien_* up to t; ops that ended up to t and meta_* up to t, for live objects and their bytes
  */
 #include <sqlite3.h>
 #include <string.h>
@@ -215,6 +215,8 @@ static void apply_event(struct ledger *ledger, sqlite3_stmt *row)
         case EV_SHARED_TAKEN: cache_at(ledger, a)->shared -= b; break;
         case EV_SHARED_PUT: cache_at(ledger, a)->shared += b; break;
         case EV_SHARED_SHED: cache_at(ledger, a)->shared -= b; break;
+        case EV_ALIEN_PUT: cache_at(ledger, a)->shared++; break;
+        case EV_ALIEN_DRAINED: cache_at(ledger, a)->shared -= c; break; /* b only moved on to a shared array */
         case EV_SLAB_TAKEN: move_slab(ledger, a, c); break;
         case EV_SLAB_PUT: move_slab(ledger, a, c); break;
         case EV_SLAB_GROWN:
@@ -389,24 +391,38 @@ static void check_recording(const char *path)
         g_hash_table_unref(ledger.slabs);
 }
 
-static void test_rebuild(void)
+static void rebuild(uint32_t nodes_max, uint64_t seeds)
 {
         g_autofree char *path = scratch_path("rebuild.db");
         struct workload workload;
         struct workload_result result;
 
-        for (uint64_t seed = 1; seed <= 12; seed++) {
+        for (uint64_t seed = 1; seed <= seeds; seed++) {
                 workload_default(&workload);
                 workload.seed = seed;
                 workload.cpus = 1 + (uint32_t)seed % 8;
                 workload.no_sleep = seed % 3 == 0;
                 workload.cpu_mhz = seed % 4 == 0 ? 1 : 3000;
                 workload.mib = seed % 2 == 0 ? 16 : 64;
+                workload.nodes = nodes_max ? 1 + (uint32_t)seed % nodes_max : 0;
                 workload.ends_asleep = seed % 3 == 1;
                 workload.stop_ns = seed == 5 ? 3000000 : 0;
                 record(&workload, path, &result);
                 check_recording(path);
+                if (workload.nodes > 1 && workload.cpus > 1)
+                        g_assert_cmpint(sql_int(path, "SELECT count(*) FROM event_named WHERE kind = 'alien_put'"), >, 0);
         }
+}
+
+static void test_rebuild(void)
+{
+        rebuild(0, 12);
+}
+
+/* Objects that wait in alien arrays are with nobody: shared_objs counts them. */
+static void test_numa(void)
+{
+        rebuild(4, 8);
 }
 
 int main(int argc, char **argv)
@@ -415,6 +431,7 @@ int main(int argc, char **argv)
 
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/record/rebuild/history-follows-from-ops-and-events", test_rebuild);
+        g_test_add_func("/record/rebuild/history-of-several-nodes", test_numa);
         code = g_test_run();
         scratch_remove_all();
         return code;

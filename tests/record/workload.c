@@ -111,6 +111,10 @@ static void submit_alloc(struct party *party, uint32_t thread)
                 request.size_bytes = draw(member, 500) == 0 ? 140000 : request.size_bytes; /* no class */
                 request.gfp |= draw(member, 32) == 0 ? __GFP_DMA : 0;
         }
+        if (party->workload->nodes > 0) {
+                request.node_plus_1 = (uint8_t)(draw(member, 3) == 0 ? 1 + draw(member, party->workload->nodes) : 0);
+                request.gfp |= request.node_plus_1 && draw(member, 4) == 0 ? GFP_THISNODE_NUMA : 0;
+        }
         submit(party, thread, &request);
 }
 
@@ -268,7 +272,12 @@ static void config_of(const struct workload *workload, struct sim_config *config
 {
         sim_config_default(config);
         config->cpus = workload->cpus;
-        config->node_mib[0] = workload->mib;
+        config->numa = workload->nodes > 0;
+        config->nodes = MAX(workload->nodes, 1);
+        for (uint32_t node = 0; node < config->nodes; node++)
+                config->node_mib[node] = workload->mib;
+        for (uint32_t cpu = 1; cpu < config->cpus && workload->nodes > 0; cpu++)
+                config->cpu_node_plus_1[cpu] = 1 + (uint32_t)(workload->seed + cpu) * 7 / 3 % workload->nodes;
         config->cpu_mhz = workload->cpu_mhz;
         config->threads_max = workload->cpus * (workload->tasks_per_cpu + workload->irqs_per_cpu);
 }

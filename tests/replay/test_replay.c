@@ -61,6 +61,31 @@ static void test_equal(void)
         }
 }
 
+/* Nodes asked for, alien arrays, CPUs on any node: all of it is in the recording. */
+static void test_numa(void)
+{
+        g_autofree char *path = scratch_path("numa.db");
+        struct workload_result run;
+        struct workload workload;
+
+        for (uint64_t seed = 1; seed <= 16; seed++) {
+                workload_default(&workload);
+                workload.seed = seed;
+                workload.op_count = 6000;
+                workload.nodes = 1 + (uint32_t)seed % 4;
+                workload.cpus = 1 + (uint32_t)seed % 8;
+                workload.irqs_per_cpu = (uint32_t)seed % 3;
+                workload.mib = seed % 2 == 0 ? 8 : 48;
+                workload.live_max = seed % 2 == 0 ? 2000 : 300; /* nodes run out */
+                workload.cpu_mhz = seed % 5 == 0 ? 1 : 3000;
+                workload.ends_asleep = seed % 4 == 1;
+                record(&workload, path, &run);
+                check_equal(path, &run, "done");
+                if (workload.nodes > 1)
+                        g_assert_cmpint(sql_int(path, "SELECT count(DISTINCT node_plus_1) FROM op"), >, 2);
+        }
+}
+
 /* A cycle of 1000 ns: timers, wake-ups, interrupts and ends of ops on all CPUs fall on the same moments. */
 static void test_ties(void)
 {
@@ -354,6 +379,7 @@ int main(int argc, char **argv)
 
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/replay/equal-to-the-run", test_equal);
+        g_test_add_func("/replay/equal-on-several-nodes", test_numa);
         g_test_add_func("/replay/equal-when-all-happens-at-once", test_ties);
         g_test_add_func("/replay/interrupted-anywhere", test_interrupted);
         g_test_add_func("/replay/stops-after-an-op", test_until);
