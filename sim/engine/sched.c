@@ -8,6 +8,7 @@
  */
 #include "base/core_only.h"
 #include "engine/sim_private.h"
+#include "path/hit.h"
 
 #define CLASS_SHIFT 60
 
@@ -101,11 +102,6 @@ static struct due due_take(struct sim *sim)
         return first;
 }
 
-static uint64_t due_next_ns(const struct sim *sim)
-{
-        return sim->due_count ? sim->due[0].t_ns : TIME_NEVER;
-}
-
 /* Queues of threads waiting for a CPU, linked through next_wait. */
 
 static void push(struct sim *sim, uint32_t *head, uint32_t *tail, uint32_t id)
@@ -152,6 +148,7 @@ static void begin(struct sim *sim, struct thread *th)
         th->op.t_ns = m->now_ns;
         th->op.first_seq = (uint32_t)m->tape->event_total;
         th->state = TH_ON_CPU;
+        m->running |= 1u << th->cpu;
         m->cpus[th->cpu].thread = th->id;
         m->cpus[th->cpu].next_ns = m->now_ns + enter_ns;
 }
@@ -166,6 +163,7 @@ static void dispatch(struct sim *sim, uint32_t cpu_index)
         id = pop(sim, &cpu->resumed_head, &cpu->resumed_tail);
         if (id && thread_at(sim, id)->op.t_ns != TIME_NEVER) {
                 thread_at(sim, id)->state = TH_ON_CPU;
+                sim->m.running |= 1u << cpu_index;
                 cpu->thread = id;
                 cpu->next_ns = sim->m.now_ns + sim->m.cost_ns[COST_SWITCH] + 1;
                 return;
@@ -192,6 +190,7 @@ static void leave_cpu(struct sim *sim, struct thread *th)
 
         CHECK(cpu->thread == th->id);
         CHECK(!cpu->irq_off);
+        sim->m.running &= ~(1u << th->cpu);
         cpu->thread = 0;
         cpu->next_ns = TIME_NEVER;
         ask_dispatch(sim, th->cpu);
@@ -202,16 +201,19 @@ void sched_start_or_queue(struct sim *sim, struct thread *th)
         struct machine *m = &sim->m;
         struct cpu *cpu = &m->cpus[th->cpu];
         uint64_t now_ns = m->now_ns;
-        bool first = !(cpu->thread | cpu->resumed_head | cpu->queued_head) && due_next_ns(sim) > now_ns;
+        bool first = !(cpu->thread | cpu->resumed_head | cpu->queued_head) && sim_due_ns(sim) > now_ns;
+        uint32_t others = m->running;
 
-        for (uint32_t i = 0; i < m->mem.cpus; i++)
+        for (uint32_t i = 0; others >> i; i++)
                 first &= m->cpus[i].next_ns > now_ns;
         th->op.t_ns = TIME_NEVER;
         sim->busy++;
         if (first) { /* it would be the next thing to happen anyway */
+                sim->alone = others ? 0 : th->id;
                 begin(sim, th);
                 return;
         }
+        sim->alone = 0;
         th->state = TH_QUEUED;
         push(sim, &cpu->queued_head, &cpu->queued_tail, th->id);
         ask_dispatch(sim, th->cpu);
@@ -277,6 +279,7 @@ static void interrupt(struct sim *sim, uint32_t cpu_index, struct thread *with)
                 th->ready_ns = cpu->next_ns;
                 th->stolen_ns = sim->m.now_ns;
         }
+        sim->m.running |= 1u << cpu_index;
         cpu->thread = with->id;
         cpu->next_ns = TIME_NEVER;
 }
@@ -302,6 +305,7 @@ static void back_to_interrupted(struct sim *sim, struct thread *from)
                         cpu->next_ns = th->ready_ns + (m->now_ns - th->stolen_ns);
                 lower_horizon(m, cpu->next_ns);
         } else {
+                m->running &= ~(1u << from->cpu);
                 ask_dispatch(sim, from->cpu);
         }
         if (cpu->irq_head || cpu->call_pending)
@@ -549,14 +553,38 @@ static bool run_cpu(struct sim *sim, uint32_t cpu_index, uint32_t *ret_thread)
         }
 }
 
+/* The op that has just begun with no other under way is a hit: it ends before anything else is looked at. */
+static inline bool hit_alone(struct sim *sim, uint64_t until_ns, uint32_t *ret_thread)
+{
+        struct thread *th = thread_at(sim, sim->alone);
+        struct machine *m = &sim->m;
+        struct cpu *cpu = &m->cpus[th->cpu];
+        uint64_t due_ns = sim_due_ns(sim);
+        uint64_t clock_ns = cpu->next_ns;
+
+        sim->alone = 0;
+        if (m->mem.rcu_head || !hit(m, th, &clock_ns, until_ns < due_ns ? until_ns : due_ns))
+                return false;
+        sim_complete(sim, th);
+        sim->busy--;
+        th->state = TH_IDLE;
+        m->running = 0;
+        cpu->thread = 0;
+        cpu->next_ns = TIME_NEVER;
+        *ret_thread = th->id;
+        return true;
+}
+
 enum sim_what sched_run(struct sim *sim, uint64_t until_ns, uint32_t *ret_thread)
 {
         struct machine *m = &sim->m;
 
+        if (sim->alone && hit_alone(sim, until_ns, ret_thread))
+                return SIM_DONE;
         for (;;) {
                 uint64_t first_ns = TIME_NEVER;
                 uint64_t second_ns = until_ns; /* horizon: where somebody else comes first */
-                uint64_t due_ns = due_next_ns(sim);
+                uint64_t due_ns = sim_due_ns(sim);
                 uint32_t first = 0;
 
                 if (!sim->busy)

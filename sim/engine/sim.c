@@ -2,6 +2,7 @@
 #include "engine/sim.h"
 
 #include "engine/sim_private.h"
+#include "path/hit.h"
 
 #define OBJECTS_PER_PAGE 400u /* room for handles: more objects than this do not fit on a page */
 
@@ -89,6 +90,11 @@ struct sim *sim_create(const struct sim_config *config, struct tape *tape, const
         sim->m.tape = tape;
         sim->m.manual_clock = config->manual_clock;
         sim->m.audit_steps = config->audit > 1;
+#ifdef KMEMSIM_AUDIT_FULL
+        sim->m.single_steps = 1;
+#else
+        sim->m.single_steps = sim->m.audit_steps;
+#endif
         set_costs(&sim->m, config);
         for (uint32_t cpu = 0; cpu < MACHINE_CPUS_MAX; cpu++) {
                 sim->m.cpus[cpu].next_ns = TIME_NEVER;
@@ -472,10 +478,11 @@ void sim_begins(struct sim *sim, struct thread *th)
 
 /* The end of an op: handles, counts, record. */
 
-static void object_new(struct sim *sim, struct thread *th)
+/* A handle for what op `op` got; cache NULL: pages of `order`. */
+static inline uint32_t object_new(struct sim *sim, uint64_t op, uint64_t place, struct kmem_cache *cache, uint32_t id,
+                                  uint32_t size_bytes, uint8_t order)
 {
         uint32_t slot = sim->object_unused;
-        struct object *object;
 
         if (slot != OBJECT_NONE) {
                 sim->object_unused = (uint32_t)sim->objects[slot].op;
@@ -483,21 +490,18 @@ static void object_new(struct sim *sim, struct thread *th)
                 CHECK(sim->object_count < sim->object_cap);
                 slot = sim->object_count++;
         }
-        object = &sim->objects[slot];
-        object->pfn = place_pfn(th->ret);
-        object->offset = (uint16_t)place_offset(th->ret);
-        object->op = th->op.id;
-        object->size_bytes = (uint32_t)th->op.size_bytes;
-        object->cache = th->op.kind == OP_PAGES ? CACHE_ID_NONE : th->op.cache;
-        object->order = th->op.order;
-        object->state = OBJECT_LIVE;
-        th->object = slot;
-        if (object->cache != CACHE_ID_NONE) {
-                struct kmem_cache *cache = &sim->m.mem.caches[object->cache];
-
+        sim->objects[slot] = (struct object){ .op = op,
+                                              .pfn = place_pfn(place),
+                                              .size_bytes = size_bytes,
+                                              .cache = id,
+                                              .offset = (uint16_t)place_offset(place),
+                                              .order = order,
+                                              .state = OBJECT_LIVE };
+        if (cache) {
                 cache->live_objs++;
-                cache->requested_bytes += object->size_bytes;
+                cache->requested_bytes += size_bytes;
         }
+        return slot;
 }
 
 static void object_gone(struct sim *sim, struct thread *th)
@@ -524,6 +528,40 @@ static inline void fill_record(struct op_record *op, uint64_t ret, uint64_t now_
         op->offset = ret == PLACE_NONE ? 0 : place_offset(ret);
 }
 
+/* Field by field: a copy of the whole would have to wait until the fields have left the CPU's store buffer. */
+static inline void write_record(struct op_record *to, const struct op_record *from)
+{
+        to->id = from->id;
+        to->t_ns = from->t_ns;
+        to->dur_ns = from->dur_ns;
+        to->size_bytes = from->size_bytes;
+        to->frees = from->frees;
+        to->first_seq = from->first_seq;
+        to->irq = from->irq;
+        to->gfp = from->gfp;
+        to->cache = from->cache;
+        to->pfn = from->pfn;
+        to->offset = from->offset;
+        to->result = from->result;
+        to->task = from->task;
+        to->cpu = from->cpu;
+        to->kind = from->kind;
+        to->path = from->path;
+        to->order = from->order;
+        to->origin = from->origin;
+        to->node_plus_1 = from->node_plus_1;
+        to->target_cpu = from->target_cpu;
+        memset(to->spare, 0, sizeof(to->spare));
+}
+
+static void make_room(struct tape *tape)
+{
+        if (tape->full)
+                tape->full(tape, tape->context);
+        else
+                tape->op_count = 0;
+}
+
 void sim_complete(struct sim *sim, struct thread *th)
 {
         struct tape *tape = sim->m.tape;
@@ -536,8 +574,13 @@ void sim_complete(struct sim *sim, struct thread *th)
                 /* fall through */
         case OP_KMALLOC:
         case OP_PAGES:
-                if (th->ret != PLACE_NONE)
-                        object_new(sim, th);
+                if (th->ret != PLACE_NONE) {
+                        uint32_t id = th->op.kind == OP_PAGES ? CACHE_ID_NONE : th->op.cache;
+                        struct kmem_cache *cache = id == CACHE_ID_NONE ? NULL : &sim->m.mem.caches[id];
+
+                        th->object = object_new(sim, th->op.id, th->ret, cache, id, (uint32_t)th->op.size_bytes,
+                                                th->op.order);
+                }
                 break;
         case OP_FREE:
                 object_gone(sim, th);
@@ -559,15 +602,109 @@ void sim_complete(struct sim *sim, struct thread *th)
         th->refused = 0;
         fill_record(&th->op, th->ret, sim->m.now_ns);
         sim->counts.ops_by_path[th->op.kind][th->op.path]++;
-        if (tape->op_count == tape->op_cap) {
-                if (tape->full)
-                        tape->full(tape, tape->context);
-                else
-                        tape->op_count = 0;
-        }
-        tape->ops[tape->op_count++] = th->op;
+        if (tape->op_count == tape->op_cap)
+                make_room(tape);
+        write_record(&tape->ops[tape->op_count++], &th->op);
         if (sim->config.audit)
                 CHECK(sim_audit_now(sim) == NULL);
+}
+
+/* A request done in one go. Everything here is what submit, begin, the hit and complete would have left. */
+bool sim_hit(struct sim *sim, uint32_t thread, const struct request *request, uint64_t until_ns)
+{
+        struct machine *m = &sim->m;
+        struct thread *th = workload_thread(sim, thread);
+        struct tape *tape = m->tape;
+        uint64_t due_ns = sim_due_ns(sim);
+        uint64_t horizon_ns = until_ns < due_ns ? until_ns : due_ns;
+        uint64_t clock_ns = m->now_ns;
+        uint64_t frees = 0, place, size_bytes;
+        uint32_t gfp = request->gfp, id, slot = OBJECT_NONE;
+        struct kmem_cache *cache;
+        struct object *object = NULL;
+        struct op_record record = { 0 };
+
+        if (m->running | m->single_steps | m->mem.rcu_head | sim->config.audit | request->node_plus_1 | th->wake_set |
+            th->role | th->state | (~m->mem.online >> th->cpu & 1u))
+                return false;
+        if (due_ns <= clock_ns)
+                return false;
+        switch ((enum op_kind)request->kind) {
+        case OP_KMALLOC:
+                size_bytes = request->size_bytes;
+                if (size_bytes > KMALLOC_MAX || (gfp & ~(__GFP_DMA | GFP_LEVEL_MASK)))
+                        return false;
+                clock_ns += m->enter_ns[m->mem.class_of[(size_bytes + 31) / 32]];
+                id = hit_class_cache(m, size_bytes, gfp);
+                cache = &m->mem.caches[id];
+                place = hit_alloc(m, th->cpu, cache, &clock_ns, horizon_ns);
+                if (place == PLACE_NONE)
+                        return false;
+                m->steps += 6;
+                break;
+        case OP_ALLOC:
+                id = request->cache;
+                if (id >= m->mem.cache_count || (gfp & ~(__GFP_DMA | GFP_LEVEL_MASK)))
+                        return false;
+                cache = &m->mem.caches[id];
+                gfp |= cache->gfpflags;
+                if (cache->live != CACHE_LIVE || ((gfp & __GFP_DMA) && !cache->gfpflags))
+                        return false;
+                size_bytes = cache->spec.size_bytes;
+                clock_ns += m->enter_ns[KMALLOC_CLASSES_MAX];
+                place = hit_alloc(m, th->cpu, cache, &clock_ns, horizon_ns);
+                if (place == PLACE_NONE)
+                        return false;
+                m->steps += 4;
+                break;
+        case OP_FREE:
+                slot = request->object;
+                object = &sim->objects[slot];
+                if (slot >= sim->object_count || object->state != OBJECT_LIVE || object->cache == CACHE_ID_NONE)
+                        return false;
+                id = object->cache;
+                cache = &m->mem.caches[id];
+                place = place_of(object->pfn, object->offset);
+                clock_ns += m->enter_ns[KMALLOC_CLASSES_MAX];
+                if (!hit_free(m, th->cpu, cache, place, &clock_ns, horizon_ns))
+                        return false;
+                size_bytes = object->size_bytes;
+                frees = object->op;
+                break;
+        default:
+                return false;
+        }
+        if (tape->op_count == tape->op_cap)
+                make_room(tape);
+        record.id = ++tape->op_total;
+        record.t_ns = m->now_ns;
+        record.dur_ns = clock_ns - m->now_ns;
+        record.size_bytes = size_bytes;
+        record.frees = frees;
+        record.first_seq = (uint32_t)tape->event_total;
+        record.gfp = gfp;
+        record.cache = id;
+        record.pfn = place_pfn(place);
+        record.offset = place_offset(place);
+        record.task = th->op.task;
+        record.cpu = th->cpu;
+        record.kind = request->kind;
+        record.path = PATH_MAGAZINE;
+        record.target_cpu = request->cpu;
+        write_record(&th->op, &record);
+        write_record(&tape->ops[tape->op_count++], &record);
+        m->now_ns = clock_ns;
+        sim->counts.ops_by_path[request->kind][PATH_MAGAZINE]++;
+        if (request->kind == OP_FREE) {
+                cache->live_objs--;
+                cache->requested_bytes -= size_bytes;
+                object->state = OBJECT_UNUSED;
+                object->op = sim->object_unused;
+                sim->object_unused = slot;
+                return true;
+        }
+        th->object = object_new(sim, record.id, place, cache, id, (uint32_t)size_bytes, 0);
+        return true;
 }
 
 const struct op_record *sim_result(const struct sim *sim, uint32_t thread)

@@ -52,6 +52,14 @@ uint32_t sim_thread_new(struct sim *sim, enum thread_kind kind, uint32_t cpu);
  */
 const char *sim_submit(struct sim *sim, uint32_t thread, const struct request *request);
 
+/*
+ * A short cut for an idle task: if the request is a magazine hit that is over by until_ns before anything else
+ * happens on the machine, it is done at once and the answer is true: what sim_submit and a sim_run with SIM_DONE for
+ * this thread would have left is there, the op record on the tape included. False: nothing has happened, and
+ * sim_submit says what there is to say.
+ */
+bool sim_hit(struct sim *sim, uint32_t thread, const struct request *request, uint64_t until_ns);
+
 /* SIM_WAKE for an idle task at t_ns (not before now). Replaces a wake-up still pending; sim_submit drops it. */
 void sim_wake_at(struct sim *sim, uint32_t thread, uint64_t t_ns);
 

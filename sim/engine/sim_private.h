@@ -56,12 +56,18 @@ struct sim {
         uint32_t object_unused;
 
         uint32_t busy;         /* threads with a request, wake-up or interrupt under way */
+        uint32_t alone;        /* thread whose op has begun while no other was under way; 0: look at all CPUs */
         uint32_t task_first;   /* id of the first workload thread */
         uint64_t irq_number;   /* interrupts delivered */
         uint64_t audit_number; /* ops audited */
         void (*last_words)(void *context);
         void *last_words_context;
 };
+
+static inline uint64_t sim_due_ns(const struct sim *sim) /* when the next of the queue is due */
+{
+        return sim->due_count ? sim->due[0].t_ns : TIME_NEVER;
+}
 
 /* boot.c: fills the machine. NULL, or why it cannot boot. */
 const char *sim_boot(struct sim *sim);

@@ -43,7 +43,8 @@ struct kmem_cache {
         uint32_t array[MACHINE_CPUS_MAX]; /* pool references of the magazines, 0: CPU offline */
         uint64_t live_objs;               /* with the workload or the allocator itself */
         uint64_t requested_bytes;         /* of live objects */
-        uint64_t allochit, allocmiss, freehit, freemiss;
+        uint64_t allochit, freehit;       /* a hit touches nothing below this line */
+        uint64_t allocmiss, freemiss;
         uint64_t allocs;                  /* objects moved from slabs to magazines by refills */
         uint64_t num_active, high;        /* objects out of the slabs, most ever */
         uint64_t grown, reaped, max_freeable;

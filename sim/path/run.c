@@ -1,5 +1,5 @@
 /*
- * run.c - the loop that takes a thread through the state tables, and the hit path, which lives beside it.
+ * run.c - the loop that takes a thread through the state tables, and the states of the hit path, which live beside it.
  *
  * steps.def is compiled into one function: each state is a piece of code that does its action, adds its cost and jumps
  * to the state its outcome names. So a magazine hit is straight code through seven states, and the table stays the
@@ -9,7 +9,7 @@
  * (spec 02 sections 2 and 5).
  */
 #include "base/core_only.h"
-#include "path/step.h"
+#include "path/hit.h"
 
 enum outcome act_alloc_size_class(struct machine *m, struct thread *th, struct frame *f)
 {
@@ -134,74 +134,13 @@ static inline void audit_step(struct machine *m, const struct frame *f, uint32_t
 
 #pragma GCC diagnostic ignored "-Wunused-label" /* the first state of a path is only ever switched to */
 
-/*
- * The states of a hit taken together: nobody else comes first before its end, so nobody can tell. Costs, counters and
- * places are those of the steps; a build with the full audit takes them one by one.
- */
-static inline bool hit(struct machine *m, struct thread *th, uint64_t *clock_ns)
-{
-#ifdef KMEMSIM_AUDIT_FULL
-        (void)m;
-        (void)th;
-        (void)clock_ns;
-        return false;
-#else
-        const struct frame *f = &th->frames[0];
-        uint64_t end_ns = *clock_ns + m->cost_ns[COST_IRQ];
-        struct kmem_cache *cache;
-        struct array_cache *ac;
-        uint32_t id = f->cache;
-
-        if (m->audit_steps)
-                return false;
-        switch ((enum state)f->state) {
-        case ALLOC_SIZE_CLASS:
-                if (f->alloc.size_bytes > KMALLOC_MAX)
-                        return false;
-                id = m->mem.class_cache[m->mem.class_of[(f->alloc.size_bytes + 31) / 32]][f->gfp & __GFP_DMA ? 1 : 0];
-                /* fall through */
-        case ALLOC_IRQ_OFF:
-                cache = &m->mem.caches[id];
-                ac = memory_array(&m->mem, cache->array[th->cpu]);
-                end_ns += m->cost_ns[COST_MAG_POP];
-                if (ac->avail == 0 || end_ns > m->horizon_ns)
-                        return false;
-                ac->touched = 1;
-                th->ret = ac->entry[--ac->avail];
-                cache->allochit++;
-                th->op.cache = id;
-                m->steps += f->state == ALLOC_SIZE_CLASS ? 6 : 4;
-                break;
-        case FREE_LOOKUP:
-                if (m->mem.numa) /* it might be another node's */
-                        return false;
-                cache = &m->mem.caches[id];
-                ac = memory_array(&m->mem, cache->array[th->cpu]);
-                end_ns += m->cost_ns[COST_FREE_LOOKUP] + m->cost_ns[COST_MAG_PUT];
-                if (ac->avail >= ac->limit || end_ns > m->horizon_ns)
-                        return false;
-                ac->entry[ac->avail++] = f->free.place;
-                cache->freehit++;
-                m->steps += 4;
-                break;
-        default:
-                return false;
-        }
-        th->op.path = PATH_MAGAZINE;
-        th->top = -1;
-        m->now_ns = end_ns;
-        *clock_ns = end_ns;
-        return true;
-#endif
-}
-
 enum run_end run_steps(struct machine *m, struct thread *th, uint64_t *ret_clock_ns)
 {
         uint64_t clock_ns = *ret_clock_ns;
         enum outcome outcome;
         struct frame *f;
 
-        if (th->top == 0 && hit(m, th, ret_clock_ns))
+        if (th->top == 0 && hit(m, th, ret_clock_ns, m->horizon_ns))
                 return RUN_ENDED;
 
         m->spent_cycles = 0;

@@ -238,6 +238,7 @@ struct cross_call {
 struct machine {
         struct memory mem;
         struct cpu cpus[MACHINE_CPUS_MAX];
+        uint32_t running;       /* mask of the CPUs that have a thread */
         struct thread *threads; /* [id], from 1 */
         uint32_t thread_count;
         uint64_t now_ns;
@@ -252,6 +253,7 @@ struct machine {
         uint32_t manual_clock;
         uint32_t booting;       /* nothing goes to the tape */
         uint32_t audit_steps;   /* recount everything after every step */
+        uint32_t single_steps;  /* hits are not taken in one go: somebody watches or changes their steps */
         uint32_t boot_lists;    /* static node lists handed out so far */
         struct cross_call call;
         struct tape *tape;
