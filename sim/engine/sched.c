@@ -45,11 +45,14 @@ static void due_insert(struct sim *sim, struct due item)
         sim->due[i] = item;
 }
 
-/* A wake-up that was replaced or cancelled stays in the queue until it is due, or until room is needed. */
+/* A wake-up that was replaced or cancelled stays in the queue until it is due, or until room is needed; so does the end
+ * of a sleep that has ended before. */
 static bool is_stale(const struct sim *sim, const struct due *due)
 {
         const struct thread *th = &sim->m.threads[due->who];
 
+        if (due->kind == DUE_RESUME)
+                return th->sleep_order != due->order;
         return due->kind == DUE_WAKE && (!th->wake_set || th->wake_order != due->order);
 }
 
@@ -75,6 +78,8 @@ void sched_due(struct sim *sim, uint64_t t_ns, enum due_kind kind, uint32_t who)
                 drop_stale(sim);
         if (kind == DUE_WAKE)
                 thread_at(sim, who)->wake_order = item.order;
+        if (kind == DUE_RESUME)
+                thread_at(sim, who)->sleep_order = item.order;
         due_insert(sim, item);
         if (t_ns < sim->m.horizon_ns) /* steps at t_ns itself still come first */
                 sim->m.horizon_ns = t_ns;
@@ -137,7 +142,8 @@ static void begin(struct sim *sim, struct thread *th)
                 if (th->op.size_bytes <= KMALLOC_MAX)
                         enter_ns = m->enter_ns[m->mem.class_of[(th->op.size_bytes + 31) / 32]];
         } else if (th->op.kind != OP_FREE) {
-                if (th->op.kind == OP_ALLOC || (th->op.kind >= OP_CREATE && th->op.kind <= OP_DESTROY))
+                if (th->op.kind == OP_ALLOC || (th->op.kind >= OP_CREATE && th->op.kind <= OP_DESTROY) ||
+                    (th->op.kind >= OP_MEMPOOL_CREATE && th->op.kind <= OP_MEMPOOL_DESTROY))
                         sim_begins(sim, th);
                 else if (th->op.kind == OP_WORK)
                         enter_ns = th->op.size_bytes ? th->op.size_bytes : 1;
@@ -229,6 +235,7 @@ static void resume(struct sim *sim, struct thread *th)
 {
         struct cpu *cpu = &sim->m.cpus[th->cpu];
 
+        th->sleep_order = 0;
         th->state = TH_QUEUED;
         push(sim, &cpu->resumed_head, &cpu->resumed_tail, th->id);
         ask_dispatch(sim, th->cpu);
@@ -434,7 +441,8 @@ static bool run_due(struct sim *sim, uint32_t *ret_thread)
                 m->now_ns = due.t_ns;
         switch ((enum due_kind)due.kind) {
         case DUE_RESUME:
-                resume(sim, thread_at(sim, due.who));
+                if (!is_stale(sim, &due))
+                        resume(sim, thread_at(sim, due.who));
                 return false;
         case DUE_REAP:
                 start_reap(sim, due.who);

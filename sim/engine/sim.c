@@ -141,14 +141,16 @@ static struct thread *workload_thread(const struct sim *sim, uint32_t thread)
 
 /* Requests: what is impossible is said before anything has happened. */
 
+static const char must_not_wait[] = "BUG: sleeping function called from invalid context: an interrupt handler cannot use "
+                                    "a gfp mask with __GFP_WAIT (use \"atomic\")";
+
 static const char *check_object_gfp(uint32_t gfp, const struct thread *th)
 {
         if (gfp & ~(__GFP_DMA | GFP_LEVEL_MASK))
                 return "kernel BUG at mm/slab.c:2720! a slab cannot be asked for with these gfp bits (zero, highmem and "
                        "dma32 are for pages)";
         if ((gfp & __GFP_WAIT) && th->role == ROLE_IRQ)
-                return "BUG: sleeping function called from invalid context: an interrupt handler cannot use a gfp mask "
-                       "with __GFP_WAIT (use \"atomic\")";
+                return must_not_wait;
         return NULL;
 }
 
@@ -221,8 +223,7 @@ static const char *begin_pages(struct sim *sim, struct thread *th, const struct 
         if (request->order > 63)
                 return "the order of a page request is at most 63 (from 11 on it fails)";
         if ((request->gfp & __GFP_WAIT) && th->role == ROLE_IRQ)
-                return "BUG: sleeping function called from invalid context: an interrupt handler cannot use a gfp mask "
-                       "with __GFP_WAIT (use \"atomic\")";
+                return must_not_wait;
         if (request->node_plus_1 > sim->m.mem.nodes)
                 return no_such_node;
         f = call_path(th, PA_FAST, CACHE_ID_NONE);
@@ -239,6 +240,8 @@ static const char *begin_free(struct sim *sim, struct thread *th, const struct r
         struct object *object = &sim->objects[request->object];
         struct frame *f;
 
+        if (request->object < sim->object_count && object->state == OBJECT_ELEMENT)
+                return "an element of a memory pool goes back with mempool_free";
         if (request->object >= sim->object_count || object->state != OBJECT_LIVE)
                 return "there is no such live object";
         object->state = OBJECT_BEING_FREED;
@@ -304,8 +307,98 @@ static const char *begin_hotplug(struct sim *sim, struct thread *th, const struc
         return NULL;
 }
 
+/* Memory pools. Whether the pool is there is looked at when the op begins. */
+
+static uint64_t element_bytes(const struct sim *sim, const struct mempool_spec *spec)
+{
+        switch ((enum mempool_kind)spec->kind) {
+        case MEMPOOL_KMALLOC:
+                return spec->size_bytes;
+        case MEMPOOL_SLAB:
+                return spec->cache < sim->m.mem.cache_count ? sim->m.mem.caches[spec->cache].spec.size_bytes : 0;
+        case MEMPOOL_PAGES:
+                break;
+        }
+        return (uint64_t)PAGE_BYTES << spec->order;
+}
+
+/* The first frame of a request to a memory pool, NULL with *ret_problem. */
+static struct frame *begin_mempool(struct sim *sim, struct thread *th, const struct request *request, enum state state,
+                                   const char **ret_problem)
+{
+        const struct mempool_spec *spec;
+        struct frame *f;
+
+        *ret_problem = NULL;
+        if (request->mempool - 1 >= sim->m.mem.mempool_count) {
+                *ret_problem = "there is no such memory pool";
+                return NULL;
+        }
+        spec = &sim->m.mem.mempools[request->mempool].spec;
+        if (spec->kind == MEMPOOL_SLAB)
+                *ret_problem = find_cache(sim, spec->cache);
+        if ((state == MP_BEGIN || state == MPR_LOCK) && !*ret_problem) {
+                if (spec->kind != MEMPOOL_PAGES || state == MPR_LOCK)
+                        *ret_problem = check_object_gfp(request->gfp, th);
+                else if ((request->gfp & __GFP_WAIT) && th->role == ROLE_IRQ)
+                        *ret_problem = must_not_wait;
+        }
+        if (*ret_problem)
+                return NULL;
+        f = call_path(th, state, CACHE_ID_NONE);
+        f->gfp = request->gfp;
+        f->node = (uint8_t)(spec->node_plus_1 ? spec->node_plus_1 - 1u : sim->m.mem.node_of_cpu[th->cpu]);
+        f->mempool.id = request->mempool;
+        th->op.result = request->mempool;
+        th->op.cache = spec->cache;
+        th->op.order = (uint8_t)spec->order;
+        th->op.node_plus_1 = (uint8_t)spec->node_plus_1;
+        th->op.size_bytes = element_bytes(sim, spec);
+        return f;
+}
+
+static const char *begin_mempool_free(struct sim *sim, struct thread *th, const struct request *request)
+{
+        struct object *object = &sim->objects[request->object];
+        struct request own = *request;
+        const char *problem;
+        struct frame *f;
+
+        if (request->object >= sim->object_count || object->state != OBJECT_ELEMENT)
+                return "there is no such live element of a memory pool";
+        if (!own.mempool)
+                own.mempool = object->size_bytes;
+        if (own.mempool != object->size_bytes)
+                return "the element is of another memory pool";
+        f = begin_mempool(sim, th, &own, MPF_TEST, &problem);
+        if (!f)
+                return problem;
+        object->state = OBJECT_ELEMENT_BEING_FREED;
+        f->mempool.place = place_of(object->pfn, object->offset);
+        th->object = request->object;
+        th->op.frees = object->op;
+        return NULL;
+}
+
+static const char *begin_mempool_resize(struct sim *sim, struct thread *th, const struct request *request)
+{
+        const char *problem;
+        struct frame *f;
+
+        if (request->size_bytes < 1 || request->size_bytes > MEMPOOL_MIN_MAX)
+                return "kernel BUG: a memory pool is resized to 1 element or more, and at most 16384";
+        f = begin_mempool(sim, th, request, MPR_LOCK, &problem);
+        if (!f)
+                return problem;
+        f->mempool.new_min = (uint32_t)request->size_bytes;
+        th->op.size_bytes = request->size_bytes;
+        return NULL;
+}
+
 static const char *begin_request(struct sim *sim, struct thread *th, const struct request *request)
 {
+        const char *problem;
+
         switch ((enum op_kind)request->kind) {
         case OP_KMALLOC:
                 return begin_kmalloc(sim, th, request);
@@ -342,6 +435,19 @@ static const char *begin_request(struct sim *sim, struct thread *th, const struc
                 call_path(th, WORK_END, CACHE_ID_NONE);
                 th->op.size_bytes = request->size_bytes;
                 return NULL;
+        case OP_MEMPOOL_CREATE:
+                begin_mempool(sim, th, request, MPC_RECORD, &problem);
+                return problem;
+        case OP_MEMPOOL_ALLOC:
+                begin_mempool(sim, th, request, MP_BEGIN, &problem);
+                return problem;
+        case OP_MEMPOOL_FREE:
+                return begin_mempool_free(sim, th, request);
+        case OP_MEMPOOL_RESIZE:
+                return begin_mempool_resize(sim, th, request);
+        case OP_MEMPOOL_DESTROY:
+                begin_mempool(sim, th, request, MPD_TEST, &problem);
+                return problem;
         default:
                 return "unknown kind of request";
         }
@@ -363,7 +469,9 @@ const char *sim_submit(struct sim *sim, uint32_t thread, const struct request *r
         CHECK(th->top < 0);
         if (th->role == ROLE_IRQ) {
                 CHECK(th->state == TH_HANDLER);
-                if (request->kind >= OP_CREATE && request->kind <= OP_CPU_DOWN)
+                if ((request->kind >= OP_CREATE && request->kind <= OP_CPU_DOWN) ||
+                    request->kind == OP_MEMPOOL_CREATE || request->kind == OP_MEMPOOL_RESIZE ||
+                    request->kind == OP_MEMPOOL_DESTROY)
                         return "BUG: sleeping function called from invalid context: an interrupt handler can only "
                                "allocate, free and work";
         } else {
@@ -449,6 +557,44 @@ enum sim_what sim_run_until(struct sim *sim, uint64_t until_ns, uint32_t *ret_th
         return run(sim, until_ns, ret_thread);
 }
 
+/* The cache of a memory pool has a user more from the pool's creation to its end: it cannot be destroyed meanwhile. */
+static bool mempool_begins(struct sim *sim, const struct thread *th)
+{
+        struct mempool *mempool = &sim->m.mem.mempools[th->op.result];
+
+        if (th->op.kind != OP_MEMPOOL_CREATE) {
+                if (mempool->state != MEMPOOL_LIVE || (th->op.kind == OP_MEMPOOL_DESTROY && mempool->users))
+                        return false;
+                if (th->op.kind == OP_MEMPOOL_DESTROY)
+                        mempool->state = MEMPOOL_GOING;
+                else
+                        mempool->users++;
+                return true;
+        }
+        if (mempool->state != MEMPOOL_DECLARED)
+                return false;
+        if (mempool->spec.kind == MEMPOOL_SLAB) {
+                if (sim->m.mem.caches[mempool->spec.cache].live != CACHE_LIVE)
+                        return false;
+                sim->m.mem.caches[mempool->spec.cache].users++;
+        }
+        mempool->state = MEMPOOL_MAKING;
+        return true;
+}
+
+static void mempool_ends(struct sim *sim, const struct thread *th)
+{
+        struct mempool *mempool = &sim->m.mem.mempools[th->op.result];
+
+        if (th->op.kind != OP_MEMPOOL_CREATE && th->op.kind != OP_MEMPOOL_DESTROY) {
+                mempool->users--;
+                return;
+        }
+        mempool->state = th->op.kind == OP_MEMPOOL_CREATE && th->op.path != PATH_FAILED ? MEMPOOL_LIVE : MEMPOOL_GONE;
+        if (mempool->state == MEMPOOL_GONE && mempool->spec.kind == MEMPOOL_SLAB)
+                sim->m.mem.caches[mempool->spec.cache].users--;
+}
+
 /* An op begins: what depends on the order in which ops begin is settled here, not when they were asked for. */
 void sim_begins(struct sim *sim, struct thread *th)
 {
@@ -462,6 +608,13 @@ void sim_begins(struct sim *sim, struct thread *th)
                 f->cache = memory_cache_new(&sim->m.mem, &spec);
                 CHECK(f->cache != CACHE_ID_NONE);
                 th->op.cache = f->cache;
+                return;
+        }
+        if (th->op.kind >= OP_MEMPOOL_CREATE && th->op.kind <= OP_MEMPOOL_DESTROY) {
+                if (!mempool_begins(sim, th)) {
+                        f->state = OP_REFUSED;
+                        th->refused = 1;
+                }
                 return;
         }
         cache = &sim->m.mem.caches[th->op.cache];
@@ -478,7 +631,7 @@ void sim_begins(struct sim *sim, struct thread *th)
 
 /* The end of an op: handles, counts, record. */
 
-/* A handle for what op `op` got; cache NULL: pages of `order`. */
+/* A handle for what op `op` got; cache NULL: pages of `order`, or an element of a memory pool. */
 static inline uint32_t object_new(struct sim *sim, uint64_t op, uint64_t place, struct kmem_cache *cache, uint32_t id,
                                   uint32_t size_bytes, uint8_t order)
 {
@@ -509,7 +662,7 @@ static void object_gone(struct sim *sim, struct thread *th)
         struct object *object = &sim->objects[th->object];
 
         th->ret = place_of(object->pfn, object->offset);
-        if (object->cache != CACHE_ID_NONE) {
+        if (object->cache != CACHE_ID_NONE && object->state != OBJECT_ELEMENT_BEING_FREED) {
                 struct kmem_cache *cache = &sim->m.mem.caches[object->cache];
 
                 cache->live_objs--;
@@ -594,6 +747,22 @@ void sim_complete(struct sim *sim, struct thread *th)
                 if (!th->refused)
                         sim->m.mem.caches[th->op.cache].users--;
                 th->ret = PLACE_NONE;
+                break;
+        case OP_MEMPOOL_CREATE:
+        case OP_MEMPOOL_ALLOC:
+        case OP_MEMPOOL_FREE:
+        case OP_MEMPOOL_RESIZE:
+        case OP_MEMPOOL_DESTROY:
+                if (!th->refused)
+                        mempool_ends(sim, th);
+                if (th->op.kind == OP_MEMPOOL_ALLOC && th->ret != PLACE_NONE) { /* counted when the allocator below gave it */
+                        th->object = object_new(sim, th->op.id, th->ret, NULL, th->op.cache, th->op.result, th->op.order);
+                        sim->objects[th->object].state = OBJECT_ELEMENT;
+                }
+                if (th->op.kind == OP_MEMPOOL_FREE)
+                        object_gone(sim, th);
+                if (th->op.kind == OP_MEMPOOL_RESIZE)
+                        th->ret = PLACE_NONE;
                 break;
         default:
                 th->ret = PLACE_NONE;
@@ -716,7 +885,7 @@ uint32_t sim_result_object(const struct sim *sim, uint32_t thread)
 {
         const struct thread *th = workload_thread(sim, thread);
 
-        return th->op.kind == OP_FREE ? OBJECT_NONE : th->object;
+        return th->op.kind == OP_FREE || th->op.kind == OP_MEMPOOL_FREE ? OBJECT_NONE : th->object;
 }
 
 uint64_t sim_now_ns(const struct sim *sim)
@@ -784,10 +953,60 @@ bool sim_object_get(const struct sim *sim, uint32_t object, struct sim_object *r
                 return false;
         ret->place = place_of(o->pfn, o->offset);
         ret->op = o->op;
-        ret->size_bytes = o->size_bytes;
+        ret->mempool = o->state == OBJECT_ELEMENT || o->state == OBJECT_ELEMENT_BEING_FREED ? o->size_bytes : 0;
+        ret->size_bytes = ret->mempool ? element_bytes(sim, &sim->m.mem.mempools[ret->mempool].spec) : o->size_bytes;
         ret->cache = o->cache;
         ret->order = o->order;
-        ret->live = o->state == OBJECT_LIVE;
+        ret->live = o->state == OBJECT_LIVE || o->state == OBJECT_ELEMENT;
+        return true;
+}
+
+uint32_t sim_mempool_declare(struct sim *sim, const struct mempool_spec *spec, const char **ret_problem)
+{
+        struct memory *mem = &sim->m.mem;
+        struct mempool *mempool;
+
+        *ret_problem = NULL;
+        if (mem->mempool_count == MEMPOOLS_MAX)
+                *ret_problem = "a run can have at most 4096 memory pools";
+        else if (spec->min_nr < 1 || spec->min_nr > MEMPOOL_MIN_MAX)
+                *ret_problem = "a memory pool keeps 1 to 16384 elements in reserve";
+        else if (spec->kind > MEMPOOL_PAGES)
+                *ret_problem = "a memory pool is over a kmalloc size, a cache or pages";
+        else if (spec->kind == MEMPOOL_KMALLOC && spec->size_bytes > KMALLOC_MAX)
+                *ret_problem = "kmalloc gives at most 131072 bytes";
+        else if (spec->order >= MAX_ORDER)
+                *ret_problem = "pages have an order from 0 to 10";
+        else if (spec->node_plus_1 > mem->nodes)
+                *ret_problem = no_such_node;
+        if (*ret_problem)
+                return 0;
+        mempool = &mem->mempools[++mem->mempool_count];
+        mempool->spec = *spec;
+        if (spec->kind != MEMPOOL_SLAB)
+                mempool->spec.cache = CACHE_ID_NONE;
+        mempool->record_place = PLACE_NONE;
+        mempool->elements_place = PLACE_NONE;
+        return mem->mempool_count;
+}
+
+bool sim_mempool_get(const struct sim *sim, uint32_t id, struct mempool_view *ret)
+{
+        const struct mempool *mempool = &sim->m.mem.mempools[id];
+
+        if (id - 1 >= sim->m.mem.mempool_count)
+                return false;
+        memset(ret, 0, sizeof(*ret));
+        ret->spec = mempool->spec;
+        ret->live = mempool->state == MEMPOOL_LIVE;
+        ret->element_bytes = element_bytes(sim, &mempool->spec);
+        ret->min_nr = mempool->min_nr;
+        ret->curr_nr = mempool->curr_nr;
+        ret->waiters = mempool->waiters;
+        ret->taken = mempool->taken;
+        ret->put = mempool->put;
+        ret->waits = mempool->waits;
+        ret->refused = mempool->refused;
         return true;
 }
 
@@ -938,6 +1157,8 @@ uint64_t sim_state_hash(const struct sim *sim)
         hash = mix(hash, mem->pool.base, mem->pool.next_unit * POOL_UNIT);
         hash = mix(hash, mem->caches, mem->cache_count * sizeof(struct kmem_cache));
         hash = mix(hash, mem->lists, (size_t)mem->cache_count * mem->nodes * sizeof(struct slab_lists));
+        if (mem->mempool_count)
+                hash = mix(hash, &mem->mempools[1], mem->mempool_count * sizeof(struct mempool));
         if (!mem->numa)
                 return hash;
         hash = mix(hash, mem->aliens, (size_t)mem->cache_count * mem->nodes * sizeof(struct alien_set));

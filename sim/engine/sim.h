@@ -84,6 +84,25 @@ const struct op_record *sim_result(const struct sim *sim, uint32_t thread);
  * freed objects are reused; the workload frees by handle. */
 uint32_t sim_result_object(const struct sim *sim, uint32_t thread);
 
+/*
+ * Makes a memory pool known; OP_MEMPOOL_CREATE of the id creates it. Ids count from 1 in order of declaration and are
+ * what op_record.result of the MEMPOOL kinds holds. Returns 0 with a sentence if there can be no such pool.
+ */
+uint32_t sim_mempool_declare(struct sim *sim, const struct mempool_spec *spec, const char **ret_problem);
+
+/* A memory pool as it is now; false: no such id. */
+struct mempool_view {
+        struct mempool_spec spec;
+        uint64_t element_bytes;
+        uint32_t live;    /* 0: not created, or destroyed */
+        uint32_t min_nr, curr_nr, waiters;
+        uint64_t taken;   /* elements that left the reserve so far */
+        uint64_t put;     /* elements that went into it, those of its creation included */
+        uint64_t waits;   /* times a request slept for one */
+        uint64_t refused; /* times the allocator below gave none */
+};
+bool sim_mempool_get(const struct sim *sim, uint32_t id, struct mempool_view *ret);
+
 uint64_t sim_now_ns(const struct sim *sim);
 uint32_t sim_jiffies(const struct sim *sim);   /* low 32 bits of the tick counter */
 uint64_t sim_jiffies64(const struct sim *sim); /* all of it: 32 bits on i386 */
@@ -104,6 +123,7 @@ struct sim_object {
         uint64_t op;         /* id of the op that allocated it */
         uint64_t size_bytes; /* as op_record.size_bytes */
         uint32_t cache;      /* cache id, CACHE_ID_NONE for pages */
+        uint32_t mempool;    /* id of the memory pool it is an element of, 0: none */
         uint8_t order;       /* pages: 2^order */
         uint8_t live;        /* 0: freed or being freed */
 };

@@ -30,7 +30,7 @@ struct due {
 struct object {
         uint64_t op;         /* that allocated it; of an unused slot: the free slot behind it */
         uint32_t pfn;
-        uint32_t size_bytes; /* as op_record.size_bytes: at most 4096 << 10 */
+        uint32_t size_bytes; /* as op_record.size_bytes: at most 4096 << 10; of an element: id of its memory pool */
         uint32_t cache;      /* CACHE_ID_NONE: pages */
         uint16_t offset;     /* byte in the page */
         uint8_t order;
@@ -38,7 +38,8 @@ struct object {
 };
 _Static_assert(sizeof(struct object) == 24, "at most 40 bytes a simulated page are promised");
 
-enum object_state { OBJECT_UNUSED, OBJECT_LIVE, OBJECT_BEING_FREED };
+/* An element is what a memory pool gave. */
+enum object_state { OBJECT_UNUSED, OBJECT_LIVE, OBJECT_BEING_FREED, OBJECT_ELEMENT, OBJECT_ELEMENT_BEING_FREED };
 
 struct sim {
         struct machine m; /* first: path/ hands its address back to us */

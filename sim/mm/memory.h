@@ -17,6 +17,7 @@
 #include "mm/array_cache.h"
 #include "mm/kmem_cache.h"
 #include "mm/limits.h"
+#include "mm/mempool.h"
 #include "mm/numa.h"
 #include "mm/page.h"
 #include "mm/pool.h"
@@ -74,6 +75,9 @@ struct memory {
 
         uint32_t rcu_head, rcu_tail; /* slabs of RCU caches waiting to be released, linked through next */
         uint64_t kswapd_wakeups, oom_kills;
+
+        struct mempool *mempools; /* [id], from 1 */
+        uint32_t mempool_count;   /* the last id */
 
         /* what only a NUMA kernel has; all zero and unused without */
         struct alien_set *aliens;    /* [cache * nodes + node], NULL without NUMA */

@@ -143,5 +143,11 @@ const char *memory_audit(const struct memory *memory, bool under_way)
                 if (problem)
                         return problem;
         }
+        for (uint32_t id = 1; id <= memory->mempool_count; id++) {
+                const char *problem = mempool_audit(&memory->mempools[id]);
+
+                if (problem)
+                        return problem;
+        }
         return NULL;
 }

@@ -195,7 +195,8 @@ enum outcome act_op_refused(struct machine *m, struct thread *th, struct frame *
         (void)f;
         th->ret = PLACE_NONE;
         th->op.path = PATH_FAILED;
-        th->op.result = 1;
+        if (th->op.kind < OP_MEMPOOL_CREATE || th->op.kind > OP_MEMPOOL_DESTROY)
+                th->op.result = 1;
         return OUT_DONE;
 }
 

@@ -41,7 +41,7 @@ enum state {
 
 enum outcome { OUT_OK, OUT_NO, OUT_ALT, OUT_CALL, OUT_DONE, OUT_WAIT, OUT_SLEEP, OUT_PARK };
 
-enum held { HELD_ON, HELD_OFF, HELD_LIST, HELD_ZONE, HELD_ALIEN, HELD_CHAIN };
+enum held { HELD_ON, HELD_OFF, HELD_LIST, HELD_ZONE, HELD_ALIEN, HELD_CHAIN, HELD_MEMPOOL };
 
 struct machine;
 struct thread;
@@ -169,6 +169,12 @@ struct frame {
                         uint32_t cpu, zone, end, cold; /* lists of zones [zone, end) */
                         uint32_t batch_only;           /* 1: at most a batch of each list */
                 } drainp;
+                struct {
+                        uint64_t place;    /* element in hand, or new array */
+                        uint64_t since_ns; /* asleep since */
+                        uint32_t id, new_min;
+                        uint32_t try_gfp;  /* mask of the next try */
+                } mempool;
                 uint64_t words[6];
         };
 };
@@ -209,6 +215,9 @@ struct thread {
         uint32_t wait_subject;
         uint32_t next_wait;  /* thread behind it in the queue of a lock or CPU */
         uint32_t below;      /* thread it interrupted, 0: the CPU was idle */
+        uint32_t next_waiter; /* thread behind it in the wait queue of a memory pool */
+        uint64_t sleep_order; /* of the resumption that counts, while it sleeps; one due earlier is stale */
+        uint8_t waits_for_mempool; /* stands in such a queue */
         uint8_t irq_pending; /* raised, not delivered */
 };
 
@@ -275,7 +284,8 @@ enum run_end {
 enum run_end run_steps(struct machine *m, struct thread *th, uint64_t *clock_ns);
 
 /* Services of the engine that actions use; engine/sched.c. */
-void sched_handed_over(struct machine *m, struct thread *th, uint64_t delay_ns); /* a lock is theirs: go on */
+/* What th waits for is there: a spinlock or the mutex is theirs, or what they sleep for has come before the time. */
+void sched_handed_over(struct machine *m, struct thread *th, uint64_t delay_ns);
 void sched_call_others(struct machine *m, struct thread *caller);                /* machine.call is set up */
 void sched_irqs_on(struct machine *m, uint32_t cpu);                             /* deliver what is pending */
 

@@ -25,7 +25,12 @@
         X(CPU_UP, "cpu_up", "bring a CPU up")                                                                          \
         X(CPU_DOWN, "cpu_down", "take a CPU down")                                                                     \
         X(TICK, "tick", "jiffies move by size_bytes ticks (ops files only)")                                           \
-        X(WORK, "work", "the task computes for size_bytes nanoseconds")
+        X(WORK, "work", "the task computes for size_bytes nanoseconds")                                                \
+        X(MEMPOOL_CREATE, "mempool_create", "mempool_create of the pool declared with the id in result")               \
+        X(MEMPOOL_ALLOC, "mempool_alloc", "mempool_alloc(pool in result, gfp)")                                        \
+        X(MEMPOOL_FREE, "mempool_free", "mempool_free of what op `frees` returned")                                    \
+        X(MEMPOOL_RESIZE, "mempool_resize", "mempool_resize(pool in result, size_bytes elements, gfp)")                \
+        X(MEMPOOL_DESTROY, "mempool_destroy", "mempool_destroy(pool in result)")
 
 enum op_kind {
 #define X(id, name, what) OP_##id,
@@ -54,7 +59,10 @@ enum op_kind {
         X(MIN_WATERMARK, "min_watermark", "pages: only below pages_low, down to pages_min")                            \
         X(RESERVES, "reserves", "pages: after reclaim and the OOM killer, without watermarks")                         \
         X(NO_CLASS, "no_class", "failed: larger than the largest kmalloc class")                                       \
-        X(FAILED, "failed", "failed: no memory, or refused")
+        X(FAILED, "failed", "failed: no memory, or refused")                                                           \
+        X(MEMPOOL_DIRECT, "mempool_direct", "mempool: from or to the allocator below it")                              \
+        X(MEMPOOL_RESERVE, "mempool_reserve", "mempool: from or to its reserve")                                       \
+        X(MEMPOOL_WAITED, "mempool_waited", "mempool: after waiting, the reserve being empty")
 
 enum op_path {
 #define X(id, name, what) PATH_##id,
@@ -85,6 +93,23 @@ struct cache_spec {
         uint32_t flags;
 };
 
+/* Where the elements of a memory pool come from: the ready-made pairs of functions of mempool.h. */
+enum mempool_kind { MEMPOOL_KMALLOC, MEMPOOL_SLAB, MEMPOOL_PAGES };
+
+#define MEMPOOL_NAME_MAX 31
+#define MEMPOOL_MIN_MAX  16384u /* elements: on x86_64 their array is then the largest kmalloc */
+
+/* Arguments of mempool_create_node. */
+struct mempool_spec {
+        char name[MEMPOOL_NAME_MAX + 1]; /* ours: the kernel's pools have none */
+        uint32_t min_nr;                 /* elements in reserve, 1 .. MEMPOOL_MIN_MAX */
+        uint32_t kind;                   /* enum mempool_kind */
+        uint32_t size_bytes;             /* MEMPOOL_KMALLOC */
+        uint32_t cache;                  /* MEMPOOL_SLAB: cache id; others CACHE_ID_NONE */
+        uint32_t order;                  /* MEMPOOL_PAGES */
+        uint32_t node_plus_1;            /* node of the record and its array + 1; 0: the CPU's own */
+};
+
 #define CACHE_ID_NONE  UINT32_MAX /* caches are numbered in order of creation, boot first; numbers are never reused */
 #define OBJECT_NONE    UINT32_MAX /* handle of what an alloc, kmalloc or pages op returned, see sim_submit */
 
@@ -94,10 +119,11 @@ struct request {
         uint8_t order;       /* PAGES: 2^order pages */
         uint8_t cpu;         /* CPU_UP, CPU_DOWN: which one */
         uint8_t node_plus_1; /* KMALLOC, ALLOC, PAGES: node asked for + 1; 0: none, the CPU's own */
-        uint32_t gfp;        /* KMALLOC, ALLOC, PAGES */
-        uint64_t size_bytes; /* KMALLOC: bytes; TICK: ticks; WORK: ns */
+        uint32_t gfp;        /* KMALLOC, ALLOC, PAGES, MEMPOOL_ALLOC, MEMPOOL_RESIZE */
+        uint64_t size_bytes; /* KMALLOC: bytes; TICK: ticks; WORK: ns; MEMPOOL_RESIZE: elements */
         uint32_t cache;      /* ALLOC, SHRINK, DESTROY: cache id */
-        uint32_t object;     /* FREE: handle */
+        uint32_t object;     /* FREE, MEMPOOL_FREE: handle */
+        uint32_t mempool;    /* MEMPOOL_*: id, see sim_mempool_declare */
         const struct cache_spec *spec; /* CREATE; read during sim_submit only */
 };
 
@@ -106,15 +132,16 @@ struct op_record {
         uint64_t id;         /* from 1, in the order the ops began */
         uint64_t t_ns;       /* when it began, simulated ns since the end of boot */
         uint64_t dur_ns;     /* how long it took, waiting included */
-        uint64_t size_bytes; /* KMALLOC: asked bytes; ALLOC: object size asked at creation; PAGES: 4096 << order */
-        uint64_t frees;      /* FREE: id of the op that allocated it; others 0 */
+        uint64_t size_bytes; /* KMALLOC: asked bytes; ALLOC: object size asked at creation; PAGES: 4096 << order;
+                              * MEMPOOL_*: of an element, RESIZE: elements asked for */
+        uint64_t frees;      /* FREE, MEMPOOL_FREE: id of the op that allocated it; others 0 */
         uint32_t first_seq;  /* low 32 bits of the event counter when it began */
         uint32_t irq;        /* number of the interrupt it ran in, 0: task */
         uint32_t gfp;
         uint32_t cache;      /* id of the cache of the object, CACHE_ID_NONE: pages or none */
         uint32_t pfn;        /* of what was returned or freed; PFN_NONE: failed or nothing */
         uint32_t offset;     /* byte in the page */
-        uint32_t result;     /* SHRINK, DESTROY: 0/1; CREATE: 0 or 1 = failed; REAP: slabs released */
+        uint32_t result;     /* SHRINK, DESTROY: 0/1; CREATE: 0 or 1 = failed; REAP: slabs released; MEMPOOL_*: the pool's id */
         uint16_t task;       /* id of the task or interrupt handler, see sim_thread_new */
         uint8_t cpu;
         uint8_t kind;        /* enum op_kind */
