@@ -272,6 +272,15 @@ enum sim_what observed_run_until(struct observer *observer, uint64_t until_ns, u
                                       : sim_run_until(observer->sim, until_ns, ret_thread);
 }
 
+bool observed_hit(struct observer *observer, uint32_t thread, const struct request *request, uint64_t until_ns)
+{
+        if (observer->sink.state != NULL && g_atomic_int_get(observer->sink.state) != 0)
+                return false;
+        if (observer->sampler != NULL)
+                until_ns = MIN(until_ns, sampler_due_ns(observer->sampler));
+        return sim_hit(observer->sim, thread, request, until_ns);
+}
+
 void observer_end(struct observer *observer)
 {
         if (observer->sampler != NULL)

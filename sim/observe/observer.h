@@ -61,6 +61,12 @@ enum sim_what observed_run(struct observer *observer, uint32_t *ret_thread);
 /* As sim_run_until. */
 enum sim_what observed_run_until(struct observer *observer, uint64_t until_ns, uint32_t *ret_thread);
 
+/*
+ * As sim_hit, with a sample or a cut that is due going first: true: the request of `thread` is done, and nothing else
+ * has happened; false: nothing has, so submit it.
+ */
+bool observed_hit(struct observer *observer, uint32_t thread, const struct request *request, uint64_t until_ns);
+
 /* Ends: last sample, last cut. The run may end at any point between two calls of observed_run. */
 void observer_end(struct observer *observer);
 

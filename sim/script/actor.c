@@ -484,10 +484,23 @@ static int take_result(struct actor *actor)
         }
 }
 
+/*
+ * The request of an actor that runs is a magazine hit, and nobody else is to be heard before its end: it is done. The
+ * main loop has its turn now and then all the same, since it knows when to stop.
+ */
+bool actor_hit(struct actor *actor)
+{
+        struct scenario *scenario = actor->scenario;
+
+        if (scenario->ready_first || scenario->foreground == 0 || ++scenario->turns % PROGRESS_EVERY == 0)
+                return false;
+        return observed_hit(scenario->observer, actor->thread, &actor->request, scenario->stop_at_ns);
+}
+
 /* Lets the sim go on until somebody is concerned. */
 static enum sim_what advance(struct scenario *scenario, uint32_t *ret_thread)
 {
-        if (++scenario->turns % PROGRESS_EVERY == 0 && scenario->options.progress)
+        if (scenario->turns++ % PROGRESS_EVERY == 0 && scenario->options.progress)
                 scenario->options.progress(scenario->options.context);
         if (scenario->stop_at_ns != TIME_NEVER)
                 return observed_run_until(scenario->observer, scenario->stop_at_ns, ret_thread);
@@ -553,6 +566,10 @@ static int submit(lua_State *L, struct actor *self)
         const char *problem;
 
         need_yieldable(L);
+        if (actor_hit(self)) {
+                sandbox_burst_begin(scenario->sandbox);
+                return take_result(self);
+        }
         problem = sim_submit(scenario->sim, self->thread, &self->request);
         if (problem && g_str_has_prefix(problem, "kernel BUG"))
                 return kernel_bug(L, self, problem, problem, &self->request, 0);

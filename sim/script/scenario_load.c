@@ -837,6 +837,7 @@ void load_step(struct actor *actor, enum sim_what what)
 {
         struct load_source *source = actor->load;
         struct scenario *scenario = actor->scenario;
+        enum feed_verdict verdict;
         struct load_action action;
         uint32_t object = OBJECT_NONE;
 
@@ -852,11 +853,17 @@ void load_step(struct actor *actor, enum sim_what what)
                 actor_set_state(actor, ACTOR_IDLE);
                 return;
         }
-        switch (feed_next(source->feed, actor->load_role, sim_now_ns(scenario->sim), &action, &object)) {
-        case FEED_REQUEST:
+        while ((verdict = feed_next(source->feed, actor->load_role, sim_now_ns(scenario->sim), &action, &object)) ==
+               FEED_REQUEST) {
                 make_request(source, &action, object, &actor->request);
-                submit(actor);
-                break;
+                if (!actor_hit(actor)) {
+                        submit(actor);
+                        return;
+                }
+                take_result(actor);
+        }
+        switch (verdict) {
+        case FEED_REQUEST: break;
         case FEED_SLEEP:
                 actor->has_alarm = true;
                 actor_set_state(actor, ACTOR_SLEEPING);

@@ -214,6 +214,7 @@ void actor_start(struct actor *actor);
 /* Puts it behind those that go on at this moment. */
 void actor_make_ready(struct actor *actor);
 void actor_set_state(struct actor *actor, enum actor_state state);
+bool actor_hit(struct actor *actor); /* its request is done already; else it is to be submitted */
 void actor_end(struct actor *actor);
 
 /* An allocation failed: what the failure policy says about it, which may be scenario->error. */

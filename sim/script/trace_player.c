@@ -405,12 +405,37 @@ static bool needs_sim(const struct trace_player *player, const struct ops_line *
         return line->kind != OPS_FREE || player->blocks[line->object].state != BLOCK_FAILED;
 }
 
+/* The request of the line in turn. True: it is done already; false: it is under way, or cannot be. */
+static bool carry_out(struct trace_player *player, struct player *one)
+{
+        struct scenario *scenario = player->scenario;
+        struct actor *actor = one->actor;
+        const struct ops_line *line = current_line(player, one);
+        const char *problem = NULL;
+        bool is_done;
+
+        if (!make_request(player, line, &actor->request))
+                return false;
+        is_done = actor_hit(actor);
+        if (!is_done)
+                problem = sim_submit(scenario->sim, actor->thread, &actor->request);
+        if (problem) {
+                fail_at(player, line, problem);
+                return false;
+        }
+        if (player->site_ids)
+                observer_note_site(scenario->observer, actor->thread,
+                                   player->site_ids[g_array_index(one->lines, uint32_t, one->next)]);
+        if (!is_done)
+                actor_set_state(actor, ACTOR_REQUEST);
+        return is_done;
+}
+
 void trace_player_step(struct actor *actor, enum sim_what what)
 {
         struct scenario *scenario = actor->scenario;
         struct trace_player *player = scenario->player;
         struct player *one = &player->players[actor->player_index];
-        const char *problem;
 
         if (what == SIM_WAKE && !actor->has_alarm)
                 return;
@@ -422,27 +447,19 @@ void trace_player_step(struct actor *actor, enum sim_what what)
         if (what == SIM_DONE)
                 finish_line(player, one, true);
         while (!scenario->error) {
+                bool asks;
+
                 if (one->next == one->lines->len) {
                         actor_end(actor);
                         return;
                 }
                 if (!may_begin(player, one))
                         return;
-                if (needs_sim(player, current_line(player, one)))
-                        break;
-                finish_line(player, one, false);
+                asks = needs_sim(player, current_line(player, one));
+                if (asks && !carry_out(player, one))
+                        return;
+                finish_line(player, one, asks);
         }
-        if (scenario->error || !make_request(player, current_line(player, one), &actor->request))
-                return;
-        problem = sim_submit(scenario->sim, actor->thread, &actor->request);
-        if (problem) {
-                fail_at(player, current_line(player, one), problem);
-                return;
-        }
-        if (player->site_ids)
-                observer_note_site(scenario->observer, actor->thread,
-                                   player->site_ids[g_array_index(one->lines, uint32_t, one->next)]);
-        actor_set_state(actor, ACTOR_REQUEST);
 }
 
 /* -- figures ------------------------------------------------------------------------------------------------------ */
