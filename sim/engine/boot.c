@@ -8,47 +8,6 @@
 #include "base/core_only.h"
 #include "engine/sim_private.h"
 
-/* One page through CPU 0's hot list, as free_hot_cold_page() does. */
-static void hand_over_page(struct memory *mem, uint32_t pfn)
-{
-        struct zone *zone = memory_zone_of(mem, pfn);
-        struct pcp *pcp = &zone->pcp[0][0];
-
-        zone->pgfree++;
-        mem->pages[pfn].state = PAGE_PCP;
-        page_list_add_head(mem->pages, &pcp->list, pfn);
-        if (pcp->list.count < pcp->high)
-                return;
-        for (uint32_t i = 0; i < pcp->batch; i++) {
-                uint32_t oldest = pcp->list.tail;
-
-                page_list_remove(mem->pages, &pcp->list, oldest);
-                mem->pages[oldest].state = PAGE_NONE;
-                zone_free_block(zone, mem->pages, oldest, 0);
-        }
-}
-
-/* free_all_bootmem_core(): whole words of the boot bitmap as one block, the rest page by page; then high memory. */
-static void hand_over_memory(struct memory *mem)
-{
-        uint32_t low_end = mem->arch->highmem ? mem->arch->zone_end_pfn[1] : PFN_NONE;
-        uint32_t group = mem->arch->group_pages;
-        uint32_t pfn = mem->reserved_pages;
-
-        if (low_end > mem->page_count)
-                low_end = mem->page_count;
-        for (; pfn < low_end && pfn % group; pfn++)
-                hand_over_page(mem, pfn);
-        for (; pfn + group <= low_end; pfn += group) {
-                struct zone *zone = memory_zone_of(mem, pfn);
-
-                zone->pgfree += group;
-                zone_free_block(zone, mem->pages, pfn, mem->arch->group_order);
-        }
-        for (; pfn < mem->page_count; pfn++)
-                hand_over_page(mem, pfn);
-}
-
 /* Runs one path to its end on CPU 0; true if it returned something other than PLACE_NONE. */
 static bool boot_path(struct sim *sim, struct thread *th, enum state state, uint32_t cache, uint32_t what, uint32_t node)
 {
@@ -145,8 +104,8 @@ static bool boot_slab(struct sim *sim, struct thread *th)
         for (uint32_t id = mem->chain; id != CACHE_ID_NONE; id = mem->caches[id].next) {
                 struct frame *f = call_path(th, TUNE_WORK, id);
 
-                kmem_cache_default_tunables(mem->caches[id].buffer_size, &f->tune.limit, &f->tune.batchcount,
-                                            &f->tune.shared);
+                kmem_cache_default_tunables(mem->arch, mem->caches[id].buffer_size, &f->tune.limit,
+                                            &f->tune.batchcount, &f->tune.shared);
                 sched_run_alone(&sim->m, th);
                 if (th->ret != 0)
                         return false;

@@ -66,6 +66,8 @@ const char *sim_config_problem(const struct sim_config *config)
                 if (config->cost_cycles[i] > 1000000000u)
                         return "a cost is at most 1000000000 cycles";
         }
+        if (config->debug_slab > 1)
+                return "debug_slab is 0 or 1";
         if (config->threads_max < 1 || config->threads_max > 60000)
                 return "a run has 1 to 60000 tasks and interrupt handlers";
         return NULL;

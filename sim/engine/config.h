@@ -26,6 +26,7 @@ struct sim_config {
         uint32_t manual_clock;                 /* 1: jiffies move by TICK requests only, no timers (ops files) */
         uint32_t audit;                        /* 1: recount every structure after every op; 2: after every step */
         uint32_t threads_max;                  /* tasks and interrupt handlers the workload may make */
+        uint32_t debug_slab;                   /* 1: a kernel with CONFIG_DEBUG_SLAB: red zones, poison, last users */
 };
 
 /* Fills in the defaults: x86_64, 2 CPUs, 1 node of 256 MiB, 256 reserved pages, 64-byte lines, HZ 250, 3000 MHz. */

@@ -9,8 +9,10 @@
 static const struct arch *arch_of(const struct sim_config *config)
 {
         if (config->arch == ARCH_I386)
-                return &arch_i386;
-        return config->numa ? &arch_x86_64_numa : &arch_x86_64;
+                return config->debug_slab ? &arch_i386_debug : &arch_i386;
+        if (config->numa)
+                return config->debug_slab ? &arch_x86_64_numa_debug : &arch_x86_64_numa;
+        return config->debug_slab ? &arch_x86_64_debug : &arch_x86_64;
 }
 
 static struct thread *thread_new(struct sim *sim, enum thread_role role, uint32_t cpu)
@@ -95,6 +97,8 @@ struct sim *sim_create(const struct sim_config *config, struct tape *tape, const
 #else
         sim->m.single_steps = sim->m.audit_steps;
 #endif
+        if (config->debug_slab)
+                sim->m.single_steps |= SINGLE_DEBUG;
         set_costs(&sim->m, config);
         for (uint32_t cpu = 0; cpu < MACHINE_CPUS_MAX; cpu++) {
                 sim->m.cpus[cpu].next_ns = TIME_NEVER;
@@ -235,6 +239,55 @@ static const char *begin_pages(struct sim *sim, struct thread *th, const struct 
         return NULL;
 }
 
+static const char address_too_high[] = "an address is a physical one, below 16 TiB";
+
+/* Of a request that names an address: it is in the record from the beginning. */
+static void note_address(struct thread *th, const struct request *request)
+{
+        th->op.pfn = place_pfn(request->place);
+        th->op.offset = place_offset(request->place);
+        th->op.size_bytes = request->size_bytes;
+        th->op.frees = request->op;
+}
+
+/* kfree of whatever address: a second time, or past the start of an object. The debug code will look. */
+static const char *begin_free_address(struct sim *sim, struct thread *th, const struct request *request)
+{
+        struct frame *f;
+
+        (void)sim;
+        if (request->place >> 44)
+                return address_too_high;
+        f = call_path(th, FREE_LOOKUP, CACHE_ID_NONE);
+        f->free.place = request->place;
+        f->free.size_bytes = request->size_bytes;
+        note_address(th, request);
+        return NULL;
+}
+
+static const char *begin_write(struct sim *sim, struct thread *th, const struct request *request)
+{
+        struct frame *f;
+
+        if (!sim->config.debug_slab)
+                return "only a machine with debug_slab knows what its objects hold";
+        if (request->size_bytes < 1 || request->size_bytes > (PAGE_BYTES << 10))
+                return "a write is 1 byte to 4 MiB";
+        if (request->order < 1 || request->order > 4)
+                return "the bytes of a write repeat after 1 to 4";
+        if (request->place >> 44)
+                return address_too_high;
+        f = call_path(th, WRITE_BYTES, CACHE_ID_NONE);
+        f->write.place = request->place;
+        f->write.count = (uint32_t)request->size_bytes;
+        f->write.period = request->order;
+        for (uint32_t i = 0; i < 4; i++)
+                f->write.pattern[i] = (uint8_t)(request->gfp >> (8 * i));
+        th->op.order = request->order;
+        note_address(th, request);
+        return NULL;
+}
+
 static const char *begin_free(struct sim *sim, struct thread *th, const struct request *request)
 {
         struct object *object = &sim->objects[request->object];
@@ -242,6 +295,8 @@ static const char *begin_free(struct sim *sim, struct thread *th, const struct r
 
         if (request->object < sim->object_count && object->state == OBJECT_ELEMENT)
                 return "an element of a memory pool goes back with mempool_free";
+        if (request->object == OBJECT_NONE && sim->config.debug_slab)
+                return begin_free_address(sim, th, request);
         if (request->object >= sim->object_count || object->state != OBJECT_LIVE)
                 return "there is no such live object";
         object->state = OBJECT_BEING_FREED;
@@ -429,6 +484,8 @@ static const char *begin_request(struct sim *sim, struct thread *th, const struc
                 call_path(th, TICK_ADD, CACHE_ID_NONE);
                 th->op.size_bytes = request->size_bytes;
                 return NULL;
+        case OP_WRITE:
+                return begin_write(sim, th, request);
         case OP_WORK:
                 if (request->size_bytes > 1000000000000000ull)
                         return "a task can work for at most 1000000 s at a time";
@@ -451,6 +508,12 @@ static const char *begin_request(struct sim *sim, struct thread *th, const struc
         default:
                 return "unknown kind of request";
         }
+}
+
+void sim_set_site(struct sim *sim, uint32_t thread, uint32_t site)
+{
+        CHECK(site < CALLER_TASK);
+        workload_thread(sim, thread)->site = site;
 }
 
 static void cancel_wake(struct sim *sim, struct thread *th)
@@ -661,6 +724,14 @@ static void object_gone(struct sim *sim, struct thread *th)
 {
         struct object *object = &sim->objects[th->object];
 
+        if (th->object == OBJECT_NONE) { /* a debug machine: it was freed already, and its owner counted off then */
+                struct kmem_cache *cache = &sim->m.mem.caches[th->op.cache];
+
+                cache->live_objs--;
+                cache->requested_bytes -= th->op.size_bytes;
+                th->ret = place_of(th->op.pfn, th->op.offset);
+                return;
+        }
         th->ret = place_of(object->pfn, object->offset);
         if (object->cache != CACHE_ID_NONE && object->state != OBJECT_ELEMENT_BEING_FREED) {
                 struct kmem_cache *cache = &sim->m.mem.caches[object->cache];
@@ -737,6 +808,8 @@ void sim_complete(struct sim *sim, struct thread *th)
                 break;
         case OP_FREE:
                 object_gone(sim, th);
+                break;
+        case OP_WRITE:
                 break;
         case OP_DESTROY:
                 if (th->op.result && !th->refused) /* objects in use: the cache stays */
@@ -920,6 +993,14 @@ uint32_t sim_cache_find(const struct sim *sim, const char *name)
         return id != CACHE_ID_NONE && sim->m.mem.caches[id].live == CACHE_LIVE ? id : CACHE_ID_NONE;
 }
 
+/* The address in the request of an op under way, PLACE_NONE: there is none. */
+static uint64_t address_asked(const struct thread *th)
+{
+        if (th->op.kind == OP_WRITE || (th->op.kind == OP_FREE && th->object == OBJECT_NONE))
+                return place_of(th->op.pfn, th->op.offset);
+        return PLACE_NONE;
+}
+
 void sim_pending(const struct sim *sim,
                  void (*visit)(const struct op_record *op, const struct cache_spec *spec, void *context), void *context)
 {
@@ -939,7 +1020,7 @@ void sim_pending(const struct sim *sim,
                 if (!next)
                         return;
                 op = next->op;
-                fill_record(&op, PLACE_NONE, sim->m.now_ns);
+                fill_record(&op, address_asked(next), sim->m.now_ns);
                 visit(&op, next->op.kind == OP_CREATE ? &sim->m.mem.caches[next->op.cache].spec : NULL, context);
                 after = next->op.id;
         }
@@ -1159,6 +1240,8 @@ uint64_t sim_state_hash(const struct sim *sim)
         hash = mix(hash, mem->lists, (size_t)mem->cache_count * mem->nodes * sizeof(struct slab_lists));
         if (mem->mempool_count)
                 hash = mix(hash, &mem->mempools[1], mem->mempool_count * sizeof(struct mempool));
+        if (mem->slab_debug)
+                hash = mix(hash, mem->slab_debug, mem->slabs_used * sizeof(struct slab_debug));
         if (!mem->numa)
                 return hash;
         hash = mix(hash, mem->aliens, (size_t)mem->cache_count * mem->nodes * sizeof(struct alien_set));

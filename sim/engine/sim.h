@@ -53,6 +53,12 @@ uint32_t sim_thread_new(struct sim *sim, enum thread_kind kind, uint32_t cpu);
 const char *sim_submit(struct sim *sim, uint32_t thread, const struct request *request);
 
 /*
+ * Says where in the program the next request of this thread comes from, a number of the caller's up to 0x7fffffff: what
+ * the debug code of a debug_slab machine stores as last user of objects. Holds until said otherwise; 0: not known.
+ */
+void sim_set_site(struct sim *sim, uint32_t thread, uint32_t site);
+
+/*
  * A short cut for an idle task: if the request is a magazine hit that is over by until_ns before anything else
  * happens on the machine, it is done at once and the answer is true: what sim_submit and a sim_run with SIM_DONE for
  * this thread would have left is there, the op record on the tape included. False: nothing has happened, and

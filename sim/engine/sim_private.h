@@ -70,6 +70,9 @@ static inline uint64_t sim_due_ns(const struct sim *sim) /* when the next of the
         return sim->due_count ? sim->due[0].t_ns : TIME_NEVER;
 }
 
+/* hand_over.c: what is not reserved goes to the buddy lists. */
+void hand_over_memory(struct memory *mem);
+
 /* boot.c: fills the machine. NULL, or why it cannot boot. */
 const char *sim_boot(struct sim *sim);
 

@@ -1,8 +1,8 @@
 /*
  * arch.h - what the architecture and the build of the kernel fix: word size, structure sizes, zone borders.
  *
- * The sizes are those of 2.6.20 SMP without preemption or slab debugging, built for 8 CPUs (spec 01 section 2, and the
- * table "Machines and sizes" of the golden vectors). They decide which size class each of the allocator's own
+ * The sizes are those of 2.6.20 SMP without preemption, built for 8 CPUs (spec 01 section 2, and the table "Machines and
+ * sizes" of the golden vectors), with and without slab debugging. They decide which size class each of the allocator's own
  * structures lives in, so they decide placements.
  */
 #ifndef KMEMSIM_MM_ARCH_H
@@ -29,10 +29,14 @@ struct arch {
         uint32_t highmem;            /* 1: the last zone type is HighMem, not directly mapped */
         uint32_t lowmem_reserve_ratio[ZONE_TYPES];
         uint32_t has_dma32;          /* 1: __GFP_DMA32 selects zone type 1 */
+        uint32_t debug_slab;         /* 1: CONFIG_DEBUG_SLAB */
 };
 
 extern const struct arch arch_x86_64;
 extern const struct arch arch_x86_64_numa;
 extern const struct arch arch_i386;
+extern const struct arch arch_x86_64_debug;
+extern const struct arch arch_x86_64_numa_debug;
+extern const struct arch arch_i386_debug;
 
 #endif

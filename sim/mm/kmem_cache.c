@@ -6,6 +6,7 @@
 #define OBJECT_BYTES_MAX 131072u
 #define SLAB_ORDER_MAX   5u
 #define BUFCTL_BYTES     4u
+#define DEBUG_LIMIT_MAX  32u /* magazines of a debug build are small, so that objects come back to their slabs soon */
 
 static uint32_t round_up(uint32_t value, uint32_t step)
 {
@@ -38,22 +39,59 @@ static uint32_t estimate(uint32_t order, uint32_t size, uint32_t align, bool off
         return num;
 }
 
+/* fls(): 1-based position of the highest set bit. */
+static uint32_t fls(uint32_t value)
+{
+        return value ? 32u - (uint32_t)__builtin_clz(value) : 0;
+}
+
+/* The debugging that CONFIG_DEBUG_SLAB forces on a cache (spec 07 section 10.1): red zones and the caller word unless
+ * they would push the object over a power of two, poison unless freed memory may still be read. */
+static uint32_t debug_flags(const struct cache_spec *spec, const struct arch *arch)
+{
+        uint32_t size = spec->size_bytes;
+        uint32_t flags = spec->flags;
+
+        if (!arch->debug_slab)
+                return flags;
+        flags &= ~CACHE_DEBUG_INITIAL; /* without a constructor there is no initial state to check */
+        if (size < PAGE_BYTES || fls(size - 1) == fls(size - 1 + 3 * arch->word_bytes))
+                flags |= CACHE_RED_ZONE | CACHE_STORE_USER;
+        if (!(flags & CACHE_DESTROY_BY_RCU))
+                flags |= CACHE_POISON;
+        return flags;
+}
+
 bool kmem_cache_geometry(struct kmem_cache *cache, const struct arch *arch, uint32_t line_bytes, uint32_t break_order,
                          bool early)
 {
         const struct cache_spec *spec = &cache->spec;
+        uint32_t flags = debug_flags(spec, arch);
         uint32_t size = round_up(spec->size_bytes, arch->word_bytes);
         uint32_t align = arch->word_bytes;
         uint32_t left = 0;
-        bool off_slab = !early && size >= PAGE_BYTES / 8;
+        bool off_slab;
 
-        if (spec->flags & CACHE_HWCACHE_ALIGN) {
+        if (flags & CACHE_HWCACHE_ALIGN) {
                 align = line_bytes;
                 while (size <= align / 2)
                         align /= 2;
         }
+        if (flags & (CACHE_RED_ZONE | CACHE_STORE_USER))
+                align = arch->word_bytes;
         if (align < spec->align_bytes)
                 align = spec->align_bytes;
+        if (align > arch->word_bytes)
+                flags &= ~(CACHE_RED_ZONE | CACHE_STORE_USER);
+        cache->obj_size = size;
+        cache->obj_offset = 0;
+        if (flags & CACHE_RED_ZONE) {
+                cache->obj_offset = arch->word_bytes;
+                size += 2 * arch->word_bytes;
+        }
+        if (flags & CACHE_STORE_USER)
+                size += arch->word_bytes;
+        off_slab = !early && size >= PAGE_BYTES / 8;
         size = round_up(size, align);
 
         cache->num = 0;
@@ -68,7 +106,7 @@ bool kmem_cache_geometry(struct kmem_cache *cache, const struct arch *arch, uint
                 cache->num = num;
                 cache->gfporder = order;
                 left = remainder;
-                if (spec->flags & CACHE_RECLAIM_ACCOUNT)
+                if (flags & CACHE_RECLAIM_ACCOUNT)
                         break;
                 if (order >= break_order)
                         break;
@@ -89,7 +127,7 @@ bool kmem_cache_geometry(struct kmem_cache *cache, const struct arch *arch, uint
         cache->colour_off = align > line_bytes ? align : line_bytes;
         cache->colour = left / cache->colour_off;
         cache->gfpflags = spec->flags & CACHE_DMA ? 0x1u : 0;
-        cache->flags = spec->flags;
+        cache->flags = flags;
         cache->buffer_size = size;
         cache->align = align;
         return true;
@@ -99,6 +137,7 @@ void kmem_cache_geometry_static(struct kmem_cache *cache, const struct arch *arc
 {
         uint32_t left = 0;
 
+        cache->obj_size = arch->descriptor_bytes;
         cache->buffer_size = round_up(arch->descriptor_bytes, line_bytes);
         for (cache->gfporder = 0; cache->gfporder < MAX_ORDER; cache->gfporder++) {
                 cache->num = estimate(cache->gfporder, cache->buffer_size, line_bytes, false, arch->slab_bytes, &left);
@@ -111,8 +150,8 @@ void kmem_cache_geometry_static(struct kmem_cache *cache, const struct arch *arc
         cache->slab_size = round_up(cache->num * BUFCTL_BYTES + arch->slab_bytes, line_bytes);
 }
 
-void kmem_cache_default_tunables(uint32_t buffer_size, uint32_t *ret_limit, uint32_t *ret_batchcount,
-                                 uint32_t *ret_shared)
+void kmem_cache_default_tunables(const struct arch *arch, uint32_t buffer_size, uint32_t *ret_limit,
+                                 uint32_t *ret_batchcount, uint32_t *ret_shared)
 {
         uint32_t limit;
 
@@ -126,6 +165,8 @@ void kmem_cache_default_tunables(uint32_t buffer_size, uint32_t *ret_limit, uint
                 limit = 54;
         else
                 limit = 120;
+        if (arch->debug_slab && limit > DEBUG_LIMIT_MAX)
+                limit = DEBUG_LIMIT_MAX;
         *ret_limit = limit;
         *ret_batchcount = (limit + 1) / 2;
         *ret_shared = buffer_size <= PAGE_BYTES ? 8 : 0;
@@ -142,7 +183,12 @@ const char *cache_spec_problem(const struct cache_spec *spec, const struct arch 
                 return "the alignment of a cache is a power of two";
         if (spec->align_bytes > PAGE_BYTES)
                 return "the alignment of a cache is at most 4096 bytes";
-        if (spec->flags & ~0x7fu)
+        if (spec->flags & CACHE_DEBUG_FLAGS && !arch->debug_slab)
+                return "SLAB_DEBUG_INITIAL, RED_ZONE, POISON and STORE_USER are flags of a machine with debug_slab (kernel BUG "
+                       "at mm/slab.c:2192!)";
+        if ((spec->flags & CACHE_DESTROY_BY_RCU) && (spec->flags & CACHE_POISON))
+                return "a cache freed by RCU cannot be poisoned (kernel BUG at mm/slab.c:2183!)";
+        if (spec->flags & ~(0x7fu | CACHE_DEBUG_FLAGS))
                 return "unknown cache flags";
         return NULL;
 }

@@ -51,9 +51,11 @@ struct kmem_cache {
         uint64_t node_allocs, node_frees, node_overflow;
         uint64_t slab_count;
         uint32_t next;                    /* cache id in the chain, CACHE_ID_NONE: end */
-        uint32_t flags;                   /* CACHE_* */
+        uint32_t flags;                   /* CACHE_*: those of the spec and, in a debug build, what is forced on it */
         uint32_t gfpflags;                /* __GFP_DMA for DMA caches */
         uint32_t buffer_size, num, gfporder, align;
+        uint32_t obj_size;                /* what the user may use: without debugging up to alignment the size asked for */
+        uint32_t obj_offset;              /* red zone in front: the caller's pointer is so many bytes into the object */
         uint32_t colour, colour_off, slab_size;
         uint32_t off_slab;
         uint32_t slabp_cache;             /* cache id that supplies off-slab headers */
@@ -79,8 +81,8 @@ bool kmem_cache_geometry(struct kmem_cache *cache, const struct arch *arch, uint
 void kmem_cache_geometry_static(struct kmem_cache *cache, const struct arch *arch, uint32_t line_bytes);
 
 /* enable_cpucache(): default limit, batchcount and shared factor by buffer size. */
-void kmem_cache_default_tunables(uint32_t buffer_size, uint32_t *ret_limit, uint32_t *ret_batchcount,
-                                 uint32_t *ret_shared);
+void kmem_cache_default_tunables(const struct arch *arch, uint32_t buffer_size, uint32_t *ret_limit,
+                                 uint32_t *ret_batchcount, uint32_t *ret_shared);
 
 /* What is wrong with a spec (kmem_cache_create would be fatal), or NULL. */
 const char *cache_spec_problem(const struct cache_spec *spec, const struct arch *arch);

@@ -138,6 +138,11 @@ bool memory_init(struct memory *memory, const struct memory_shape *shape, struct
         memory->mempools = arena_take(arena, MEMPOOLS_MAX + 1, sizeof(struct mempool));
         if (shape->numa)
                 memory->aliens = arena_take(arena, (size_t)CACHES_MAX * shape->nodes, sizeof(struct alien_set));
+        if (shape->arch->debug_slab) {
+                memory->slab_debug = arena_take(arena, pages + 2, sizeof(struct slab_debug));
+                pool_bytes += pages * (PAGE_BYTES / OBJECT_BYTES_MIN * sizeof(struct object_debug) +
+                                       PAGE_BYTES / 8 * sizeof(struct slab_piece));
+        }
         pool_init(&memory->pool, arena_take(arena, pool_bytes, 1), pool_bytes);
         if (arena->failed)
                 return false;
@@ -217,6 +222,8 @@ void memory_slab_drop(struct memory *memory, uint32_t id)
 {
         struct slab *slab = &memory->slabs[id];
 
+        if (memory->slab_debug)
+                slab_debug_drop(memory, id);
         pool_give(&memory->pool, slab->bufctl, slab->num * (uint32_t)sizeof(uint16_t));
         *slab = (struct slab){ .next = memory->slab_unused };
         memory->slab_unused = id;

@@ -22,6 +22,7 @@
 #include "mm/page.h"
 #include "mm/pool.h"
 #include "mm/slab.h"
+#include "mm/slab_debug.h"
 #include "mm/zone.h"
 
 #define KMALLOC_MAX         131072u
@@ -54,6 +55,7 @@ struct memory {
         uint32_t slabs_used;  /* ids given so far */
         uint32_t slab_unused; /* first free id, linked through next */
         struct pool pool;
+        struct slab_debug *slab_debug; /* [slab id], NULL without CONFIG_DEBUG_SLAB */
 
         struct kmem_cache *caches;
         struct slab_lists *lists; /* [cache * nodes + node] */

@@ -26,6 +26,8 @@ static const char *audit_list(const struct memory *memory, uint32_t cache, uint3
                 if (slab->num > sizeof(seen))
                         return "a slab has more objects than can be";
                 problem = slab_audit(slab, &memory->pool, seen);
+                if (!problem && memory->slab_debug)
+                        problem = slab_debug_audit(memory, id, seen);
                 if (problem)
                         return problem;
                 if (!locked && kind == SLABS_FULL && slab->inuse != slab->num)

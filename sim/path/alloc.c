@@ -110,15 +110,21 @@ enum outcome act_refill_take_obj(struct machine *m, struct thread *th, struct fr
         struct array_cache *ac = magazine_of(m, th, f->cache);
         uint32_t taken = 0;
 
+        if (is_debug(m) && !debug_check_slab(m, th, f->alloc.slab))
+                return slab_halt(m);
         CHECK(slab->inuse < slab->num);
         while (slab->inuse < slab->num && f->alloc.want > 0) {
                 uint32_t index = slab_get(slab, &m->mem.pool);
 
+                if (is_debug(m))
+                        debug_taken(m, th, f->alloc.slab, index);
                 f->alloc.want--;
                 ac->entry[ac->avail++] = memory_object_place(&m->mem, slab, index);
                 taken++;
         }
         CHECK(ac->avail <= ac->limit);
+        if (is_debug(m) && !debug_check_slab(m, th, f->alloc.slab))
+                return slab_halt(m);
         cache->allocs += taken;
         cache->num_active += taken;
         if (cache->num_active > cache->high)
@@ -316,6 +322,8 @@ enum outcome act_grow_init(struct machine *m, struct thread *th, struct frame *f
         slab->header = f->grow.header;
         slab->colouroff = f->grow.colour_bytes + (cache->off_slab ? 0 : cache->slab_size);
         slab_init(slab, &m->mem.pool);
+        if (is_debug(m))
+                debug_grown(m, id);
         for (uint32_t i = 0; i < 1u << cache->gfporder; i++) {
                 m->mem.pages[slab->pfn + i].state = PAGE_SLAB;
                 m->mem.pages[slab->pfn + i].slab = id;
@@ -363,7 +371,8 @@ enum outcome act_slabd_rcu(struct machine *m, struct thread *th, struct frame *f
         uint32_t id = f->slabd.slab;
         const struct slab *slab = &m->mem.slabs[id];
 
-        (void)th;
+        if (is_debug(m))
+                debug_destroyed(m, th, id);
         if (!(m->mem.caches[slab->cache].flags & CACHE_DESTROY_BY_RCU))
                 return OUT_OK;
         m->mem.slabs[id].next = SLAB_NONE;

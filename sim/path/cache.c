@@ -84,8 +84,8 @@ static void call_enable_cpucache(struct machine *m, struct thread *th, uint32_t 
 {
         struct frame *tune = call_path(th, TUNE_WORK, cache);
 
-        kmem_cache_default_tunables(m->mem.caches[cache].buffer_size, &tune->tune.limit, &tune->tune.batchcount,
-                                    &tune->tune.shared);
+        kmem_cache_default_tunables(m->mem.arch, m->mem.caches[cache].buffer_size, &tune->tune.limit,
+                                    &tune->tune.batchcount, &tune->tune.shared);
 }
 
 enum outcome act_create_arrays(struct machine *m, struct thread *th, struct frame *f)

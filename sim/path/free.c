@@ -47,6 +47,8 @@ enum outcome act_flush_unlock(struct machine *m, struct thread *th, struct frame
         struct slab_lists *lists = lists_of(m, f);
         struct kmem_cache *cache = &m->mem.caches[f->cache];
 
+        if (is_debug(m))
+                spend(m, COST_FREE_WALK, lists->list[SLABS_FREE].count);
         if (lists->list[SLABS_FREE].count > cache->max_freeable)
                 cache->max_freeable = lists->list[SLABS_FREE].count;
         lock_drop(m, th, &lists->lock);
@@ -74,11 +76,15 @@ enum outcome act_retobj_put(struct machine *m, struct thread *th, struct frame *
         uint32_t index = memory_object_index(&m->mem, slab, place);
 
         CHECK(slab->cache == f->cache);
-        CHECK(slab->inuse > 0);
         f->ret.next++;
         f->ret.slab = id;
         slab_list_remove(m->mem.slabs, lists->list, id);
+        if (is_debug(m) && !(debug_check_slab(m, th, id) && debug_put(m, th, id, index)))
+                return slab_halt(m);
+        CHECK(slab->inuse > 0);
         slab_put(slab, &m->mem.pool, index);
+        if (is_debug(m) && !debug_check_slab(m, th, id))
+                return slab_halt(m);
         cache->num_active--;
         lists->free_objects++;
         spend(m, COST_MISS, 2);

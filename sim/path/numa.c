@@ -74,9 +74,18 @@ enum outcome act_node_take(struct machine *m, struct thread *th, struct frame *f
         struct slab_lists *lists = lists_of(m, f);
         uint32_t id = f->node_alloc.slab;
         struct slab *slab = &m->mem.slabs[id];
+        uint32_t index;
 
+        if (is_debug(m) && !debug_check_slab(m, th, id))
+                return slab_halt(m);
         CHECK(slab->inuse < slab->num);
-        th->ret = memory_object_place(&m->mem, slab, slab_get(slab, &m->mem.pool));
+        index = slab_get(slab, &m->mem.pool);
+        th->ret = memory_object_place(&m->mem, slab, index);
+        if (is_debug(m)) {
+                debug_taken(m, th, id, index);
+                if (!debug_check_slab(m, th, id))
+                        return slab_halt(m);
+        }
         lists->free_objects--;
         slab_list_remove(m->mem.slabs, lists->list, id);
         slab_list_add_head(m->mem.slabs, lists->list, slab->free == BUFCTL_END ? SLABS_FULL : SLABS_PARTIAL, id);

@@ -55,6 +55,8 @@ enum outcome act_alloc_mag_hit(struct machine *m, struct thread *th, struct fram
 enum outcome act_alloc_return(struct machine *m, struct thread *th, struct frame *f)
 {
         irq_restore(m, th, f);
+        if (is_debug(m)) /* from here on it is the caller's pointer */
+                th->ret += m->mem.caches[f->cache].obj_offset;
         if (!is_own(th, f)) {
                 struct kmem_cache *cache = &m->mem.caches[f->cache];
 
@@ -64,12 +66,14 @@ enum outcome act_alloc_return(struct machine *m, struct thread *th, struct frame
         } else {
                 th->op.cache = f->cache;
         }
-        return OUT_DONE;
+        return is_debug(m) ? OUT_OK : OUT_DONE;
 }
 
 enum outcome act_free_lookup(struct machine *m, struct thread *th, struct frame *f)
 {
         irq_save(m, th, f);
+        if (is_debug(m))
+                return OUT_ALT;
         return m->mem.numa ? OUT_NO : OUT_OK;
 }
 
@@ -103,10 +107,11 @@ enum outcome act_free_return(struct machine *m, struct thread *th, struct frame 
         irq_restore(m, th, f);
         if (!is_own(th, f)) {
                 struct kmem_cache *cache = &m->mem.caches[f->cache];
+                uint64_t place = f->free.place + cache->obj_offset;
 
                 cache->live_objs--;
                 cache->requested_bytes -= cache->spec.size_bytes;
-                machine_event(m, th, EV_META_FREED, f->cache, place_pfn(f->free.place), place_offset(f->free.place));
+                machine_event(m, th, EV_META_FREED, f->cache, place_pfn(place), place_offset(place));
         }
         return OUT_DONE;
 }

@@ -39,6 +39,14 @@ enum state {
         DONE = STATE_COUNT, /* the path ends */
 };
 
+/* What the debug code of slabs finds (spec 07 section 10.5). */
+enum slab_report { REPORT_SLAB_POISON, REPORT_SLAB_ALLOC_ZONES, REPORT_SLAB_DOUBLE_FREE, REPORT_SLAB_FREE_ZONES,
+                   REPORT_SLAB_DESTROY_START, REPORT_SLAB_DESTROY_END, REPORT_KFREE_RANGE, REPORT_KFREE_BAD, REPORT_SLAB_BUG,
+                   REPORT_SLAB_BUFCTL, REPORT_SLAB_CHAIN, REPORT_SLAB_NODE_GET, REPORT_SLAB_NODE_PUT };
+#define slab_report(m, th, kind, a, b) ((void)(b))
+#define slab_halt(m)                   ((void)(m), check_failed("kernel BUG", __FILE__, __LINE__), OUT_WAIT)
+#define SINGLE_DEBUG                   0x8u /* machine.single_steps: CONFIG_DEBUG_SLAB */
+
 enum outcome { OUT_OK, OUT_NO, OUT_ALT, OUT_CALL, OUT_DONE, OUT_WAIT, OUT_SLEEP, OUT_PARK };
 
 enum held { HELD_ON, HELD_OFF, HELD_LIST, HELD_ZONE, HELD_ALIEN, HELD_CHAIN, HELD_MEMPOOL };
@@ -119,6 +127,11 @@ struct frame {
                         uint32_t moved;      /* objects a flush moves */
                         uint32_t home;       /* NUMA: node of its slab */
                 } free;
+                struct {
+                        uint64_t place;
+                        uint32_t count; /* bytes */
+                        uint8_t pattern[4], period;
+                } write;
                 struct {
                         uint32_t array;     /* pool reference, 0: the one object at `place` */
                         uint32_t next, end; /* entries [next, end) go back */
@@ -205,6 +218,7 @@ struct thread {
         uint8_t wake_set;
         uint32_t id;
         uint32_t object;     /* handle freed or returned */
+        uint32_t site;       /* call site of the request in hand, 0: not known; CONFIG_DEBUG_SLAB only */
         struct frame frames[FRAMES_MAX];
         uint64_t ready_ns;   /* next step, while interrupted; TIME_NEVER: parked */
         uint64_t stolen_ns;  /* interrupted at */
@@ -394,6 +408,13 @@ void count_slab_pages(struct machine *m, uint32_t cache, uint32_t pfn); /* alloc
 void call_drain_alien(struct thread *th, uint32_t cache, uint32_t home, uint32_t array); /* numa.c; its lock is held */
 void call_drain_aliens(struct thread *th, uint32_t cache, uint32_t node);
 void call_free_aliens(struct thread *th, uint32_t cache, uint32_t node, bool is_new);
+/* debug.c: the debug halves of taking objects from slabs, putting them back, and of slabs that come and go. The first and
+ * third answer false when the machine has to halt. */
+bool debug_check_slab(struct machine *m, struct thread *th, uint32_t slab);
+void debug_taken(struct machine *m, struct thread *th, uint32_t slab, uint32_t index);
+bool debug_put(struct machine *m, struct thread *th, uint32_t slab, uint32_t index);
+void debug_grown(struct machine *m, uint32_t slab);
+void debug_destroyed(struct machine *m, struct thread *th, uint32_t slab);
 uint64_t array_bytes(const struct machine *m, uint32_t entries); /* cache.c: struct array_cache with so many */
 void call_free_array(struct machine *m, struct thread *th, uint32_t array);
 
@@ -401,6 +422,12 @@ void call_free_array(struct machine *m, struct thread *th, uint32_t array);
 static inline bool is_own(const struct thread *th, const struct frame *f)
 {
         return f == &th->frames[0];
+}
+
+/* CONFIG_DEBUG_SLAB. */
+static inline bool is_debug(const struct machine *m)
+{
+        return m->single_steps & SINGLE_DEBUG;
 }
 
 static inline void note_path(struct thread *th, enum op_path path)

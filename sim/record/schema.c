@@ -473,6 +473,7 @@ const struct machine_key machine_keys[] = {
         MACHINE(manual_clock, "machine_manual_clock", "", "1: ticks come from requests only, no timers"),
         MACHINE(audit, "machine_audit", "", "1: structures recounted after every op; 2: after every step"),
         MACHINE(threads_max, "machine_threads_max", "", "room for tasks and interrupt handlers"),
+        MACHINE(debug_slab, "machine_debug_slab", "", "1: a kernel with CONFIG_DEBUG_SLAB"),
 };
 
 const uint32_t machine_key_count = G_N_ELEMENTS(machine_keys);

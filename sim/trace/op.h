@@ -30,7 +30,8 @@
         X(MEMPOOL_ALLOC, "mempool_alloc", "mempool_alloc(pool in result, gfp)")                                        \
         X(MEMPOOL_FREE, "mempool_free", "mempool_free of what op `frees` returned")                                    \
         X(MEMPOOL_RESIZE, "mempool_resize", "mempool_resize(pool in result, size_bytes elements, gfp)")                \
-        X(MEMPOOL_DESTROY, "mempool_destroy", "mempool_destroy(pool in result)")
+        X(MEMPOOL_DESTROY, "mempool_destroy", "mempool_destroy(pool in result)")                                       \
+        X(WRITE, "write", "the task writes size_bytes bytes at pfn, offset (debug_slab machines)")
 
 enum op_kind {
 #define X(id, name, what) OP_##id,
@@ -84,6 +85,11 @@ extern const char *const op_path_names[OP_PATH_COUNT];
 #define CACHE_PANIC              0x10u
 #define CACHE_DESTROY_BY_RCU     0x20u
 #define CACHE_MEM_SPREAD         0x40u
+#define CACHE_DEBUG_INITIAL      0x100u /* these four with CONFIG_DEBUG_SLAB only */
+#define CACHE_RED_ZONE           0x200u
+#define CACHE_POISON             0x400u
+#define CACHE_STORE_USER         0x800u
+#define CACHE_DEBUG_FLAGS        (CACHE_DEBUG_INITIAL | CACHE_RED_ZONE | CACHE_POISON | CACHE_STORE_USER)
 
 /* Arguments of kmem_cache_create. size and align in bytes. */
 struct cache_spec {
@@ -122,9 +128,13 @@ struct request {
         uint32_t gfp;        /* KMALLOC, ALLOC, PAGES, MEMPOOL_ALLOC, MEMPOOL_RESIZE */
         uint64_t size_bytes; /* KMALLOC: bytes; TICK: ticks; WORK: ns; MEMPOOL_RESIZE: elements */
         uint32_t cache;      /* ALLOC, SHRINK, DESTROY: cache id */
-        uint32_t object;     /* FREE, MEMPOOL_FREE: handle */
+        uint32_t object;     /* FREE, MEMPOOL_FREE: handle. FREE: OBJECT_NONE: kfree of the address `place`, which held
+                              * size_bytes (debug_slab machines) */
         uint32_t mempool;    /* MEMPOOL_*: id, see sim_mempool_declare */
         const struct cache_spec *spec; /* CREATE; read during sim_submit only */
+        uint64_t place;      /* WRITE, FREE without handle: address. WRITE: size_bytes bytes from there on become the first
+                              * `order` (1 to 4) bytes of gfp, the lowest first, over and over */
+        uint64_t op;         /* the same: id of the op that got the object meant, 0: none. Nothing depends on it */
 };
 
 /* One op, done. 80 bytes, no padding. */

@@ -34,7 +34,7 @@ static void check_row(const struct row *row, const struct arch *arch, uint32_t l
         g_assert_cmpuint(cache.colour_off, ==, row->step);
         g_assert_cmpuint(cache.off_slab, ==, !row->on);
         g_assert_cmpuint(cache.slab_size, ==, row->header);
-        kmem_cache_default_tunables(cache.buffer_size, &limit, &batchcount, &shared);
+        kmem_cache_default_tunables(&arch_x86_64, cache.buffer_size, &limit, &batchcount, &shared);
         g_assert_cmpuint(limit, ==, row->limit);
         g_assert_cmpuint(batchcount, ==, row->batch);
         g_assert_cmpuint(shared, ==, row->shared);
@@ -257,7 +257,7 @@ static void test_static_cache_of_many_nodes(void)
 
         wide.descriptor_bytes = 688;
         check_static(&wide, 64, 704, 5, 7, 128);
-        kmem_cache_default_tunables(704, &limit, &batchcount, &shared);
+        kmem_cache_default_tunables(&arch_x86_64, 704, &limit, &batchcount, &shared);
         g_assert_cmpuint(limit, ==, 54);
         g_assert_cmpuint(batchcount, ==, 27);
         g_assert_cmpuint(shared, ==, 8);
@@ -298,7 +298,7 @@ static void test_tunables(void)
         for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
                 uint32_t limit, batchcount, shared;
 
-                kmem_cache_default_tunables(table[i].size, &limit, &batchcount, &shared);
+                kmem_cache_default_tunables(&arch_x86_64, table[i].size, &limit, &batchcount, &shared);
                 g_assert_cmpuint(limit, ==, table[i].limit);
                 g_assert_cmpuint(batchcount, ==, table[i].batch);
                 g_assert_cmpuint(shared, ==, table[i].shared);
