@@ -17,25 +17,13 @@
 --   age_ns        and how long ago
 --   task          who asked
 WITH
-  used AS MATERIALIZED (
-    SELECT s.pfn, s.inuse, c.id AS cache, c.num, 1 << c.gfporder AS pages
-    FROM slab s JOIN cache c ON c.id = s.cache
-    WHERE s.inuse > 0 AND c.num > 1 AND (:cache = 'all' OR c.name = :cache)),
-  cut_short AS ( -- a row if nobody wrote down what was held at the end: then all ops have to be read
-    SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM run WHERE key = 'live_object_count')),
-  object(pfn, op) AS (
-    SELECT u.pfn, l.op FROM used u CROSS JOIN live_object l ON l.pfn >= u.pfn AND l.pfn < u.pfn + u.pages
-    UNION ALL
-    SELECT (SELECT max(s.pfn) FROM slab s WHERE s.pfn <= o.pfn), o.id
-    FROM cut_short CROSS JOIN op o JOIN op_kind k ON k.id = o.kind
-    WHERE k.name IN ('kmalloc', 'alloc') AND o.pfn IS NOT NULL AND o.id NOT IN (SELECT frees FROM op WHERE frees IS NOT NULL)),
   pinned AS MATERIALIZED (
-    SELECT u.*, o.held, o.oldest_op
-    FROM (SELECT pfn, count(*) AS held, min(op) AS oldest_op FROM object GROUP BY pfn) AS o JOIN used u ON u.pfn = o.pfn
-    WHERE o.held * 1000 <= u.num * :permille
-    ORDER BY o.oldest_op -- ops begin in the order of their ids
+    SELECT s.pfn, s.held, s.inuse, s.oldest_op, c.name AS cache, c.num, 1 << c.gfporder AS pages
+    FROM slab s JOIN cache c ON c.id = s.cache
+    WHERE s.held > 0 AND c.num > 1 AND s.held * 1000 <= c.num * :permille AND (:cache = 'all' OR c.name = :cache)
+    ORDER BY s.oldest_op -- ops begin in the order of their ids
     LIMIT CASE WHEN :limit > 0 THEN :limit ELSE -1 END)
-SELECT p.pfn, c.name AS cache, p.pages, p.held, p.inuse - p.held AS others, p.num AS objs, p.oldest_op, o.t_ns AS since_ns,
+SELECT p.pfn, p.cache, p.pages, p.held, p.inuse - p.held AS others, p.num AS objs, p.oldest_op, o.t_ns AS since_ns,
        (SELECT value FROM run WHERE key = 'end_ns') - o.t_ns AS age_ns, coalesce(t.name, o.task) AS task
-FROM pinned p JOIN cache c ON c.id = p.cache JOIN op o ON o.id = p.oldest_op LEFT JOIN thread t ON t.id = o.task
+FROM pinned p JOIN op o ON o.id = p.oldest_op LEFT JOIN thread t ON t.id = o.task
 ORDER BY p.oldest_op;

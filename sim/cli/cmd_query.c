@@ -246,23 +246,33 @@ static gboolean bind_parameters(const struct query *query, const char *text, sql
 
 /* -- the answer ----------------------------------------------------------------------------------------------------- */
 
-/* A value as text; NULL for NULL. Real numbers look the same in every locale. */
-static char *cell_text(sqlite3_stmt *row, int column)
+/*
+ * A value as text; NULL for NULL. Real numbers look the same in every locale. It lies in the row or in `scratch`, until the
+ * next call.
+ */
+static const char *cell_text(sqlite3_stmt *row, int column, GString *scratch)
 {
         char number[G_ASCII_DTOSTR_BUF_SIZE];
-        GString *hex;
+        g_autofree char *valid = NULL;
+        const char *text;
+        int bytes;
 
         switch (sqlite3_column_type(row, column)) {
         case SQLITE_NULL: return NULL;
-        case SQLITE_FLOAT: return g_strdup(g_ascii_dtostr(number, sizeof(number), sqlite3_column_double(row, column)));
+        case SQLITE_FLOAT:
+                return g_string_assign(scratch, g_ascii_dtostr(number, sizeof(number), sqlite3_column_double(row, column)))->str;
         case SQLITE_BLOB:
-                hex = g_string_new("x'");
+                g_string_assign(scratch, "x'");
                 for (int i = 0; i < sqlite3_column_bytes(row, column); i++)
-                        g_string_append_printf(hex, "%02x", ((const guchar *)sqlite3_column_blob(row, column))[i]);
-                return g_string_free(g_string_append_c(hex, '\''), FALSE);
+                        g_string_append_printf(scratch, "%02x", ((const guchar *)sqlite3_column_blob(row, column))[i]);
+                return g_string_append_c(scratch, '\'')->str;
         default:
-                return g_utf8_make_valid((const char *)sqlite3_column_text(row, column),
-                                         sqlite3_column_bytes(row, column));
+                text = (const char *)sqlite3_column_text(row, column);
+                bytes = sqlite3_column_bytes(row, column);
+                if (sqlite3_column_type(row, column) == SQLITE_INTEGER || g_utf8_validate_len(text, (gsize)bytes, NULL))
+                        return text;
+                valid = g_utf8_make_valid(text, bytes);
+                return g_string_assign(scratch, valid)->str;
         }
 }
 
@@ -322,6 +332,7 @@ static char **column_names(sqlite3_stmt *statement)
 
 static int answer_json(sqlite3_stmt *statement)
 {
+        g_autoptr(GString) scratch = g_string_new(NULL);
         g_auto(GStrv) names = column_names(statement);
         gboolean first = TRUE;
         int code;
@@ -331,12 +342,12 @@ static int answer_json(sqlite3_stmt *statement)
                 fputs(first ? "\n{" : ",\n{", stdout);
                 first = FALSE;
                 for (int i = 0; names[i] != NULL; i++) {
-                        g_autofree char *text = cell_text(statement, i);
+                        int type = sqlite3_column_type(statement, i); /* before it is made a text */
 
                         fputs(i > 0 ? ", " : "", stdout);
                         put_json_text(names[i]);
                         fputs(": ", stdout);
-                        put_json_value(text, sqlite3_column_type(statement, i));
+                        put_json_value(cell_text(statement, i, scratch), type);
                 }
                 putchar('}');
         }
@@ -362,17 +373,15 @@ static void put_csv_cell(const char *text, gboolean last)
 
 static int answer_csv(sqlite3_stmt *statement)
 {
+        g_autoptr(GString) scratch = g_string_new(NULL);
         int count = sqlite3_column_count(statement);
         int code;
 
         for (int i = 0; i < count; i++)
                 put_csv_cell(sqlite3_column_name(statement, i), i + 1 == count);
         while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
-                for (int i = 0; i < count; i++) {
-                        g_autofree char *text = cell_text(statement, i);
-
-                        put_csv_cell(text, i + 1 == count);
-                }
+                for (int i = 0; i < count; i++)
+                        put_csv_cell(cell_text(statement, i, scratch), i + 1 == count);
         }
         return code;
 }
@@ -382,50 +391,50 @@ static glong display_width(const char *text)
         glong width = 0;
 
         for (const char *at = text; *at != '\0'; at = g_utf8_next_char(at)) {
-                gunichar c = g_utf8_get_char(at);
+                gunichar c = (guchar)*at < 0x80 ? (gunichar)*at : g_utf8_get_char(at);
 
-                width += g_unichar_iszerowidth(c) ? 0 : g_unichar_iswide(c) ? 2 : 1;
+                width += c < 0x80 ? 1 : g_unichar_iszerowidth(c) ? 0 : g_unichar_iswide(c) ? 2 : 1;
         }
         return width;
 }
 
-/* Lines and control characters would break the table, or worse, the terminal. */
-static char *one_line(char *text)
+/* Appends a text and its final 0. Lines and control characters would break the table, or worse, the terminal. */
+static void append_one_line(GString *to, const char *text)
 {
-        GString *safe;
-
-        if (text == NULL || strpbrk(text, "\001\002\003\004\005\006\007\010\011\012\013\014\015\016\017\020\021\022\023"
-                                          "\024\025\026\027\030\031\032\033\034\035\036\037\177") == NULL)
-                return text;
-        safe = g_string_new(NULL);
         for (const char *at = text; *at != '\0'; at++) {
                 if (*at == '\n')
-                        g_string_append(safe, "\\n");
+                        g_string_append(to, "\\n");
                 else if ((guchar)*at < 0x20 || *at == 0x7f)
-                        g_string_append_printf(safe, "\\x%02x", (guchar)*at);
+                        g_string_append_printf(to, "\\x%02x", (guchar)*at);
                 else
-                        g_string_append_c(safe, *at);
+                        g_string_append_c(to, *at);
         }
-        g_free(text);
-        return g_string_free(safe, FALSE);
+        g_string_append_c(to, '\0');
+}
+
+static void put_blanks(glong count)
+{
+        for (; count > 0; count--)
+                putchar_unlocked(' ');
 }
 
 static void put_table_cell(const char *text, glong width, gboolean right, gboolean last)
 {
-        glong pad = MAX(width - display_width(text), 0);
+        glong pad = width - display_width(text);
 
         if (right)
-                printf("%*s", (int)pad, "");
+                put_blanks(pad);
         fputs(text, stdout);
         if (!right && !last)
-                printf("%*s", (int)pad, "");
+                put_blanks(pad);
         fputs(last ? "\n" : "  ", stdout);
 }
 
 static int answer_table(sqlite3_stmt *statement)
 {
         int count = sqlite3_column_count(statement);
-        g_autoptr(GPtrArray) cells = g_ptr_array_new_with_free_func(g_free);
+        g_autoptr(GString) scratch = g_string_new(NULL);
+        g_autoptr(GString) cells = g_string_new(NULL); /* each with its final 0: the width is known when all have been seen */
         g_autofree glong *widths = g_new0(glong, (gsize)count);
         g_autofree gboolean *is_text = g_new0(gboolean, (gsize)count);
         int code;
@@ -434,13 +443,14 @@ static int answer_table(sqlite3_stmt *statement)
                 widths[i] = display_width(sqlite3_column_name(statement, i));
         while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
                 for (int i = 0; i < count; i++) {
-                        char *text = one_line(cell_text(statement, i));
+                        gboolean number = is_number(sqlite3_column_type(statement, i));
+                        const char *text = cell_text(statement, i, scratch);
+                        gsize at = cells->len;
 
-                        if (text != NULL && !is_number(sqlite3_column_type(statement, i)))
+                        append_one_line(cells, text != NULL ? text : "");
+                        if (text != NULL && !number)
                                 is_text[i] = TRUE;
-                        if (text != NULL)
-                                widths[i] = MAX(widths[i], display_width(text));
-                        g_ptr_array_add(cells, text);
+                        widths[i] = MAX(widths[i], display_width(cells->str + at));
                 }
         }
         for (int i = 0; i < count; i++)
@@ -450,12 +460,9 @@ static int answer_table(sqlite3_stmt *statement)
 
                 put_table_cell(line, widths[i], FALSE, i + 1 == count);
         }
-        for (guint at = 0; at < cells->len; at++) {
-                int column = (int)(at % (guint)count);
-                const char *text = cells->pdata[at];
-
-                put_table_cell(text != NULL ? text : "", widths[column], !is_text[column], column + 1 == count);
-        }
+        for (const char *at = cells->str, *end = at + cells->len; at < end;)
+                for (int i = 0; i < count; i++, at += strlen(at) + 1)
+                        put_table_cell(at, widths[i], !is_text[i], i + 1 == count);
         return code;
 }
 

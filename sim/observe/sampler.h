@@ -1,7 +1,7 @@
 /*
- * sampler.h - the history of a run: the stock of every zone and every cache at about a thousand moments.
+ * sampler.h - the history of a run: the stock of every zone and every cache at a few hundred moments.
  *
- * How long a run will be is not known, so the points lie on a grid that grows coarser: when 2048 points are there,
+ * How long a run will be is not known, so the points lie on a grid that grows coarser: when 512 points are there,
  * every second one is dropped and the interval doubles. What is kept at any time is therefore
  *   the samples at all multiples of interval_ns from 0 to now, and after sampler_end one more at the end,
  * which depends on simulated time alone. A sample is the state after everything that happened up to and including its
@@ -15,7 +15,7 @@
 
 #include "engine/sim.h"
 
-#define SAMPLER_POINTS_MAX       2048u
+#define SAMPLER_POINTS_MAX       512u
 #define SAMPLER_FIRST_INTERVAL_NS UINT64_C(1000)
 
 struct cache_at {

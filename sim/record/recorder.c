@@ -369,8 +369,7 @@ static gboolean write_records(struct recorder *recorder, const struct batch *bat
                 events->records[i] = &batch->events[i];
         for (uint32_t i = 0; i < batch->event_count; i++)
                 totals_event(recorder->totals, &batch->events[i]);
-        for (uint32_t i = 0; i < batch->op_count; i++) /* as they ended */
-                totals_op(recorder->totals, &batch->ops[i], batch->sites != NULL ? batch->sites[i] : 0);
+        totals_ops(recorder->totals, batch->ops, batch->sites, batch->op_count);
         recorder->row_count += ops->count + events->count;
         recorder->op_row_count += ops->count;
         return step(recorder, recorder->insert_ops) && step(recorder, recorder->insert_events);

@@ -210,6 +210,8 @@ static const struct column slab_columns[] = {
         SLAB_(pfn, "pfn", PK, "", NULL_NEVER, "its first page frame"),
         SLAB_(cache, "cache", INT, "", NULL_NEVER, "cache.id"),
         SLAB_(inuse, "inuse", INT, "objects", NULL_NEVER, "objects out of it, in arrays or in use"),
+        SLAB_(held, "held", INT, "objects", NULL_NEVER, "of them, with the workload"),
+        SLAB_(oldest_op, "oldest_op", INT, "", NULL_IF_ZERO, "op.id that asked for the oldest object held; NULL: none is"),
         SLAB_(grown_ns, "grown_ns", INT, "ns", NULL_IF_ONES, "when the cache grew by it; NULL: while booting"),
         SLAB_(grown_op, "grown_op", INT, "", NULL_IF_ZERO, "op.id that made it grow; NULL: while booting"),
 };

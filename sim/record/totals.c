@@ -10,6 +10,8 @@
 #include "observe/latency.h"
 #include "record/record_error.h"
 
+#define SLAB_PAGES_MAX 64u /* no slab has more: one object of the largest class, with words for debugging around it */
+
 /* -- rows found by a key -------------------------------------------------------------------------------------------- */
 
 struct rows {
@@ -92,6 +94,14 @@ static struct row_head *rows_add(struct rows *rows, uint64_t key)
         return head;
 }
 
+static void rows_mark(struct rows *rows, struct row_head *head)
+{
+        if (head->is_changed)
+                return;
+        head->is_changed = TRUE;
+        g_array_append_val(rows->changed, head->id);
+}
+
 /* The row of a key, which is about to change; *ret_is_new: all its fields are 0. Valid until the next call. */
 static void *rows_touch(struct rows *rows, uint64_t key, gboolean *ret_is_new)
 {
@@ -102,29 +112,34 @@ static void *rows_touch(struct rows *rows, uint64_t key, gboolean *ret_is_new)
         if (head == NULL)
                 head = rows_add(rows, key);
         rows->last = head->id;
-        if (!head->is_changed) {
-                head->is_changed = TRUE;
-                g_array_append_val(rows->changed, head->id);
-        }
+        rows_mark(rows, head);
         return head;
 }
 
 /* -- what the workload holds ---------------------------------------------------------------------------------------- */
 
 struct live {
-        uint64_t op; /* 0: free slot */
+        uint64_t op;
         uint64_t since_ns;
         uint32_t pfn, offset;
         uint32_t size_bytes, cache;
         uint32_t site;
+        uint32_t slab;         /* id of its slab_row, 0: pages */
+        uint32_t older, newer; /* held in the same slab, by op: index of the entry, 0: none; newer of a free entry: the next one */
         uint16_t task;
         uint8_t cpu;
         uint8_t spare;
 };
 
-/* Open addressing. Eight ids in a row share a place to start from: what was allocated together lies together. */
+/*
+ * Entries stay where they are while they live; open addressing finds them by op. Eight ids in a row share a place to
+ * start from: what was allocated together lies together.
+ */
 struct live_map {
-        struct live *slots;
+        struct live *entries; /* from 1 */
+        uint32_t used, cap;   /* entries ever in use, and room */
+        uint32_t unused;      /* first free entry, 0: none */
+        uint32_t *slots;      /* index of an entry, 0: free */
         uint64_t mask, count;
 };
 
@@ -133,49 +148,75 @@ static uint64_t live_home(const struct live_map *map, uint64_t op)
         return (mix(op >> 3) * 8 + (op & 7)) & map->mask;
 }
 
-static struct live *live_slot(const struct live_map *map, uint64_t op)
+static uint32_t *live_slot(const struct live_map *map, uint64_t op)
 {
         uint64_t at = live_home(map, op);
 
-        while (map->slots[at].op != 0 && map->slots[at].op != op)
+        while (map->slots[at] != 0 && map->entries[map->slots[at]].op != op)
                 at = (at + 1) & map->mask;
         return &map->slots[at];
 }
 
-static struct live *live_add(struct live_map *map, uint64_t op)
+static struct live *live_find(const struct live_map *map, uint64_t op)
 {
-        struct live *slot;
+        uint32_t index = *live_slot(map, op);
 
-        if (map->count >= map->mask / 2) {
-                struct live_map larger = { .mask = map->mask * 2 + 1, .count = map->count };
+        return index != 0 ? &map->entries[index] : NULL;
+}
 
-                larger.slots = g_new0(struct live, larger.mask + 1);
-                for (uint64_t at = 0; at <= map->mask; at++)
-                        if (map->slots[at].op != 0)
-                                *live_slot(&larger, map->slots[at].op) = map->slots[at];
-                g_free(map->slots);
-                *map = larger;
+static void live_grow_slots(struct live_map *map)
+{
+        uint32_t *old = map->slots;
+        uint64_t old_mask = map->mask;
+
+        map->mask = old_mask * 2 + 1;
+        map->slots = g_new0(uint32_t, map->mask + 1);
+        for (uint64_t at = 0; at <= old_mask; at++)
+                if (old[at] != 0)
+                        *live_slot(map, map->entries[old[at]].op) = old[at];
+        g_free(old);
+}
+
+/* Index of a new entry for an op that has none. */
+static uint32_t live_add(struct live_map *map, uint64_t op)
+{
+        uint32_t index = map->unused;
+
+        if (map->count >= map->mask / 2)
+                live_grow_slots(map);
+        if (index != 0) {
+                map->unused = map->entries[index].newer;
+        } else {
+                index = ++map->used;
+                if (index >= map->cap) {
+                        map->cap += map->cap / 2;
+                        map->entries = g_renew(struct live, map->entries, map->cap);
+                }
         }
-        slot = live_slot(map, op);
-        map->count += slot->op == 0;
-        slot->op = op;
-        return slot;
+        map->entries[index].op = op;
+        *live_slot(map, op) = index;
+        map->count++;
+        return index;
 }
 
 /* Closes the gap: what lies behind it moves up if it may. */
-static void live_remove(struct live_map *map, struct live *slot)
+static void live_remove(struct live_map *map, uint64_t op)
 {
+        uint32_t *slot = live_slot(map, op);
         uint64_t gap = (uint64_t)(slot - map->slots);
 
-        for (uint64_t at = (gap + 1) & map->mask; map->slots[at].op != 0; at = (at + 1) & map->mask) {
-                uint64_t home = live_home(map, map->slots[at].op);
+        map->entries[*slot].op = 0;
+        map->entries[*slot].newer = map->unused;
+        map->unused = *slot;
+        for (uint64_t at = (gap + 1) & map->mask; map->slots[at] != 0; at = (at + 1) & map->mask) {
+                uint64_t home = live_home(map, map->entries[map->slots[at]].op);
 
                 if (((at - home) & map->mask) >= ((at - gap) & map->mask)) {
                         map->slots[gap] = map->slots[at];
                         gap = at;
                 }
         }
-        map->slots[gap].op = 0;
+        map->slots[gap] = 0;
         map->count--;
 }
 
@@ -225,7 +266,9 @@ struct totals *totals_new(void)
         for (int i = 0; i < ROWS_COUNT; i++)
                 rows_init(&totals->rows[i], totals_tables[i], row_bytes[i]);
         totals->live.mask = 1023;
-        totals->live.slots = g_new0(struct live, totals->live.mask + 1);
+        totals->live.slots = g_new0(uint32_t, totals->live.mask + 1);
+        totals->live.cap = 512;
+        totals->live.entries = g_new(struct live, totals->live.cap);
         totals->waited = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)g_array_unref);
         totals->failed = g_array_new(FALSE, FALSE, sizeof(uint64_t));
         totals->sites = g_array_new(FALSE, FALSE, sizeof(struct op_at));
@@ -239,6 +282,7 @@ void totals_free(struct totals *totals)
         for (int i = 0; i < ROWS_COUNT; i++)
                 rows_clear(&totals->rows[i]);
         g_free(totals->live.slots);
+        g_free(totals->live.entries);
         g_hash_table_unref(totals->waited);
         g_array_unref(totals->failed);
         g_array_unref(totals->sites);
@@ -388,8 +432,60 @@ static struct site_total *site_total_of(struct totals *totals, uint32_t task, ui
         return total;
 }
 
+/*
+ * The slab an object lies in: the last one that begins at or before it. NULL: none is known (a block of events runs ahead of
+ * its ops: the slab of an object that comes back within the block may be gone already).
+ */
+static struct slab_row *slab_at(const struct totals *totals, uint32_t pfn, uint32_t cache)
+{
+        for (uint32_t back = 0; back < SLAB_PAGES_MAX && back <= pfn; back++) {
+                struct slab_row *slab = (struct slab_row *)(void *)rows_find(&totals->rows[ROWS_SLAB], pfn - back);
+
+                if (slab != NULL && !slab->is_gone)
+                        return slab->cache == cache ? slab : NULL;
+        }
+        return NULL;
+}
+
+/* In its slab, objects are chained by op; the newest is nearly always the one that comes. */
+static void slab_hold(struct totals *totals, uint32_t index)
+{
+        struct live *entries = totals->live.entries, *live = &entries[index];
+        struct slab_row *slab = slab_at(totals, live->pfn, live->cache);
+        uint32_t newer = 0, older;
+
+        if (slab == NULL)
+                return;
+        for (older = slab->newest; older != 0 && entries[older].op > live->op; older = entries[older].older)
+                newer = older;
+        live->slab = slab->head.id;
+        live->older = older;
+        live->newer = newer;
+        *(older != 0 ? &entries[older].newer : &slab->oldest) = index;
+        *(newer != 0 ? &entries[newer].older : &slab->newest) = index;
+        slab->held++;
+        slab->oldest_op = entries[slab->oldest].op;
+        rows_mark(&totals->rows[ROWS_SLAB], &slab->head);
+}
+
+static void slab_let_go(struct totals *totals, const struct live *live)
+{
+        struct live *entries = totals->live.entries;
+        struct slab_row *slab;
+
+        if (live->slab == 0)
+                return;
+        slab = (struct slab_row *)(void *)row_at(&totals->rows[ROWS_SLAB], live->slab);
+        *(live->older != 0 ? &entries[live->older].newer : &slab->oldest) = live->newer;
+        *(live->newer != 0 ? &entries[live->newer].older : &slab->newest) = live->older;
+        slab->held--;
+        slab->oldest_op = slab->oldest != 0 ? entries[slab->oldest].op : 0;
+        rows_mark(&totals->rows[ROWS_SLAB], &slab->head);
+}
+
 static void add_alloc(struct totals *totals, const struct op_record *op, uint32_t site)
 {
+        uint32_t index;
         struct site_total *total = site_total_of(totals, op->task, site, op->cache);
 
         total->allocs++;
@@ -401,7 +497,8 @@ static void add_alloc(struct totals *totals, const struct op_record *op, uint32_
         }
         total->live_objs++;
         total->live_bytes += op->size_bytes;
-        *live_add(&totals->live, op->id) = (struct live){
+        index = live_add(&totals->live, op->id);
+        totals->live.entries[index] = (struct live){
                 .op = op->id,
                 .since_ns = op->t_ns + op->dur_ns,
                 .pfn = op->pfn,
@@ -412,6 +509,8 @@ static void add_alloc(struct totals *totals, const struct op_record *op, uint32_
                 .task = op->task,
                 .cpu = op->cpu,
         };
+        if (op->kind != OP_PAGES)
+                slab_hold(totals, index);
 }
 
 /* Four buckets for each power of two; *ret_from_ns <= life_ns < *ret_to_ns. */
@@ -426,7 +525,7 @@ static uint32_t lifetime_bucket(uint64_t life_ns, uint64_t *ret_from_ns, uint64_
 
 static void add_free(struct totals *totals, const struct op_record *op)
 {
-        struct live *live = live_slot(&totals->live, op->frees);
+        const struct live *live = live_find(&totals->live, op->frees);
         struct lifetime_total *lifetime;
         struct site_total *site;
         struct free_total *total;
@@ -434,7 +533,7 @@ static void add_free(struct totals *totals, const struct op_record *op)
         uint32_t bucket;
         gboolean is_new;
 
-        if (live->op != op->frees || op->frees == 0)
+        if (live == NULL)
                 return;
         life_ns = op->t_ns > live->since_ns ? op->t_ns - live->since_ns : 0;
         total = rows_touch(&totals->rows[ROWS_FREE],
@@ -460,7 +559,8 @@ static void add_free(struct totals *totals, const struct op_record *op)
         site->live_objs--;
         site->live_bytes -= live->size_bytes;
 
-        live_remove(&totals->live, live);
+        slab_let_go(totals, live);
+        live_remove(&totals->live, op->frees);
 }
 
 void totals_op(struct totals *totals, const struct op_record *op, uint32_t site)
@@ -479,6 +579,48 @@ void totals_op(struct totals *totals, const struct op_record *op, uint32_t site)
                 add_free(totals, op);
         if (g_hash_table_size(totals->waited) > 0)
                 g_hash_table_remove(totals->waited, GSIZE_TO_POINTER(op->id));
+}
+
+/*
+ * What a free undoes lies anywhere in memory. Asked for some ops ahead, the lines are there when its turn comes: half of the
+ * time that the totals take would be waiting for them.
+ */
+static void fetch_slot(const struct totals *totals, const struct op_record *op)
+{
+        if (op->kind == OP_FREE)
+                __builtin_prefetch(&totals->live.slots[live_home(&totals->live, op->frees)]);
+}
+
+static void fetch_entry(const struct totals *totals, const struct op_record *op)
+{
+        if (op->kind == OP_FREE)
+                __builtin_prefetch(&totals->live.entries[totals->live.slots[live_home(&totals->live, op->frees)]]);
+}
+
+static void fetch_neighbours(const struct totals *totals, const struct op_record *op)
+{
+        const struct live *live = op->kind == OP_FREE ? live_find(&totals->live, op->frees) : NULL;
+
+        if (live == NULL || live->slab == 0)
+                return;
+        __builtin_prefetch(&totals->live.entries[live->older]);
+        __builtin_prefetch(&totals->live.entries[live->newer]);
+        __builtin_prefetch(row_at(&totals->rows[ROWS_SLAB], live->slab));
+}
+
+void totals_ops(struct totals *totals, const struct op_record *ops, const uint32_t *sites, uint32_t count)
+{
+        enum { SLOT_AHEAD = 24, ENTRY_AHEAD = 16, NEIGHBOURS_AHEAD = 8 };
+
+        for (uint32_t i = 0; i < count; i++) {
+                if (i + SLOT_AHEAD < count)
+                        fetch_slot(totals, &ops[i + SLOT_AHEAD]);
+                if (i + ENTRY_AHEAD < count)
+                        fetch_entry(totals, &ops[i + ENTRY_AHEAD]);
+                if (i + NEIGHBOURS_AHEAD < count)
+                        fetch_neighbours(totals, &ops[i + NEIGHBOURS_AHEAD]);
+                totals_op(totals, &ops[i], sites != NULL ? sites[i] : 0);
+        }
 }
 
 /* -- writing -------------------------------------------------------------------------------------------------------- */
@@ -537,9 +679,9 @@ int totals_write_live(const struct totals *totals, sqlite3 *db)
         int code = prepare_insert(db, TABLE_LIVE_OBJECT, "INSERT", &insert);
         uint64_t count = 0;
 
-        for (uint64_t at = 0; at <= totals->live.mask; at++)
-                if (totals->live.slots[at].op != 0)
-                        sorted[count++] = &totals->live.slots[at];
+        for (uint32_t index = 1; index <= totals->live.used; index++)
+                if (totals->live.entries[index].op != 0)
+                        sorted[count++] = &totals->live.entries[index];
         qsort(sorted, count, sizeof(*sorted), by_place);
         for (uint64_t i = 0; i < count && code == SQLITE_OK; i++) {
                 sqlite3_bind_int64(insert, 1, sorted[i]->pfn);
@@ -617,9 +759,9 @@ uint64_t totals_row_count(const struct totals *totals, enum table_id table)
 
 gboolean totals_is_live(const struct totals *totals, uint64_t op, uint32_t pfn, uint32_t offset)
 {
-        const struct live *live = live_slot(&totals->live, op);
+        const struct live *live = live_find(&totals->live, op);
 
-        return op != 0 && live->op == op && live->pfn == pfn && live->offset == offset;
+        return live != NULL && live->pfn == pfn && live->offset == offset;
 }
 
 uint64_t totals_live_count(const struct totals *totals)

@@ -7,7 +7,7 @@
  * which is the order of the records, so that they are the same however the records were cut into blocks.
  *
  * For the same reason, and since a free says only which op it undoes, the objects that the workload holds are known
- * here: when an object comes back its cache, task, place of request, CPU and age are at hand. That costs 80 to 160 bytes
+ * here: when an object comes back its cache, task, place of request, CPU and age are at hand. That costs 64 to 100 bytes
  * of memory for each live object.
  *
  * The rows of what is held would change with every commit, so they are written once, when the run is over; a
@@ -18,6 +18,7 @@
  *   Σ free_total.frees == Σ lifetime_total.frees == n(kind = free)
  *   Σ live_objs == rows of live_object, when these are there
  *   slabs == slabs_start + grown - released == rows of slab of this cache
+ *   Σ slab.held == Σ live_objs of objects; oldest_op: the lowest op that asked for an object held in the slab
  */
 #ifndef KMEMSIM_RECORD_TOTALS_H
 #define KMEMSIM_RECORD_TOTALS_H
@@ -83,6 +84,8 @@ struct slab_row {
         struct row_head head;
         uint32_t pfn, cache, inuse, is_gone;
         uint64_t grown_ns, grown_op;
+        uint64_t oldest_op;
+        uint32_t held, oldest, newest, spare; /* oldest, newest: of totals.c, the objects held in it */
 };
 
 struct totals;
@@ -94,6 +97,9 @@ void totals_free(struct totals *totals);
 void totals_boot_slab(struct totals *totals, uint32_t pfn, uint32_t cache, uint32_t inuse);
 void totals_event(struct totals *totals, const struct event_record *event);
 void totals_op(struct totals *totals, const struct op_record *op, uint32_t site);
+
+/* The same for a block of ops as they ended; sites: for each op, or NULL. */
+void totals_ops(struct totals *totals, const struct op_record *ops, const uint32_t *sites, uint32_t count);
 
 /* Writes what has changed since the last call, inside the caller's transaction. Returns an SQLite code. */
 int totals_write(struct totals *totals, sqlite3 *db);

@@ -76,6 +76,9 @@ static void check_totals(const char *path)
                   "SELECT *, row_number() OVER (PARTITION BY a ORDER BY seq DESC) AS nr FROM event WHERE kind IN ("
                   EVENT_KIND("slab_grown") ", " EVENT_KIND("slab_taken") ", " EVENT_KIND("slab_put") ")) e "
                   "JOIN slab s ON s.pfn = e.a WHERE e.nr = 1 AND s.grown_ns IS NOT NULL");
+        same_rows(path, "slab.held", "SELECT pfn, held, oldest_op FROM slab WHERE held > 0 OR oldest_op IS NOT NULL",
+                  "SELECT (SELECT max(s.pfn) FROM slab s WHERE s.pfn <= o.pfn), count(*), min(o.id) FROM " HELD
+                  " o WHERE o.cache IS NOT NULL GROUP BY 1");
         same_rows(path, "free_total", "SELECT cache, alloc_cpu, free_cpu, frees, size_bytes FROM free_total",
                   "SELECT cache, cpu, free_cpu, count(*), sum(size_bytes) FROM " FREED " GROUP BY cache, cpu, free_cpu");
         same_rows(path, "lifetime_total", "SELECT id, frees, size_bytes, life_ns FROM lifetime_total",
@@ -286,8 +289,10 @@ static void test_damage(void)
         expect_difference(path, "UPDATE lifetime_total SET life_ns = -1 WHERE id = 2", "lifetime_total id=2");
         expect_difference(path, "UPDATE site_total SET task = 0 WHERE id = 2", "site_total id=2, column task");
         expect_difference(path, "DELETE FROM site_total WHERE id = (SELECT max(id) FROM site_total)", "site_total");
-        expect_difference(path, "INSERT INTO slab VALUES (1, 1, 1, NULL, NULL)", "slab pfn=1");
+        expect_difference(path, "INSERT INTO slab VALUES (1, 1, 1, 0, NULL, NULL, NULL)", "slab pfn=1");
         expect_difference(path, "UPDATE slab SET inuse = inuse + 1 WHERE pfn = (SELECT max(pfn) FROM slab)", "column inuse");
+        expect_difference(path, "UPDATE slab SET held = held + 1 WHERE held > 0", "column held");
+        expect_difference(path, "UPDATE slab SET oldest_op = oldest_op + 1 WHERE oldest_op IS NOT NULL", "column oldest_op");
         expect_difference(path, "UPDATE boot_slab SET inuse = 0", "boot_slab pfn=");
         expect_difference(path, "INSERT INTO live_object VALUES (1, 2, 3)", "live_object pfn=1, offset=2");
         expect_difference(path, "DELETE FROM live_object", "live_object, column number of rows");
