@@ -222,7 +222,6 @@ static int parse_command(struct command *command, int argc, char **argv)
         g_option_context_set_help_enabled(context, FALSE);
         g_option_context_add_main_entries(context, entries, NULL);
         if (wants_help) {
-                g_set_prgname("kmemsim import"); /* for the line of usage */
                 help = g_option_context_get_help(context, TRUE, NULL);
                 if (wants_examples)
                         printf("kmemsim import - turn a kernel trace text into ops\n\n%s\n\n", examples);

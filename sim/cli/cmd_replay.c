@@ -88,7 +88,6 @@ static int parse_and_run(int argc, char **argv)
 
         for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
                 wants_help |= strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
-        g_set_prgname("kmemsim replay");
         g_option_context_set_help_enabled(context, FALSE);
         g_option_context_add_main_entries(context, entries, NULL);
         if (wants_help) {

@@ -1,6 +1,7 @@
 /*
  * main.c - kmemsim: which command is meant.
  */
+#include <glib.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,8 +58,12 @@ int main(int argc, char **argv)
                 return EXIT_OK;
         }
         for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-                if (strcmp(word, commands[i].name) == 0)
+                if (strcmp(word, commands[i].name) == 0) {
+                        g_autofree char *name = g_strconcat("kmemsim ", word, NULL);
+
+                        g_set_prgname(name); /* for the line of usage */
                         return commands[i].run(argc - 1, argv + 1);
+                }
         }
         fprintf(stderr, "kmemsim: there is no command \"%s\"\n", word);
         print_summary(stderr);
