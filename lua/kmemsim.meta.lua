@@ -29,6 +29,9 @@
 ---| "reserves"
 ---| "no_class"
 ---| "failed"
+---| "mempool_direct"
+---| "mempool_reserve"
+---| "mempool_waited"
 
 -- -- declarations: the main part of a scenario --------------------------------------------------------------------------
 
@@ -100,6 +103,22 @@ function cache(fields) end
 ---@field size size # 8 (i386: 4) to 131072 bytes
 ---@field align? size # a power of two, at most 4096
 ---@field flags? cache_flag|cache_flag[]
+
+---A memory pool, made after the caches and before the tasks begin.
+---@param fields mempool_fields
+---@return mempool
+function mempool(fields) end
+
+---A memory pool; its fields are as it is now, `name` and `live` besides.
+---@class mempool: result_mempool
+
+---@class mempool_fields
+---@field name string # at most 31 bytes
+---@field min_nr integer # elements in reserve
+---@field cache? cache_ref # elements are its objects; one of cache, size and order is needed
+---@field size? size # elements are kmalloc objects of so many bytes
+---@field order? integer # elements are blocks of 2^order pages
+---@field node? integer # memory node of the pool's own record and array; default: that of the CPU
 
 ---A task on one CPU. The run ends when all tasks that are no daemons have ended.
 ---@param fields task_fields
@@ -357,6 +376,19 @@ function actor:pages(order, mask, node) end
 ---@param block object? # nil does nothing
 function actor:free_pages(block) end
 
+---An element: from the allocator below, else from the reserve, else after waiting for one. nil only with a mask that does
+---not wait.
+---@param pool mempool
+---@param mask? gfp_mask # default "kernel", in an interrupt "atomic"
+---@return object? element
+---@return "failed"? failed
+function actor:mempool_alloc(pool, mask) end
+
+---Into the reserve if it is not full, else to the allocator below. With a pool given, the element must be of it.
+---@param element object
+---@param pool? mempool
+function actor:mempool_free(element, pool) end
+
 ---Computes for a time: the CPU is busy.
 ---@param duration time
 function actor:work(duration) end
@@ -448,6 +480,26 @@ function task:shrink(cache) end
 ---@return "busy"?
 function task:destroy(cache) end
 
+---mempool_create while the run goes on.
+---@param fields mempool_fields
+---@return mempool? pool
+---@return "failed"? failed
+function task:mempool_create(fields) end
+
+---nil and "failed" if there is no memory for a larger array.
+---@param pool mempool
+---@param min_nr integer
+---@param mask? gfp_mask # default "kernel"
+---@return true? done
+---@return "failed"? failed
+function task:mempool_resize(pool, min_nr, mask) end
+
+---All elements must be back: a missing one is a kernel BUG.
+---@param pool mempool
+---@return true? done
+---@return "failed"? failed # other requests to it are under way
+function task:mempool_destroy(pool) end
+
 ---One pass of cache_reap on this CPU.
 ---@return integer slabs # given back
 function task:reap() end
@@ -457,7 +509,7 @@ function task:drain() end
 
 -- -- objects --------------------------------------------------------------------------------------------------------------------
 
----What kmalloc, alloc and pages return. To read, not to write.
+---What kmalloc, alloc, pages and mempool_alloc return. To read, not to write.
 ---@class object
 ---@field size integer # bytes asked for
 ---@field cache string? # name of its cache; nil for pages
@@ -466,6 +518,7 @@ function task:drain() end
 ---@field address integer # pfn * 4096 + offset
 ---@field op integer # id of the op that allocated it
 ---@field order integer # of a block of pages
+---@field mempool string? # name of the memory pool it is an element of
 ---@field freed boolean
 ---@field path alloc_path # which way the allocation went
 ---@field dur_ns integer # how long it took, waiting included
@@ -493,6 +546,7 @@ function task:drain() end
 ---@field paths result_paths
 ---@field latency result_latencies
 ---@field caches table<string, result_cache> # by name; an unknown name is an error
+---@field mempools table<string, result_mempool>
 ---@field zones result_zone[] # populated ones, from the lowest
 ---@field loads table<string, result_load> # by name; an unknown name is an error
 ---@field trace result_trace? # nil without a trace
@@ -508,6 +562,11 @@ function task:drain() end
 ---@field destroy result_counts
 ---@field reap result_counts
 ---@field drain result_counts
+---@field mempool_create result_counts
+---@field mempool_alloc result_counts
+---@field mempool_free result_counts
+---@field mempool_resize result_counts
+---@field mempool_destroy result_counts
 ---@field cpu_up result_counts
 ---@field cpu_down result_counts
 ---@field tick result_counts
@@ -529,6 +588,9 @@ function task:drain() end
 ---@field reserves integer
 ---@field no_class integer
 ---@field failed integer
+---@field mempool_direct integer
+---@field mempool_reserve integer
+---@field mempool_waited integer
 
 ---@class result_latencies
 ---@field alloc result_latency
@@ -543,6 +605,16 @@ function task:drain() end
 ---@field p99 integer
 ---@field p999 integer
 ---@field max integer
+
+---One memory pool at the end of the run.
+---@class result_mempool
+---@field min_nr integer # elements wanted in reserve
+---@field curr_nr integer # elements in reserve
+---@field waiters integer # asleep for an element
+---@field taken integer # elements that left the reserve
+---@field put integer # elements that went into it, those of its creation included
+---@field waits integer # times a request slept
+---@field refused integer # times the allocator below gave nothing
 
 ---One cache at the end of the run.
 ---@class result_cache

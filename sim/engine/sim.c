@@ -405,7 +405,9 @@ static struct frame *begin_mempool(struct sim *sim, struct thread *th, const str
         f->node = (uint8_t)(spec->node_plus_1 ? spec->node_plus_1 - 1u : sim->m.mem.node_of_cpu[th->cpu]);
         f->mempool.id = request->mempool;
         th->op.result = request->mempool;
-        th->op.cache = spec->cache;
+        th->op.cache = spec->kind != MEMPOOL_KMALLOC ? spec->cache :
+                       sim->m.mem.class_cache[sim->m.mem.class_of[(spec->size_bytes + 31) / 32]]
+                                             [request->gfp & __GFP_DMA ? 1 : 0];
         th->op.order = (uint8_t)spec->order;
         th->op.node_plus_1 = (uint8_t)spec->node_plus_1;
         th->op.size_bytes = element_bytes(sim, spec);

@@ -804,6 +804,22 @@ void recorder_add_thread(struct recorder *recorder, uint32_t id, enum thread_kin
         push_values(recorder, "INSERT INTO thread VALUES (?, ?, ?, ?)", values, 4);
 }
 
+void recorder_add_mempool(struct recorder *recorder, uint32_t id, const struct mempool_spec *spec)
+{
+        const struct value values[] = {
+                int_value(id),
+                text_value(spec->name, -1),
+                int_value(spec->min_nr),
+                text_value(spec->kind == MEMPOOL_KMALLOC ? "kmalloc" : spec->kind == MEMPOOL_SLAB ? "slab" : "pages", -1),
+                int_or_null(spec->size_bytes, spec->kind != MEMPOOL_KMALLOC),
+                int_or_null(spec->cache, spec->kind != MEMPOOL_SLAB),
+                int_or_null(spec->order, spec->kind != MEMPOOL_PAGES),
+                int_value(spec->node_plus_1),
+        };
+
+        push_values(recorder, "INSERT INTO mempool VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values, G_N_ELEMENTS(values));
+}
+
 void recorder_add_site(struct recorder *recorder, uint32_t id, const char *name, const char *task)
 {
         const struct value values[] = { int_value(id), text_value(name, -1), text_value(task, -1) };

@@ -47,6 +47,8 @@ void recorder_set_config(struct recorder *recorder, const struct sim_config *con
 void recorder_add_source(struct recorder *recorder, const char *name, const char *text, gssize text_bytes);
 void recorder_add_thread(struct recorder *recorder, uint32_t id, enum thread_kind kind, uint32_t cpu, const char *name);
 /* One origin of requests of a trace (observer_note_site); name and task may be NULL. id from 1. */
+/* A memory pool that was declared; before the op that creates it. */
+void recorder_add_mempool(struct recorder *recorder, uint32_t id, const struct mempool_spec *spec);
 void recorder_add_site(struct recorder *recorder, uint32_t id, const char *name, const char *task);
 void recorder_add_failure(struct recorder *recorder, const struct failure *failure);
 

@@ -537,7 +537,9 @@ static gboolean ask(struct replay *replay, const struct recorded_op *recorded, s
         };
         const char *problem;
 
-        if (op->kind == OP_FREE) {
+        if (op->kind >= OP_MEMPOOL_CREATE && op->kind <= OP_MEMPOOL_DESTROY)
+                request.mempool = op->result;
+        if (op->kind == OP_FREE || op->kind == OP_MEMPOOL_FREE) {
                 gpointer handle = g_hash_table_lookup(replay->objects, GSIZE_TO_POINTER(op->frees));
 
                 if (handle == NULL) {
@@ -558,7 +560,7 @@ static gboolean ask(struct replay *replay, const struct recorded_op *recorded, s
                 differ_by_request(replay, op, problem);
                 return FALSE;
         }
-        if (op->kind == OP_FREE)
+        if (op->kind == OP_FREE || op->kind == OP_MEMPOOL_FREE)
                 g_hash_table_remove(replay->objects, GSIZE_TO_POINTER(op->frees));
         player->op = op->id;
         player->in_handler = FALSE;
@@ -1183,6 +1185,39 @@ static gboolean make_threads(struct replay *replay)
         return replay->alarm_thread != 0 ? TRUE : damaged(replay, "no room for one more task");
 }
 
+static gboolean make_mempools(struct replay *replay)
+{
+        g_autoptr(sqlite3_stmt) select = NULL;
+        uint32_t count = 0;
+        int row;
+
+        if (!recording_prepare(replay->recording,
+                               "SELECT id, name, min_nr, kind, size_bytes, cache, order_, node_plus_1 FROM mempool "
+                               "ORDER BY id",
+                               &select, &replay->error))
+                return FALSE;
+        while ((row = recording_step(replay->recording, select, &replay->error)) > 0) {
+                const char *name = (const char *)sqlite3_column_text(select, 1);
+                const char *kind = (const char *)sqlite3_column_text(select, 3);
+                struct mempool_spec spec = {
+                        .min_nr = (uint32_t)sqlite3_column_int64(select, 2),
+                        .kind = g_strcmp0(kind, "kmalloc") == 0 ? MEMPOOL_KMALLOC :
+                                g_strcmp0(kind, "slab") == 0    ? MEMPOOL_SLAB :
+                                                                  MEMPOOL_PAGES,
+                        .size_bytes = (uint32_t)sqlite3_column_int64(select, 4),
+                        .cache = (uint32_t)sqlite3_column_int64(select, 5),
+                        .order = (uint32_t)sqlite3_column_int64(select, 6),
+                        .node_plus_1 = (uint32_t)sqlite3_column_int64(select, 7),
+                };
+                const char *problem;
+
+                g_strlcpy(spec.name, name != NULL ? name : "", sizeof(spec.name));
+                if (sqlite3_column_int64(select, 0) != ++count || sim_mempool_declare(replay->sim, &spec, &problem) != count)
+                        return damaged(replay, "table mempool does not hold the memory pools of a run");
+        }
+        return row == 0;
+}
+
 static gboolean usage(struct replay *replay, char *problem)
 {
         g_set_error_literal(&replay->error, RECORD_ERROR, RECORD_ERROR_USAGE, problem);
@@ -1250,7 +1285,7 @@ static gboolean prepare_replay(struct replay *replay)
         replay->sim = sim_create(&config, &replay->tape, &problem);
         if (replay->sim == NULL)
                 return damaged(replay, problem);
-        return make_threads(replay);
+        return make_threads(replay) && make_mempools(replay);
 }
 
 static void finish_replay(struct replay *replay, struct replay_result *result)

@@ -74,6 +74,17 @@ static const struct column thread_columns[] = {
         OWN("name", TEXT, "", "given by the scenario"),
 };
 
+static const struct column mempool_columns[] = {
+        OWN("id", PK, "", "what op.result holds of the mempool kinds"),
+        OWN("name", TEXT, "", "given by the scenario"),
+        OWN("min_nr", INT, "elements", "kept in reserve, as asked for at its creation"),
+        OWN("kind", TEXT, "", "where its elements come from: kmalloc, slab or pages"),
+        OWN("size_bytes", INT, "bytes", "kmalloc: of an element; NULL: others"),
+        OWN("cache", INT, "", "slab: cache.id; NULL: others"),
+        OWN("order_", INT, "", "pages: an element is 2^order_ pages; NULL: others"),
+        OWN("node_plus_1", INT, "", "1 + memory node of its record and array; 0: that of the CPU"),
+};
+
 #define OP_COLUMNS                                                                                                     \
         OP(id, "id", PK, "", NULL_NEVER, "number of the op, from 1 in the order the ops began"),                       \
         OP(t_ns, "t_ns", INT, "ns", NULL_NEVER, "when it began, since the end of boot"),                               \
@@ -83,9 +94,9 @@ static const struct column thread_columns[] = {
         OP(kind, "kind", INT, "", NULL_NEVER, "what was asked for: op_kind.id"),                                       \
         OP(cache, "cache", INT, "", NULL_IF_ONES, "cache.id of the object's cache; NULL: pages or none"),              \
         OP(size_bytes, "size_bytes", INT, "bytes", NULL_NEVER,                                                         \
-           "kmalloc: asked for; alloc: object size asked for at creation; pages: 4096 << order_; tick: ticks; work: ns"), \
+           "kmalloc: asked for; alloc: object size asked for at creation; pages: 4096 << order_; tick: ticks; work: ns; mempool: of an element, resize: elements"), \
         OP(gfp, "gfp", INT, "", NULL_NEVER, "gfp mask, bits as in gfp_flag"),                                          \
-        OP(frees, "frees", INT, "", NULL_IF_ZERO, "free: id of the op whose object or pages it gives back"),           \
+        OP(frees, "frees", INT, "", NULL_IF_ZERO, "free, mempool_free: id of the op whose object or pages it gives back"),           \
         OP(path, "path", INT, "", NULL_NEVER, "which way it went: op_path.id"),                                        \
         OP(pfn, "pfn", INT, "", NULL_IF_ONES, "page frame of what was returned or freed; NULL: failed or nothing"),    \
         OP(offset, "offset", INT, "bytes", NULL_WITHOUT_PFN, "byte in the page"),                                      \
@@ -93,7 +104,7 @@ static const struct column thread_columns[] = {
         OP(irq, "irq", INT, "", NULL_NEVER, "number of the interrupt it ran in; 0: a task"),                           \
         OP(first_seq, "first_seq", INT, "", NULL_NEVER, "low 32 bits of the last event.seq before it began"),          \
         OP(result, "result", INT, "", NULL_NEVER,                                                                      \
-           "shrink, destroy: 0 or 1; create: 1 = failed; reap: slabs released"),                                       \
+           "shrink, destroy: 0 or 1; create: 1 = failed; reap: slabs released; mempool_*: mempool.id"),                                       \
         OP(origin, "origin", INT, "", NULL_NEVER, "0: the workload asked; 1: the machine itself (reaper)"),            \
         OP(node_plus_1, "node_plus_1", INT, "", NULL_NEVER, "1 + memory node asked for; 0: that of its CPU"),          \
         OP(target_cpu, "target_cpu", INT, "", NULL_NEVER, "cpu_up, cpu_down: which CPU")
@@ -249,8 +260,8 @@ static const struct column op_duration_columns[] = {
 
 static const struct column lock_total_columns[] = {
         LOCK(head.id, "id", PK, "", "in the order in which they were first waited for"),
-        LOCK(lock, "lock", INT, "", "0: list_lock of cache subject, 1: lock of zone subject, 2: cache_chain_mutex, 3: alien array of cache subject"),
-        LOCK(subject, "subject", INT, "", "cache.id, zone.id or nothing"),
+        LOCK(lock, "lock", INT, "", "0: list_lock of cache subject, 1: lock of zone subject, 2: cache_chain_mutex, 3: alien array of cache subject, 4: mempool subject"),
+        LOCK(subject, "subject", INT, "", "cache.id, zone.id, mempool.id or nothing"),
         LOCK(waits, "waits", INT, "waits", "how often it was waited for"),
         LOCK(ops, "ops", INT, "ops", "ops that had to wait for it"),
         LOCK(wait_ns, "wait_ns", INT, "ns", "waiting time in all"),
@@ -359,6 +370,7 @@ const struct table schema_tables[TABLE_COUNT] = {
         [TABLE_BOOT_SLAB] = TABLE("boot_slab", boot_slab_columns, NULL, NULL,
                                   "one slab at time 0; events slab_grown and slab_released tell what came and went"),
         [TABLE_THREAD] = TABLE("thread", thread_columns, NULL, NULL, "one task or interrupt handler of the workload"),
+        [TABLE_MEMPOOL] = TABLE("mempool", mempool_columns, NULL, NULL, "one memory pool, whether it was created or not"),
         [TABLE_OP] = TABLE("op", op_columns, NULL, NULL,
                            "one request that was done: what was asked, when, what was returned, and by which path"),
         [TABLE_EVENT] = TABLE("event", event_columns, NULL, NULL, "one step that changed the allocator below the op"),
@@ -406,7 +418,7 @@ static const char views_sql[] =
         "SELECT o.id, o.t_ns, o.dur_ns, o.cpu,\n"
         "       CASE o.origin WHEN 0 THEN coalesce(t.name, 'task ' || o.task) ELSE 'machine' END AS task,\n"
         "       k.name AS kind, c.name AS cache, o.size_bytes,\n"
-        "       CASE WHEN k.name IN ('kmalloc', 'alloc', 'pages') THEN\n"
+        "       CASE WHEN k.name IN ('kmalloc', 'alloc', 'pages', 'mempool_alloc', 'mempool_resize') THEN\n"
         "            coalesce((SELECT name FROM gfp_mask WHERE value = o.gfp),\n"
         "                     (SELECT group_concat(name, '|') FROM gfp_flag WHERE o.gfp & bit)) END AS gfp,\n"
         "       o.frees, p.name AS path, o.pfn, o.offset, o.order_, o.irq, o.first_seq, o.result, o.origin,\n"

@@ -54,6 +54,7 @@ enum table_id {
         TABLE_CACHE,
         TABLE_BOOT_SLAB,
         TABLE_THREAD,
+        TABLE_MEMPOOL,
         TABLE_OP,
         TABLE_EVENT,
         TABLE_OP_OPEN,

@@ -394,6 +394,8 @@ static gboolean is_alloc(const struct op_record *op)
 
 static gboolean has_failed(const struct op_record *op)
 {
+        if (op->kind >= OP_MEMPOOL_CREATE && op->kind <= OP_MEMPOOL_DESTROY)
+                return op->path == PATH_FAILED;
         return is_alloc(op) ? op->pfn == PFN_NONE : (op->kind == OP_CREATE || op->kind == OP_DESTROY) && op->result == 1;
 }
 

@@ -369,6 +369,10 @@ static char *failure_text(const struct actor *actor, const struct op_record *rec
         uint32_t order = record->order, gfp = record->gfp;
         struct cache_view cache;
 
+        if (record->kind == OP_MEMPOOL_ALLOC)
+                return g_strdup_printf("%.*s: mempool_alloc: the allocator below gives nothing, the reserve is empty, and a "
+                                       "mask without __GFP_WAIT does not wait (mode:0x%x)",
+                                       KERNEL_NAME, actor->name, gfp);
         if (record->path == PATH_NO_CLASS)
                 return g_strdup_printf("%.*s: kmalloc of %" G_GUINT64_FORMAT
                                        " bytes: larger than the largest size class",
@@ -398,7 +402,8 @@ void actor_report_failure(struct actor *actor, const struct op_record *record)
 
         if (policy == FAILURE_COUNT)
                 return;
-        if (policy == FAILURE_NIL && ((record->gfp & __GFP_NOWARN) || !may_report(scenario)))
+        if (policy == FAILURE_NIL && /* a memory pool asks below with __GFP_NOWARN */
+            ((record->gfp & __GFP_NOWARN) || record->kind == OP_MEMPOOL_ALLOC || !may_report(scenario)))
                 return;
         report = g_string_new(NULL);
         text = failure_text(actor, record, report);
@@ -432,6 +437,7 @@ static int take_result(struct actor *actor)
         case OP_KMALLOC:
         case OP_ALLOC:
         case OP_PAGES:
+        case OP_MEMPOOL_ALLOC:
                 if (record->pfn == PFN_NONE) {
                         actor_report_failure(actor, record);
                         if (scenario->error)
@@ -448,6 +454,7 @@ static int take_result(struct actor *actor)
                 object->order = record->order;
                 object->path = record->path;
                 object->dur_ns = record->dur_ns;
+                object->mempool = record->kind == OP_MEMPOOL_ALLOC ? record->result : 0;
                 object->is_pages = record->kind == OP_PAGES;
                 object->is_live = 1;
                 return 1;
@@ -478,6 +485,17 @@ static int take_result(struct actor *actor)
                 return 2;
         case OP_REAP:
                 lua_pushinteger(L, record->result);
+                return 1;
+        case OP_MEMPOOL_CREATE:
+        case OP_MEMPOOL_RESIZE:
+        case OP_MEMPOOL_DESTROY:
+                if (record->path == PATH_FAILED) {
+                        lua_pushnil(L);
+                        lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->path_refs[PATH_FAILED]);
+                        return 2;
+                }
+                if (record->kind != OP_MEMPOOL_CREATE) /* else the pool is on top of the stack */
+                        lua_pushboolean(L, 1);
                 return 1;
         default:
                 return 0;
@@ -804,6 +822,8 @@ static int submit_free(lua_State *L, struct actor *self, struct object *object)
 
         if (object->is_freed)
                 return double_free(L, self, object);
+        if (object->mempool)
+                return luaL_error(L, "an element of a memory pool goes back with t:mempool_free");
         need_yieldable(L);
         object->is_freed = 1;
         object->freed = sandbox_place(scenario->sandbox, L, 1);
@@ -869,6 +889,86 @@ static int task_free_pages(lua_State *L)
                 return wrong_free(L, self, object, "__free_pages", lua_tostring(L, -1));
         }
         return submit_free(L, self, object);
+}
+
+/* -- methods: memory pools ---------------------------------------------------------------------------------------- */
+
+static struct declared_mempool *mempool_argument(lua_State *L, int index, const char *what)
+{
+        struct declared_mempool *mempool = box_part(L, index, BOX_MEMPOOL);
+
+        if (!mempool)
+                luaL_error(L, "%s needs a memory pool: what mempool{} returned", what);
+        if (!mempool->id)
+                luaL_error(L, "%s: the memory pool '%s' was not created", what, mempool->spec.name);
+        return mempool;
+}
+
+static int task_mempool_create(lua_State *L)
+{
+        struct actor *self = task_of(L, "mempool_create");
+        struct declared_mempool *mempool;
+        const char *problem;
+
+        need_yieldable(L);
+        mempool = declare_mempool(self->scenario, L, 2, "mempool_create");
+        problem = declare_mempool_in_sim(mempool);
+        if (problem)
+                return luaL_error(L, "mempool_create: %s", problem);
+        self->request = (struct request){ .kind = OP_MEMPOOL_CREATE, .mempool = mempool->id };
+        return submit(L, self);
+}
+
+static int task_mempool_alloc(lua_State *L)
+{
+        struct actor *self = self_of(L);
+        const struct declared_mempool *mempool = mempool_argument(L, 2, "mempool_alloc");
+
+        self->request = (struct request){ .kind = OP_MEMPOOL_ALLOC, .mempool = mempool->id,
+                                          .gfp = gfp_argument(L, self, 3, "mempool_alloc") };
+        return submit_alloc(L, self);
+}
+
+/* t:mempool_free(element [, pool]): with a pool, it must be the element's. */
+static int task_mempool_free(lua_State *L)
+{
+        struct actor *self = self_of(L);
+        struct object *object = object_check(self->scenario, L, 2);
+
+        if (!object->mempool)
+                return luaL_error(L, "mempool_free needs what t:mempool_alloc returned");
+        if (!lua_isnoneornil(L, 3) && mempool_argument(L, 3, "mempool_free")->id != object->mempool)
+                return luaL_error(L, "mempool_free: the element is of another memory pool");
+        if (object->is_freed)
+                return double_free(L, self, object);
+        need_yieldable(L);
+        object->is_freed = 1;
+        object->freed = sandbox_place(self->scenario->sandbox, L, 1);
+        object->freed_by = (uint16_t)self->thread;
+        self->object = object;
+        self->request = (struct request){ .kind = OP_MEMPOOL_FREE, .object = object->object };
+        return submit(L, self);
+}
+
+static int task_mempool_resize(lua_State *L)
+{
+        struct actor *self = task_of(L, "mempool_resize");
+        const struct declared_mempool *mempool = mempool_argument(L, 2, "mempool_resize");
+        lua_Integer min_nr = luaL_checkinteger(L, 3);
+
+        luaL_argcheck(L, min_nr >= 1 && min_nr <= (lua_Integer)MEMPOOL_MIN_MAX, 3, "1 to 16384 elements");
+        self->request = (struct request){ .kind = OP_MEMPOOL_RESIZE, .mempool = mempool->id, .size_bytes = (uint64_t)min_nr,
+                                          .gfp = gfp_argument(L, self, 4, "mempool_resize") };
+        return submit(L, self);
+}
+
+static int task_mempool_destroy(lua_State *L)
+{
+        struct actor *self = task_of(L, "mempool_destroy");
+
+        self->request = (struct request){ .kind = OP_MEMPOOL_DESTROY,
+                                          .mempool = mempool_argument(L, 2, "mempool_destroy")->id };
+        return submit(L, self);
 }
 
 /* -- methods: caches, CPUs, time ---------------------------------------------------------------------------------- */
@@ -1183,6 +1283,9 @@ void actor_open_methods(struct scenario *scenario, lua_State *L)
                 { "alloc", task_alloc },     { "chance", task_chance },   { "cpu", task_cpu },
                 { "create", task_create },   { "destroy", task_destroy }, { "drain", task_drain },
                 { "free", task_free },       { "free_pages", task_free_pages }, { "kfree", task_kfree },
+                { "mempool_alloc", task_mempool_alloc },     { "mempool_create", task_mempool_create },
+                { "mempool_destroy", task_mempool_destroy }, { "mempool_free", task_mempool_free },
+                { "mempool_resize", task_mempool_resize },
                 { "kmalloc", task_kmalloc }, { "name", task_name },       { "node", task_node },       { "now", task_now },
                 { "pages", task_pages },     { "pick", task_pick },       { "random", task_random },
                 { "reap", task_reap },       { "receive", task_receive }, { "send", task_send },
@@ -1210,7 +1313,7 @@ void actor_open_methods(struct scenario *scenario, lua_State *L)
         scenario->busy_ref = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
-/* -- the actor that creates the declared caches, then lets the others begin --------------------------------------- */
+/* -- the actor that creates the declared caches and memory pools, then lets the others begin --------------------------------------- */
 
 static void start_all(struct scenario *scenario)
 {
@@ -1224,6 +1327,44 @@ static void start_all(struct scenario *scenario)
                 else if (actor->kind == ACTOR_LOAD)
                         load_start(actor);
         }
+}
+
+/* The memory pools that mempool{} declared, one after the other; done: the one whose creation is done, NULL at first. */
+static void init_mempools(struct actor *actor, const struct declared_mempool *done)
+{
+        struct scenario *scenario = actor->scenario;
+        g_autofree char *where = NULL;
+        const char *problem;
+
+        if (done && sim_result(scenario->sim, actor->thread)->path == PATH_FAILED) {
+                where = sandbox_place_text(scenario->sandbox, done->place);
+                scenario_fail(scenario, SCENARIO_ERROR_SIMULATED, "%s: the memory pool '%s' could not be created", where,
+                              done->spec.name);
+                return;
+        }
+        actor->mempool = NULL;
+        for (uint32_t i = 0; i < scenario->declared_mempools && !actor->mempool; i++) {
+                struct declared_mempool *mempool = scenario->mempools->pdata[i];
+
+                if (!mempool->id)
+                        actor->mempool = mempool;
+        }
+        if (!actor->mempool) {
+                actor_end(actor);
+                start_all(scenario);
+                return;
+        }
+        problem = declare_mempool_in_sim(actor->mempool);
+        actor->request = (struct request){ .kind = OP_MEMPOOL_CREATE, .mempool = actor->mempool->id };
+        if (!problem)
+                problem = sim_submit(scenario->sim, actor->thread, &actor->request);
+        if (problem) {
+                where = sandbox_place_text(scenario->sandbox, actor->mempool->place);
+                scenario_fail(scenario, SCENARIO_ERROR_SCRIPT, "%s: memory pool '%s': %s", where,
+                              actor->mempool->spec.name, problem);
+                return;
+        }
+        actor_set_state(actor, ACTOR_REQUEST);
 }
 
 /* cache: the one whose creation is done, NULL at first. */
@@ -1251,8 +1392,8 @@ static void init_step(struct actor *actor, struct declared_cache *done)
                         next = cache;
         }
         if (!next) {
-                actor_end(actor);
-                start_all(scenario);
+                actor->cache = NULL;
+                init_mempools(actor, NULL);
                 return;
         }
         actor->cache = next;
@@ -1316,7 +1457,10 @@ static void deliver(struct actor *actor, enum sim_what what)
 {
         switch (actor->kind) {
         case ACTOR_INIT:
-                init_step(actor, actor->cache);
+                if (actor->mempool)
+                        init_mempools(actor, actor->mempool);
+                else
+                        init_step(actor, actor->cache);
                 break;
         case ACTOR_TASK:
                 deliver_task(actor, what);

@@ -42,6 +42,12 @@ static const char *cache_name(const struct scenario *scenario, uint32_t cache)
 
 char *object_text(const struct scenario *scenario, const struct object *object)
 {
+        struct mempool_view mempool;
+
+        if (object->mempool && scenario->sim && sim_mempool_get(scenario->sim, object->mempool, &mempool))
+                return g_strdup_printf("mempool element of '%s' (op %" G_GUINT64_FORMAT ", page %u, offset %u)",
+                                       mempool.spec.name, object->op, place_pfn(object->place),
+                                       place_offset(object->place));
         if (object->is_pages)
                 return g_strdup_printf("block of order %u (op %" G_GUINT64_FORMAT ", page %u)", object->order,
                                        object->op, place_pfn(object->place));
@@ -54,10 +60,11 @@ char *object_text(const struct scenario *scenario, const struct object *object)
 static int object_index(lua_State *L)
 {
         static const char *const fields[] = { "size",  "cache", "pfn",  "offset", "address", "op",
-                                              "order", "freed", "path", "dur_ns", NULL };
+                                              "order", "freed", "path", "dur_ns", "mempool", NULL };
         const struct scenario *scenario = lua_touserdata(L, lua_upvalueindex(1));
         const struct object *object = lua_touserdata(L, 1);
         const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
+        struct mempool_view mempool;
         int field = 0;
 
         while (fields[field] && strcmp(fields[field], name) != 0)
@@ -65,7 +72,7 @@ static int object_index(lua_State *L)
         switch (field) {
         case 0: lua_pushinteger(L, (lua_Integer)object->size_bytes); break;
         case 1:
-                if (object->is_pages)
+                if (object->cache == CACHE_ID_NONE)
                         lua_pushnil(L);
                 else
                         lua_pushstring(L, cache_name(scenario, object->cache));
@@ -78,6 +85,12 @@ static int object_index(lua_State *L)
         case 7: lua_pushboolean(L, object->is_freed); break;
         case 8: lua_pushstring(L, op_path_names[object->path]); break;
         case 9: lua_pushinteger(L, (lua_Integer)object->dur_ns); break;
+        case 10:
+                if (object->mempool && scenario->sim && sim_mempool_get(scenario->sim, object->mempool, &mempool))
+                        lua_pushstring(L, mempool.spec.name);
+                else
+                        lua_pushnil(L);
+                break;
         default: return luaL_error(L, "an object has no field '%s'", name);
         }
         return 1;
@@ -88,7 +101,11 @@ static int object_tostring(lua_State *L)
         const struct scenario *scenario = lua_touserdata(L, lua_upvalueindex(1));
         const struct object *object = lua_touserdata(L, 1);
 
-        if (object->is_pages)
+        struct mempool_view mempool;
+
+        if (object->mempool && scenario->sim && sim_mempool_get(scenario->sim, object->mempool, &mempool))
+                lua_pushfstring(L, "element of mempool \"%s\", op %I", mempool.spec.name, (LUAI_UACINT)object->op);
+        else if (object->is_pages)
                 lua_pushfstring(L, "block of order %d, op %I", object->order, (LUAI_UACINT)object->op);
         else
                 lua_pushfstring(L, "%s object, op %I", cache_name(scenario, object->cache), (LUAI_UACINT)object->op);

@@ -135,6 +135,7 @@ static struct scenario *scenario_new(const char *path, const struct scenario_opt
         scenario->spare_threads = SPARE_THREADS;
         sim_config_default(&scenario->config);
         scenario->caches = g_ptr_array_new_with_free_func(g_free);
+        scenario->mempools = g_ptr_array_new_with_free_func(g_free);
         scenario->actors = g_ptr_array_new_with_free_func(free_actor);
         scenario->actors_by_name = g_hash_table_new(g_str_hash, g_str_equal);
         scenario->mailboxes = g_ptr_array_new_with_free_func(free_mailbox);
@@ -159,6 +160,7 @@ void scenario_free(struct scenario *scenario)
         g_ptr_array_unref(scenario->loads);
         sandbox_free(scenario->sandbox);
         g_ptr_array_unref(scenario->caches);
+        g_ptr_array_unref(scenario->mempools);
         g_hash_table_unref(scenario->actors_by_name);
         g_ptr_array_unref(scenario->actors);
         g_ptr_array_unref(scenario->mailboxes);
@@ -516,6 +518,28 @@ static void push_zones(lua_State *L, const struct figures *figures)
         }
 }
 
+static void push_mempools(lua_State *L, const struct scenario *scenario)
+{
+        lua_newtable(L);
+        for (uint32_t i = 0; i < scenario->mempools->len; i++) {
+                const struct declared_mempool *mempool = scenario->mempools->pdata[i];
+                struct mempool_view view;
+
+                if (!sim_mempool_get(scenario->sim, mempool->id, &view))
+                        continue;
+                lua_newtable(L);
+                set_integer(L, "min_nr", view.min_nr);
+                set_integer(L, "curr_nr", view.curr_nr);
+                set_integer(L, "waiters", view.waiters);
+                set_integer(L, "taken", view.taken);
+                set_integer(L, "put", view.put);
+                set_integer(L, "waits", view.waits);
+                set_integer(L, "refused", view.refused);
+                lua_setfield(L, -2, mempool->spec.name);
+        }
+        lua_setfield(L, -2, "mempools");
+}
+
 static void push_trace(lua_State *L, const struct scenario *scenario)
 {
         struct scenario_trace trace;
@@ -579,6 +603,7 @@ static int make_result(lua_State *L)
         lua_setfield(L, -2, "zones");
         load_push_results(scenario, L);
         lua_setfield(L, -2, "loads");
+        push_mempools(L, scenario);
         push_trace(L, scenario);
         scenario->result_ref = luaL_ref(L, LUA_REGISTRYINDEX);
         return 0;

@@ -213,7 +213,7 @@ struct box *box_push(struct scenario *scenario, lua_State *L, enum box_kind kind
         return box;
 }
 
-/* Objects are userdata too, but of another shape: a box is what has one of the four metatables. */
+/* Objects are userdata too, but of another shape: a box is what has one of the metatables of its kinds. */
 void *box_part(lua_State *L, int index, enum box_kind kind)
 {
         struct box *box = lua_touserdata(L, index);
@@ -246,6 +246,11 @@ static int box_tostring(lua_State *L)
                 break;
         case BOX_CACHE:
                 lua_pushfstring(L, "cache \"%s\"", ((const struct declared_cache *)box->part)->spec.name);
+                break;
+        case BOX_MEMPOOL:
+                lua_pushfstring(L, "mempool \"%s\"", ((const struct declared_mempool *)box->part)->spec.name);
+                break;
+        case BOX_KINDS:
                 break;
         }
         return 1;
@@ -538,6 +543,121 @@ struct declared_cache *declare_cache(struct scenario *scenario, lua_State *L, co
         g_ptr_array_add(scenario->caches, cache);
         box_push(scenario, L, BOX_CACHE, cache);
         return cache;
+}
+
+/* -- memory pools ------------------------------------------------------------------------------------------------- */
+
+static void read_elements(lua_State *L, int index, const char *what, struct declared_mempool *mempool)
+{
+        struct mempool_spec *spec = &mempool->spec;
+        uint64_t number = 0;
+        int given = 0;
+
+        spec->cache = CACHE_ID_NONE;
+        if (fields_size(L, index, what, "size", 131072, &number)) {
+                spec->kind = MEMPOOL_KMALLOC;
+                spec->size_bytes = (uint32_t)number;
+                given++;
+        }
+        if (fields_integer(L, index, what, "order", 0, MAX_ORDER - 1, &number)) {
+                spec->kind = MEMPOOL_PAGES;
+                spec->order = (uint32_t)number;
+                given++;
+        }
+        if (push_field(L, index, "cache")) {
+                mempool->declared = box_part(L, -1, BOX_CACHE);
+                if (!mempool->declared && (lua_type(L, -1) != LUA_TSTRING || lua_rawlen(L, -1) > CACHE_NAME_MAX))
+                        luaL_error(L, "%s: cache is what cache{} returned, or a name such as \"size-64\"", what);
+                if (!mempool->declared)
+                        g_strlcpy(mempool->cache_name, lua_tostring(L, -1), sizeof(mempool->cache_name));
+                lua_pop(L, 1);
+                spec->kind = MEMPOOL_SLAB;
+                given++;
+        }
+        if (given != 1)
+                luaL_error(L, "%s needs one of cache, size and order: where its elements come from", what);
+        if (fields_integer(L, index, what, "node", 0, MACHINE_NODES_MAX - 1, &number))
+                spec->node_plus_1 = (uint32_t)number + 1;
+}
+
+struct declared_mempool *declare_mempool(struct scenario *scenario, lua_State *L, int index, const char *what)
+{
+        static const char *const known[] = { "name", "min_nr", "cache", "size", "order", "node", NULL };
+        struct declared_mempool mempool = { .scenario = scenario }, *kept;
+        const char *name = NULL;
+        uint64_t number = 0;
+
+        fields_check(L, index, what, known);
+        fields_need(L, fields_text(L, index, what, "name", &name), what, "name");
+        if (strlen(name) > MEMPOOL_NAME_MAX)
+                luaL_error(L, "%s: a name has at most %d bytes", what, MEMPOOL_NAME_MAX);
+        for (uint32_t i = 0; i < scenario->mempools->len; i++)
+                if (strcmp(((struct declared_mempool *)scenario->mempools->pdata[i])->spec.name, name) == 0)
+                        luaL_error(L, "%s: there is a memory pool '%s' already", what, name);
+        g_strlcpy(mempool.spec.name, name, sizeof(mempool.spec.name));
+        fields_need(L, fields_integer(L, index, what, "min_nr", 1, MEMPOOL_MIN_MAX, &number), what, "min_nr");
+        mempool.spec.min_nr = (uint32_t)number;
+        read_elements(L, index, what, &mempool);
+        mempool.place = sandbox_place(scenario->sandbox, L, 1);
+        kept = g_memdup2(&mempool, sizeof(mempool));
+        g_ptr_array_add(scenario->mempools, kept);
+        box_push(scenario, L, BOX_MEMPOOL, kept);
+        return kept;
+}
+
+const char *declare_mempool_in_sim(struct declared_mempool *mempool)
+{
+        struct scenario *scenario = mempool->scenario;
+        const char *problem;
+
+        if (mempool->spec.kind == MEMPOOL_SLAB) {
+                mempool->spec.cache = mempool->declared ? mempool->declared->id :
+                                                          sim_cache_find(scenario->sim, mempool->cache_name);
+                if (mempool->spec.cache == CACHE_ID_NONE)
+                        return "its cache is not there";
+        }
+        mempool->id = sim_mempool_declare(scenario->sim, &mempool->spec, &problem);
+        if (mempool->id && scenario->recorder)
+                recorder_add_mempool(scenario->recorder, mempool->id, &mempool->spec);
+        return problem;
+}
+
+static int declare_mempool_here(lua_State *L)
+{
+        struct scenario *scenario = declaring(L, "mempool");
+
+        declare_mempool(scenario, L, 1, "mempool");
+        scenario->declared_mempools = scenario->mempools->len;
+        return 1;
+}
+
+/* pool.curr_nr and so on: as it is now. */
+static int mempool_index(lua_State *L)
+{
+        static const char *const fields[] = { "name",    "min_nr", "curr_nr", "live",    "waiters",
+                                              "taken",   "put",    "waits",   "refused", NULL };
+        const struct declared_mempool *mempool = ((const struct box *)lua_touserdata(L, 1))->part;
+        const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
+        struct mempool_view view = { .min_nr = mempool->spec.min_nr };
+        int field = 0;
+
+        if (mempool->id)
+                sim_mempool_get(mempool->scenario->sim, mempool->id, &view);
+        while (fields[field] && strcmp(fields[field], name) != 0)
+                field++;
+        switch (field) {
+        case 0: lua_pushstring(L, mempool->spec.name); break;
+        case 1: lua_pushinteger(L, view.min_nr); break;
+        case 2: lua_pushinteger(L, view.curr_nr); break;
+        case 3: lua_pushboolean(L, view.live != 0); break;
+        case 4: lua_pushinteger(L, view.waiters); break;
+        case 5: lua_pushinteger(L, (lua_Integer)view.taken); break;
+        case 6: lua_pushinteger(L, (lua_Integer)view.put); break;
+        case 7: lua_pushinteger(L, (lua_Integer)view.waits); break;
+        case 8: lua_pushinteger(L, (lua_Integer)view.refused); break;
+        default: return luaL_error(L, "a memory pool has no field '%s'", name);
+        }
+        return 1;
 }
 
 static int declare_cache_here(lua_State *L)
@@ -833,13 +953,18 @@ void declare_open(struct scenario *scenario, lua_State *L)
                 { "interrupt", declare_interrupt },   { "mailbox", declare_mailbox },  { "event", declare_event },
                 { "expect", declare_expect },         { "summary", declare_summary },  { "param", declare_param },
                 { "on_failure", declare_on_failure }, { "stop_at", declare_stop_at },  { "seed", declare_seed },
-                { "trace", declare_trace },           { NULL, NULL },
+                { "trace", declare_trace },           { "mempool", declare_mempool_here }, { NULL, NULL },
         };
 
         open_box_kind(scenario, L, BOX_ACTOR, "task");
         open_box_kind(scenario, L, BOX_MAILBOX, "mailbox");
         open_box_kind(scenario, L, BOX_EVENT, "event");
         open_box_kind(scenario, L, BOX_CACHE, "cache");
+        open_box_kind(scenario, L, BOX_MEMPOOL, "mempool");
+        lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->box_meta_refs[BOX_MEMPOOL]);
+        lua_pushcfunction(L, mempool_index);
+        lua_setfield(L, -2, "__index");
+        lua_pop(L, 1);
         lua_pushglobaltable(L);
         lua_pushlightuserdata(L, scenario);
         luaL_setfuncs(L, functions, 1);

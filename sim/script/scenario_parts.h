@@ -47,12 +47,12 @@ struct wait_queue {
 };
 
 /* What a Lua userdata of a task, interrupt, mailbox, event or cache holds. */
-enum box_kind { BOX_ACTOR, BOX_MAILBOX, BOX_EVENT, BOX_CACHE };
+enum box_kind { BOX_ACTOR, BOX_MAILBOX, BOX_EVENT, BOX_CACHE, BOX_MEMPOOL, BOX_KINDS };
 
 struct box {
         struct sandbox_handle handle;
         enum box_kind kind;
-        void *part; /* struct actor, mailbox, event_flag, declared_cache */
+        void *part; /* struct actor, mailbox, event_flag, declared_cache, declared_mempool */
 };
 
 /* Messages in order of sending; the values are in a Lua table, at indexes taken + 1 .. sent. */
@@ -77,7 +77,16 @@ struct declared_cache {
         struct sandbox_place place;
 };
 
-/* What kmalloc, alloc or pages returned, as Lua userdata. */
+struct declared_mempool {
+        struct scenario *scenario;
+        struct mempool_spec spec;
+        struct declared_cache *declared; /* its cache, NULL: none, or one of this name: */
+        char cache_name[CACHE_NAME_MAX + 1];
+        uint32_t id;                     /* of the sim, 0: not declared there yet */
+        struct sandbox_place place;
+};
+
+/* What kmalloc, alloc, pages or mempool_alloc returned, as Lua userdata. */
 struct object {
         struct sandbox_handle handle;
         uint64_t op;
@@ -87,6 +96,7 @@ struct object {
         struct sandbox_place allocated, freed;
         uint16_t allocated_by, freed_by; /* threads */
         uint8_t order, path;
+        uint32_t mempool; /* id of the memory pool it is an element of, 0: none */
         uint8_t is_pages, is_live, is_freed; /* is_freed from the moment the free is submitted */
 };
 
@@ -111,6 +121,7 @@ struct actor {
         struct request request;
         struct object *object;       /* being allocated or freed; lives on the coroutine's stack */
         struct declared_cache *cache; /* being created or destroyed */
+        struct declared_mempool *mempool; /* being created */
 
         /* waiting */
         struct wait_queue *queue;
@@ -166,6 +177,8 @@ struct scenario {
 
         GPtrArray *caches;  /* struct declared_cache; the first declared_caches of them by cache{} */
         uint32_t declared_caches;
+        GPtrArray *mempools; /* struct declared_mempool; the first declared_mempools of them by mempool{} */
+        uint32_t declared_mempools;
         GPtrArray *actors;  /* struct actor */
         GHashTable *actors_by_name;
         GPtrArray *mailboxes, *events;
@@ -176,7 +189,7 @@ struct scenario {
         GPtrArray *loads;   /* struct load_source */
 
         /* Lua values that are needed where nothing may be allocated */
-        int object_meta_ref, box_meta_refs[4], load_meta_refs[2], path_refs[OP_PATH_COUNT], timeout_ref, busy_ref, result_ref;
+        int object_meta_ref, box_meta_refs[BOX_KINDS], load_meta_refs[2], path_refs[OP_PATH_COUNT], timeout_ref, busy_ref, result_ref;
         struct text_memo gfp_memos[TEXT_MEMOS], cache_memos[TEXT_MEMOS];
 
         /* while it runs */
@@ -254,6 +267,11 @@ enum failure_policy value_policy(lua_State *L, int index, const char *what);
 /* name, size, align, flags of cache{} and t:create{} */
 void declare_cache_spec(lua_State *L, int index, const char *what, struct cache_spec *ret);
 struct declared_cache *declare_cache(struct scenario *scenario, lua_State *L, const struct cache_spec *spec);
+
+/* name, min_nr and cache, size or order of mempool{} and t:mempool_create{} */
+struct declared_mempool *declare_mempool(struct scenario *scenario, lua_State *L, int index, const char *what);
+/* Makes it known to the sim: NULL, or a sentence. */
+const char *declare_mempool_in_sim(struct declared_mempool *mempool);
 
 struct box *box_push(struct scenario *scenario, lua_State *L, enum box_kind kind, void *part);
 /* NULL if the value is none of that kind. */

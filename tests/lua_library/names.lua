@@ -35,6 +35,7 @@ local function show_fields(prefix, declare, wrong)
 end
 
 show_fields("cache", cache, { ["?"] = 1 })
+show_fields("mempool", mempool, { ["?"] = 1 })
 show_fields("task", task, { ["?"] = 1 })
 show_fields("interrupt", interrupt, { ["?"] = 1 })
 show_fields("trace", trace, { ["?"] = 1 })
@@ -48,6 +49,7 @@ show_fields("machine", machine, { ["?"] = 1 })
 show_fields("costs", machine, { costs = { ["?"] = 1 } })
 show_fields("machine.nodes", machine, { nodes = { { ["?"] = 1 } } })
 
+mempool { name = "pool", min_nr = 1, size = 100 }
 load { name = "one", arrival = "1us", alloc = { kmalloc = 100 }, count = 1 }
 trace { file = "few-events.txt", pace = "asap" }
 
@@ -75,6 +77,7 @@ summary("the result", function(r)
         show_keys("r.latency.", r.latency)
         show_keys("r.latency[].", r.latency.alloc)
         show_keys("r.caches[].", r.caches["size-128"])
+        show_keys("r.mempools[].", r.mempools.pool)
         show_keys("r.zones[].", r.zones[1])
         show_keys("r.loads[].", r.loads.one)
         show_keys("r.trace.", r.trace)
