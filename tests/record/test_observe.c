@@ -26,7 +26,7 @@ static void fill(struct op_record *ops, struct event_record *events, size_t coun
         for (size_t i = 0; i < count; i++) {
                 ops[i].id = i + 1;
                 ops[i].t_ns = next_random(&state);
-                ops[i].kind = (uint8_t)(next_random(&state) % OP_KIND_COUNT);
+                ops[i].kind = (uint8_t)(next_random(&state) % (OP_WORK + 1));
                 events[i].seq = i + 1;
                 events[i].a = (uint32_t)next_random(&state);
         }

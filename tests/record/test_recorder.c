@@ -15,6 +15,7 @@
 
 #include "record/record_error.h"
 #include "record/recording.h"
+#include "record/schema.h"
 #include "record/replay.h"
 #include "record/scratch.h"
 #include "record/workload.h"
@@ -116,7 +117,7 @@ static void test_documented(void)
         workload.op_count = 2000;
         record(&workload, path, &result);
         g_assert_cmpint(sql_int(path, "PRAGMA application_id"), ==, 0x6b6d656d);
-        g_assert_cmpint(sql_int(path, "PRAGMA user_version"), ==, 1);
+        g_assert_cmpint(sql_int(path, "PRAGMA user_version"), ==, RECORD_FORMAT_VERSION);
         table = sql_text(path, "SELECT m.name || '.' || c.name FROM sqlite_master m, pragma_table_info(m.name) c "
                                "WHERE m.type = 'table' AND NOT EXISTS (SELECT 1 FROM column_doc d "
                                "WHERE d.table_ = m.name AND d.column_ = c.name AND d.meaning <> '')");
