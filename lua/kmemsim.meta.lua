@@ -500,6 +500,24 @@ function task:mempool_resize(pool, min_nr, mask) end
 ---@return "failed"? failed # other requests to it are under way
 function task:mempool_destroy(pool) end
 
+---@class tune_fields
+---@field limit? integer # objects a magazine holds
+---@field batchcount? integer # objects moved at a time
+---@field shared? integer # batches the shared array holds
+
+---Writes tunables to /proc/slabinfo; what is not given stays as it is. Useless values change nothing, which is no error.
+---@param of cache_ref
+---@param fields tune_fields
+---@return true? done # nil and "ENOMEM" if there is no memory for the new arrays
+---@return "ENOMEM"? error
+function task:tune(of, fields) end
+
+---The same as text: "name limit batchcount shared".
+---@param text string
+---@return integer? bytes # written
+---@return "EINVAL"|"ENOMEM"? error
+function task:write_slabinfo(text) end
+
 ---One pass of cache_reap on this CPU.
 ---@return integer slabs # given back
 function task:reap() end
@@ -571,6 +589,7 @@ function task:drain() end
 ---@field cpu_down result_counts
 ---@field tick result_counts
 ---@field work result_counts
+---@field tune result_counts
 
 ---@class result_counts
 ---@field none integer

@@ -125,6 +125,23 @@ static gboolean run_on_cache(struct runner *run, const struct ops_line *line, GE
         return TRUE;
 }
 
+/* tune NAME LIMIT BATCHCOUNT SHARED: a line of this program's own; prints "tune NAME ERR" if it failed. */
+static gboolean run_tune(struct runner *run, const struct ops_line *line, GError **error)
+{
+        struct cache_spec spec = { .name = "" };
+        struct request request = { .kind = OP_TUNE, .size_bytes = line->size, .gfp = line->gfp, .spec = &spec };
+        const char *name = ops_file_name(run->file, line->name);
+        const struct op_record *op;
+
+        if (strlen(name) < sizeof(spec.name))
+                g_strlcpy(spec.name, name, sizeof(spec.name));
+        if (!carry_out(run, line, 0, &request, &op, error))
+                return FALSE;
+        if (op->result)
+                g_string_append_printf(run->text, "tune %s %d\n", name, -(int)op->result);
+        return TRUE;
+}
+
 static gboolean run_create(struct runner *run, const struct ops_line *line, GError **error)
 {
         const struct cache_spec *spec = &g_array_index(run->file->specs, struct cache_spec, line->spec);
@@ -185,6 +202,8 @@ static gboolean run_line(struct runner *run, const struct ops_line *line, GError
         case OPS_SHRINK:
         case OPS_DESTROY:
                 return run_on_cache(run, line, error);
+        case OPS_TUNE:
+                return run_tune(run, line, error);
         case OPS_REAP:
                 request.kind = OP_REAP;
                 return carry_out(run, line, line->cpu, &request, &op, error);

@@ -346,6 +346,41 @@ static const char *begin_on_cache(struct sim *sim, struct thread *th, const stru
         return NULL;
 }
 
+/* Entries of which the kernel's 32-bit count of bytes would wrap, and memory be overwritten. */
+static const char *check_entries(const struct sim *sim, const struct request *request)
+{
+        uint32_t limit = (uint32_t)request->size_bytes, batchcount = (uint32_t)(request->size_bytes >> 32);
+        uint64_t most = UINT64_C(1) << (sim->m.mem.arch->word_bytes == 8 ? 29 : 30);
+
+        if ((int32_t)limit < 1 || (int32_t)batchcount < 1 || batchcount > limit || (int32_t)request->gfp < 0)
+                return NULL; /* changes nothing */
+        if (limit >= most)
+                return most == 1u << 29 ? "the bytes of a magazine of this limit overflow 32 bits, and the kernel would overwrite "
+                                          "memory: a limit is below 536870912" :
+                                          "the bytes of a magazine of this limit overflow 32 bits, and the kernel would overwrite "
+                                          "memory: a limit is below 1073741824";
+        if (array_bytes(&sim->m, limit) <= KMALLOC_MAX && (uint64_t)batchcount * request->gfp >= most)
+                return "the bytes of a shared array of batchcount * shared entries overflow 32 bits, and the kernel would "
+                       "overwrite memory: ask for less";
+        return NULL;
+}
+
+static const char *begin_tune(struct sim *sim, struct thread *th, const struct request *request)
+{
+        const char *problem = check_entries(sim, request);
+        struct frame *f;
+
+        if (problem)
+                return problem;
+        f = call_path(th, TUNEW_LOCK, CACHE_ID_NONE);
+        memcpy(f->slabinfo.name, request->spec->name, sizeof(f->slabinfo.name));
+        f->slabinfo.limit = (uint32_t)request->size_bytes;
+        f->slabinfo.batchcount = (uint32_t)(request->size_bytes >> 32);
+        f->slabinfo.shared = request->gfp;
+        th->op.size_bytes = request->size_bytes;
+        return NULL;
+}
+
 static const char *begin_hotplug(struct sim *sim, struct thread *th, const struct request *request)
 {
         bool up = request->kind == OP_CPU_UP;
@@ -507,6 +542,8 @@ static const char *begin_request(struct sim *sim, struct thread *th, const struc
         case OP_MEMPOOL_DESTROY:
                 begin_mempool(sim, th, request, MPD_TEST, &problem);
                 return problem;
+        case OP_TUNE:
+                return begin_tune(sim, th, request);
         default:
                 return "unknown kind of request";
         }
@@ -534,7 +571,7 @@ const char *sim_submit(struct sim *sim, uint32_t thread, const struct request *r
         CHECK(th->top < 0);
         if (th->role == ROLE_IRQ) {
                 CHECK(th->state == TH_HANDLER);
-                if ((request->kind >= OP_CREATE && request->kind <= OP_CPU_DOWN) ||
+                if ((request->kind >= OP_CREATE && request->kind <= OP_CPU_DOWN) || request->kind == OP_TUNE ||
                     request->kind == OP_MEMPOOL_CREATE || request->kind == OP_MEMPOOL_RESIZE ||
                     request->kind == OP_MEMPOOL_DESTROY)
                         return "BUG: sleeping function called from invalid context: an interrupt handler can only "

@@ -533,6 +533,42 @@ enum outcome act_kml_end(struct machine *m, struct thread *th, struct frame *f)
         return OUT_DONE;
 }
 
+/* slabinfo_write(): the tunables of a live cache. */
+
+enum outcome act_tunew_find(struct machine *m, struct thread *th, struct frame *f)
+{
+        int32_t limit = (int32_t)f->slabinfo.limit, batchcount = (int32_t)f->slabinfo.batchcount;
+        uint32_t cache = memory_cache_find(&m->mem, f->slabinfo.name);
+        struct frame *tune;
+
+        th->ret = 0;
+        if (cache == CACHE_ID_NONE) {
+                th->op.result = ERRNO_EINVAL;
+                return OUT_NO;
+        }
+        f->cache = cache;
+        th->op.cache = cache;
+        if (limit < 1 || batchcount < 1 || batchcount > limit || (int32_t)f->slabinfo.shared < 0)
+                return OUT_OK;
+        tune = call_path(th, TUNE_WORK, cache);
+        tune->tune.limit = f->slabinfo.limit;
+        tune->tune.batchcount = f->slabinfo.batchcount;
+        tune->tune.shared = f->slabinfo.shared;
+        return OUT_CALL;
+}
+
+enum outcome act_tunew_end(struct machine *m, struct thread *th, struct frame *f)
+{
+        (void)f;
+        if (th->ret)
+                th->op.result = ERRNO_ENOMEM;
+        if (th->op.result)
+                th->op.path = PATH_FAILED;
+        th->ret = PLACE_NONE;
+        lock_drop(m, th, &m->mem.chain_mutex);
+        return OUT_DONE;
+}
+
 /* What a cache owns goes back: magazines, then per node shared array, alien set and lists, then the descriptor. */
 
 enum outcome act_release_mag(struct machine *m, struct thread *th, struct frame *f)

@@ -169,6 +169,10 @@ struct frame {
                         uint32_t old_array;
                 } tune;
                 struct {
+                        char name[CACHE_NAME_MAX + 1]; /* of the cache to tune; there may be none */
+                        uint32_t limit, batchcount, shared;
+                } slabinfo;
+                struct {
                         uint32_t index;
                         uint32_t what; /* enum boot_replace */
                 } boot;

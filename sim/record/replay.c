@@ -522,6 +522,24 @@ static const struct cache_spec *find_spec(struct replay *replay, const struct re
         return spec;
 }
 
+/* The name that was written to /proc/slabinfo: "", which no cache has, if it was that of none. */
+static gboolean find_name(struct replay *replay, const struct op_record *op, struct cache_spec *spec)
+{
+        g_autoptr(sqlite3_stmt) select = NULL;
+        const char *name;
+
+        memset(spec, 0, sizeof(*spec));
+        if (op->cache == CACHE_ID_NONE)
+                return TRUE;
+        if (!recording_prepare(replay->recording, "SELECT name FROM cache WHERE id = ?", &select, &replay->error))
+                return FALSE;
+        sqlite3_bind_int64(select, 1, op->cache);
+        if (recording_step(replay->recording, select, &replay->error) <= 0)
+                return FALSE;
+        name = (const char *)sqlite3_column_text(select, 0);
+        return name != NULL && g_strlcpy(spec->name, name, sizeof(spec->name)) < sizeof(spec->name);
+}
+
 static gboolean ask(struct replay *replay, const struct recorded_op *recorded, struct player *player)
 {
         const struct op_record *op = &recorded->op;
@@ -552,6 +570,13 @@ static gboolean ask(struct replay *replay, const struct recorded_op *recorded, s
                 request.spec = find_spec(replay, recorded, &spec);
                 if (request.spec == NULL) {
                         differ_by_request(replay, op, "table cache does not say what was asked for");
+                        return FALSE;
+                }
+        }
+        if (op->kind == OP_TUNE) {
+                request.spec = &spec;
+                if (!find_name(replay, op, &spec)) {
+                        differ_by_request(replay, op, "table cache does not name the cache that was tuned");
                         return FALSE;
                 }
         }

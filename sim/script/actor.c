@@ -18,6 +18,7 @@
 
 #define PROGRESS_EVERY 1024 /* turns of the main loop */
 #define KERNEL_NAME    15   /* bytes of a task's name in the kernel */
+#define SLABINFO_WRITE_MAX 128 /* MAX_SLABINFO_WRITE: bytes of a write to /proc/slabinfo */
 
 /* -- states, queues ----------------------------------------------------------------------------------------------- */
 
@@ -496,6 +497,18 @@ static int take_result(struct actor *actor)
                 }
                 if (record->kind != OP_MEMPOOL_CREATE) /* else the pool is on top of the stack */
                         lua_pushboolean(L, 1);
+                return 1;
+        case OP_TUNE:
+                if (record->result) {
+                        lua_pushnil(L);
+                        lua_rawgeti(L, LUA_REGISTRYINDEX,
+                                    record->result == ERRNO_EINVAL ? scenario->einval_ref : scenario->enomem_ref);
+                        return 2;
+                }
+                if (actor->written < 0)
+                        lua_pushboolean(L, 1);
+                else
+                        lua_pushinteger(L, actor->written);
                 return 1;
         default:
                 return 0;
@@ -1002,6 +1015,79 @@ static int task_destroy(lua_State *L)
         return submit(L, self);
 }
 
+/* One write to /proc/slabinfo: limit, batchcount and shared of the cache `name`, as the kernel's int. */
+static int submit_tune(lua_State *L, struct actor *self, const char *name, const int32_t values[3], lua_Integer bytes)
+{
+        struct cache_spec spec = { .name = "" };
+
+        if (strlen(name) < sizeof(spec.name)) /* a longer one is that of no cache */
+                g_strlcpy(spec.name, name, sizeof(spec.name));
+        self->written = bytes;
+        self->request = (struct request){ .kind = OP_TUNE, .spec = &spec, .gfp = (uint32_t)values[2],
+                                          .size_bytes = (uint32_t)values[0] | (uint64_t)(uint32_t)values[1] << 32 };
+        return submit(L, self);
+}
+
+/* t:tune(cache, { limit =, batchcount =, shared = }): what is not said stays as it is. */
+static int task_tune(lua_State *L)
+{
+        static const char *const known[] = { "limit", "batchcount", "shared", NULL };
+        struct actor *self = task_of(L, "tune");
+        uint32_t id = cache_argument(L, self, 2, "tune", NULL);
+        struct cache_view view;
+        int32_t values[3];
+        uint64_t value;
+
+        fields_check(L, 3, "tune", known);
+        sim_cache_get(self->scenario->sim, id, &view);
+        values[0] = (int32_t)view.limit;
+        values[1] = (int32_t)view.batchcount;
+        values[2] = (int32_t)view.shared;
+        for (int i = 0; i < 3; i++)
+                if (fields_integer(L, 3, "tune", known[i], INT32_MIN, INT32_MAX, &value))
+                        values[i] = (int32_t)value;
+        return submit_tune(L, self, view.name, values, -1);
+}
+
+/* sscanf(" %d %d %d"): white space, a sign, digits, cut to 32 bits; what follows the third is ignored. */
+static bool scan_integers(const char *text, int32_t values[3])
+{
+        for (int i = 0; i < 3; i++) {
+                uint64_t value = 0;
+                bool is_negative;
+
+                while (*text == ' ' || (*text >= '\t' && *text <= '\r'))
+                        text++;
+                is_negative = *text == '-';
+                text += is_negative;
+                if (!g_ascii_isdigit(*text))
+                        return false;
+                for (; g_ascii_isdigit(*text); text++)
+                        value = value * 10 + (uint64_t)(*text - '0'); /* wraps as the kernel's unsigned long long does */
+                values[i] = (int32_t)(uint32_t)(is_negative ? 0 - value : value);
+        }
+        return true;
+}
+
+/* t:write_slabinfo(text): as write(2) to /proc/slabinfo by root (spec 07 section 8). */
+static int task_write_slabinfo(lua_State *L)
+{
+        struct actor *self = task_of(L, "write_slabinfo");
+        size_t length;
+        const char *text = luaL_checklstring(L, 2, &length);
+        const char *blank = memchr(text, ' ', length);
+        const char *nul = memchr(text, 0, length);
+        int32_t values[3];
+
+        if (length > SLABINFO_WRITE_MAX || !blank || (nul && nul < blank) || !scan_integers(blank, values)) {
+                lua_pushnil(L);
+                lua_pushliteral(L, "EINVAL");
+                return 2;
+        }
+        lua_pushlstring(L, text, (size_t)(blank - text));
+        return submit_tune(L, self, lua_tostring(L, -1), values, (lua_Integer)length);
+}
+
 static int task_reap(lua_State *L)
 {
         struct actor *self = task_of(L, "reap");
@@ -1290,8 +1376,9 @@ void actor_open_methods(struct scenario *scenario, lua_State *L)
                 { "pages", task_pages },     { "pick", task_pick },       { "random", task_random },
                 { "reap", task_reap },       { "receive", task_receive }, { "send", task_send },
                 { "shrink", task_shrink },   { "shuffle", task_shuffle }, { "signal", task_signal },
-                { "sleep", task_sleep },     { "spawn", task_spawn },     { "wait", task_wait },
-                { "work", task_work },       { NULL, NULL },
+                { "sleep", task_sleep },     { "spawn", task_spawn },     { "tune", task_tune },
+                { "wait", task_wait },       { "work", task_work },       { "write_slabinfo", task_write_slabinfo },
+                { NULL, NULL },
         };
 
         lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->box_meta_refs[BOX_ACTOR]);
@@ -1311,6 +1398,10 @@ void actor_open_methods(struct scenario *scenario, lua_State *L)
         scenario->timeout_ref = luaL_ref(L, LUA_REGISTRYINDEX);
         lua_pushliteral(L, "busy");
         scenario->busy_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+        lua_pushliteral(L, "EINVAL");
+        scenario->einval_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+        lua_pushliteral(L, "ENOMEM");
+        scenario->enomem_ref = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
 /* -- the actor that creates the declared caches and memory pools, then lets the others begin --------------------------------------- */

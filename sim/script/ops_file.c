@@ -371,6 +371,18 @@ static bool parse_operation(struct parser *parser, enum ops_kind kind)
                 good = word_name(parser, 1, &line.name);
                 fields = 2;
                 break;
+        case OPS_TUNE: {
+                uint64_t batchcount = 0, shared = 0;
+
+                good = word_name(parser, 1, &line.name) &&
+                       word_number(parser, 2, "a limit", INT32_MAX, &line.size) &&
+                       word_number(parser, 3, "a batchcount", INT32_MAX, &batchcount) &&
+                       word_number(parser, 4, "a shared factor", INT32_MAX, &shared);
+                line.size |= batchcount << 32;
+                line.gfp = (uint32_t)shared;
+                fields = 5;
+                break;
+        }
         case OPS_TICK:
                 good = word_number(parser, 1, "a number of ticks", UINT32_MAX, &line.size);
                 fields = 2;

@@ -35,6 +35,7 @@
         X(REAP, "reap")                                                                                                \
         X(SHRINK, "shrink")                                                                                            \
         X(DESTROY, "destroy")                                                                                          \
+        X(TUNE, "tune")                                                                                                \
         X(TICK, "tick")                                                                                                \
         X(CPU_DOWN, "cpu_down")                                                                                        \
         X(CPU_UP, "cpu_up")                                                                                            \
@@ -56,15 +57,15 @@ enum ops_kind {
 
 struct ops_line {
         uint64_t id;          /* a n m p f: as in the file */
-        uint64_t size;        /* m: bytes; tick: ticks */
+        uint64_t size;        /* m: bytes; tick: ticks; tune: limit | batchcount << 32 */
         uint64_t t_ns;        /* OPS_NO_TIME: the line has no t= */
         uint32_t line;        /* in the file, from 1 */
         uint32_t object;      /* a n m p f: number of the allocation, from 0 */
-        uint32_t name;        /* create a n shrink destroy: cache, an id in ops_file.names */
+        uint32_t name;        /* create a n shrink destroy tune: cache, an id in ops_file.names */
         uint32_t spec;        /* create: index in ops_file.specs */
-        uint32_t gfp;         /* a n m p */
+        uint32_t gfp;         /* a n m p; tune: shared factor */
         uint32_t task, site;  /* ids in ops_file.names, or OPS_NONE */
-        uint16_t cpu;         /* where it runs: 0 for create, shrink, destroy; drain: OPS_CPU_ALL */
+        uint16_t cpu;         /* where it runs: 0 for create, shrink, destroy, tune; drain: OPS_CPU_ALL */
         uint8_t kind;         /* enum ops_kind; MACHINE and TRACE are no lines of the array */
         uint8_t order;        /* p */
         uint8_t node_plus_1;  /* n p: 0 is the CPU's own node */

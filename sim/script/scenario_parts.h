@@ -122,6 +122,7 @@ struct actor {
         struct object *object;       /* being allocated or freed; lives on the coroutine's stack */
         struct declared_cache *cache; /* being created or destroyed */
         struct declared_mempool *mempool; /* being created */
+        lua_Integer written;          /* bytes written to /proc/slabinfo, -1: t:tune */
 
         /* waiting */
         struct wait_queue *queue;
@@ -190,6 +191,7 @@ struct scenario {
 
         /* Lua values that are needed where nothing may be allocated */
         int object_meta_ref, box_meta_refs[BOX_KINDS], load_meta_refs[2], path_refs[OP_PATH_COUNT], timeout_ref, busy_ref, result_ref;
+        int einval_ref, enomem_ref;
         struct text_memo gfp_memos[TEXT_MEMOS], cache_memos[TEXT_MEMOS];
 
         /* while it runs */

@@ -52,6 +52,7 @@ struct trace_player {
         uint32_t done_count; /* lines */
         uint32_t barrier;    /* index of the first line for the whole machine that is not done, or line count */
         uint64_t allocations, failures, requested_bytes, allocated_bytes;
+        struct cache_spec tuned; /* name in the tune line being asked for */
 };
 
 /* -- load --------------------------------------------------------------------------------------------------------- */
@@ -328,7 +329,7 @@ static bool make_request(struct trace_player *player, const struct ops_line *lin
 {
         *ret = (struct request){ .gfp = line->gfp, .node_plus_1 = line->node_plus_1, .order = line->order,
                                  .size_bytes = line->size };
-        if (line->name != OPS_NONE && line->kind != OPS_CREATE) {
+        if (line->name != OPS_NONE && line->kind != OPS_CREATE && line->kind != OPS_TUNE) {
                 const char *name = ops_file_name(player->ops, line->name);
 
                 if (player->cache_ids[line->name] == CACHE_ID_NONE)
@@ -357,6 +358,13 @@ static bool make_request(struct trace_player *player, const struct ops_line *lin
         case OPS_REAP: ret->kind = OP_REAP; break;
         case OPS_SHRINK: ret->kind = OP_SHRINK; break;
         case OPS_DESTROY: ret->kind = OP_DESTROY; break;
+        case OPS_TUNE:
+                ret->kind = OP_TUNE;
+                memset(&player->tuned, 0, sizeof(player->tuned));
+                if (strlen(ops_file_name(player->ops, line->name)) < sizeof(player->tuned.name))
+                        g_strlcpy(player->tuned.name, ops_file_name(player->ops, line->name), sizeof(player->tuned.name));
+                ret->spec = &player->tuned;
+                break;
         default: break;
         }
         return true;

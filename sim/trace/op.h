@@ -31,7 +31,8 @@
         X(MEMPOOL_FREE, "mempool_free", "mempool_free of what op `frees` returned")                                    \
         X(MEMPOOL_RESIZE, "mempool_resize", "mempool_resize(pool in result, size_bytes elements, gfp)")                \
         X(MEMPOOL_DESTROY, "mempool_destroy", "mempool_destroy(pool in result)")                                       \
-        X(WRITE, "write", "the task writes size_bytes bytes at pfn, offset (debug_slab machines)")
+        X(WRITE, "write", "the task writes size_bytes bytes at pfn, offset (debug_slab machines)")                      \
+        X(TUNE, "tune", "a write of limit, batchcount and shared to /proc/slabinfo")
 
 enum op_kind {
 #define X(id, name, what) OP_##id,
@@ -74,6 +75,10 @@ enum op_path {
 
 extern const char *const op_kind_names[OP_KIND_COUNT];
 extern const char *const op_path_names[OP_PATH_COUNT];
+
+/* Results of a TUNE: the kernel's error numbers. */
+#define ERRNO_ENOMEM 12u
+#define ERRNO_EINVAL 22u
 
 #define CACHE_NAME_MAX 31
 
@@ -125,13 +130,14 @@ struct request {
         uint8_t order;       /* PAGES: 2^order pages */
         uint8_t cpu;         /* CPU_UP, CPU_DOWN: which one */
         uint8_t node_plus_1; /* KMALLOC, ALLOC, PAGES: node asked for + 1; 0: none, the CPU's own */
-        uint32_t gfp;        /* KMALLOC, ALLOC, PAGES, MEMPOOL_ALLOC, MEMPOOL_RESIZE */
-        uint64_t size_bytes; /* KMALLOC: bytes; TICK: ticks; WORK: ns; MEMPOOL_RESIZE: elements */
+        uint32_t gfp;        /* KMALLOC, ALLOC, PAGES, MEMPOOL_ALLOC, MEMPOOL_RESIZE; TUNE: shared factor */
+        uint64_t size_bytes; /* KMALLOC: bytes; TICK: ticks; WORK: ns; MEMPOOL_RESIZE: elements;
+                              * TUNE: limit | batchcount << 32 */
         uint32_t cache;      /* ALLOC, SHRINK, DESTROY: cache id */
         uint32_t object;     /* FREE, MEMPOOL_FREE: handle. FREE: OBJECT_NONE: kfree of the address `place`, which held
                               * size_bytes (debug_slab machines) */
         uint32_t mempool;    /* MEMPOOL_*: id, see sim_mempool_declare */
-        const struct cache_spec *spec; /* CREATE; read during sim_submit only */
+        const struct cache_spec *spec; /* CREATE; TUNE: its name alone, of a cache or not; read during sim_submit only */
         uint64_t place;      /* WRITE, FREE without handle: address. WRITE: size_bytes bytes from there on become the first
                               * `order` (1 to 4) bytes of gfp, the lowest first, over and over */
         uint64_t op;         /* the same: id of the op that got the object meant, 0: none. Nothing depends on it */
@@ -143,7 +149,7 @@ struct op_record {
         uint64_t t_ns;       /* when it began, simulated ns since the end of boot */
         uint64_t dur_ns;     /* how long it took, waiting included */
         uint64_t size_bytes; /* KMALLOC: asked bytes; ALLOC: object size asked at creation; PAGES: 4096 << order;
-                              * MEMPOOL_*: of an element, RESIZE: elements asked for */
+                              * MEMPOOL_*: of an element, RESIZE: elements asked for; TUNE: as in the request */
         uint64_t frees;      /* FREE, MEMPOOL_FREE: id of the op that allocated it; others 0 */
         uint32_t first_seq;  /* low 32 bits of the event counter when it began */
         uint32_t irq;        /* number of the interrupt it ran in, 0: task */
@@ -151,7 +157,8 @@ struct op_record {
         uint32_t cache;      /* id of the cache of the object, CACHE_ID_NONE: pages or none */
         uint32_t pfn;        /* of what was returned or freed; PFN_NONE: failed or nothing */
         uint32_t offset;     /* byte in the page */
-        uint32_t result;     /* SHRINK, DESTROY: 0/1; CREATE: 0 or 1 = failed; REAP: slabs released; MEMPOOL_*: the pool's id */
+        uint32_t result;     /* SHRINK, DESTROY: 0/1; CREATE: 0 or 1 = failed; REAP: slabs released; MEMPOOL_*: the pool's id;
+                              * TUNE: 0, ENOMEM (12) or EINVAL (22): no such cache */
         uint16_t task;       /* id of the task or interrupt handler, see sim_thread_new */
         uint8_t cpu;
         uint8_t kind;        /* enum op_kind */

@@ -21,7 +21,6 @@ static const char *const outcome_names[] = { "ok", "no", "alt", "call", "done", 
 static uint64_t taken[STATE_COUNT][OUT_PARK + 1];
 
 static const char reclaim[] = "direct reclaim makes no progress yet";
-static const char retune[] = "no request tunes a cache again yet";
 static const char attached[] = "a node with a CPU always has its shared array and alien set";
 static const char unanswered[] = "the action never answers so";
 static const char guard[] = "a guard: what would lead there is refused before";
@@ -31,9 +30,6 @@ static const struct { enum state state; enum outcome outcome; const char *why; }
         { PA_AFTER_RECLAIM, OUT_CALL, reclaim },
         { PA_AFTER_RECLAIM_GOT, OUT_OK, reclaim },
         { PA_AFTER_RECLAIM_GOT, OUT_NO, reclaim },
-        { KML_OLD_PUT, OUT_CALL, retune },
-        { KML_ATTACH, OUT_CALL, retune },
-        { KML_ATTACHED, OUT_CALL, retune },
         { CREATE_GEOMETRY, OUT_ALT, guard },
         { REAP_SHARED, OUT_OK, attached },
         { FREE_HOME_CHECK, OUT_ALT, attached },
@@ -63,6 +59,8 @@ static void run_workloads(void)
 
                 workload_draw(seed, &config, &shape);
                 shape.requests = 2500;
+                shape.tune = seed % 3 == 0;
+                shape.caches |= shape.tune;
                 config.audit = 0;
                 bed = testbed_new(&config);
                 workload_run(bed, &shape, &result);

@@ -67,6 +67,7 @@ task { name = "looks", run = function(t)
                 end
         end
         show_fields("task", function(wrong) t:spawn(wrong) end, { ["?"] = 1 })
+        show_fields("tune", function(wrong) t:tune("size-64", wrong) end, { ["?"] = 1 })
         show_fields("cache", function(wrong) t:create(wrong) end, { ["?"] = 1 })
 end }
 

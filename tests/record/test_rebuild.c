@@ -406,6 +406,7 @@ static void rebuild(uint32_t nodes_max, uint64_t seeds)
                 workload.mib = seed % 2 == 0 ? 16 : 64;
                 workload.nodes = nodes_max ? 1 + (uint32_t)seed % nodes_max : 0;
                 workload.ends_asleep = seed % 3 == 1;
+                workload.tune = seed % 4 == 3;
                 workload.stop_ns = seed == 5 ? 3000000 : 0;
                 record(&workload, path, &result);
                 check_recording(path);

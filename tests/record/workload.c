@@ -136,6 +136,19 @@ static gboolean submit_cache_op(struct party *party, uint32_t thread)
                 request.kind = OP_CREATE;
                 request.spec = &spec;
                 slot->closing = TRUE; /* nobody else creates it meanwhile */
+        } else if (party->workload->tune && draw(member, 3) == 0) {
+                struct cache_view view = { .name = "nobody" };
+                uint64_t batchcount = draw(member, 60);
+                uint32_t id = (uint32_t)draw(member, sim_cache_count(party->sim) + 1);
+
+                if (sim_cache_get(party->sim, id, &view))
+                        g_strlcpy(spec.name, view.name, sizeof(spec.name));
+                request.kind = OP_TUNE;
+                request.spec = &spec;
+                request.size_bytes = (batchcount + draw(member, 80)) | batchcount << 32;
+                request.gfp = (uint32_t)draw(member, 9);
+                submit(party, thread, &request);
+                return TRUE;
         } else if (slot->users == 0 && draw(member, 2) == 0) {
                 request.kind = OP_DESTROY;
                 request.cache = slot->id;

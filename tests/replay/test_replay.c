@@ -79,11 +79,39 @@ static void test_numa(void)
                 workload.live_max = seed % 2 == 0 ? 2000 : 300; /* nodes run out */
                 workload.cpu_mhz = seed % 5 == 0 ? 1 : 3000;
                 workload.ends_asleep = seed % 4 == 1;
+                workload.tune = seed % 3 == 0;
                 record(&workload, path, &run);
                 check_equal(path, &run, "done");
                 if (workload.nodes > 1)
                         g_assert_cmpint(sql_int(path, "SELECT count(DISTINCT node_plus_1) FROM op"), >, 2);
         }
+}
+
+/* Tunables written while everybody allocates: of caches that are there, that are being made and that are gone. */
+static void test_tune(void)
+{
+        g_autofree char *path = scratch_path("tune.db");
+        struct workload_result run;
+        struct workload workload;
+        int64_t done = 0, refused = 0, failed = 0;
+
+        for (uint64_t seed = 1; seed <= 8; seed++) {
+                workload_default(&workload);
+                workload.seed = seed;
+                workload.tune = TRUE;
+                workload.cpus = 1 + (uint32_t)seed % 8;
+                workload.mib = seed % 2 == 0 ? 8 : 64;
+                workload.live_max = seed % 2 == 0 ? 3000 : 300;
+                workload.stop_ns = seed == 7 ? 2000000 : 0;
+                record(&workload, path, &run);
+                check_equal(path, &run, workload.stop_ns ? "interrupted" : "done");
+                done += sql_int(path, "SELECT count(*) FROM op_named WHERE kind = 'tune' AND result = 0");
+                refused += sql_int(path, "SELECT count(*) FROM op_named WHERE kind = 'tune' AND result = 22");
+                failed += sql_int(path, "SELECT count(*) FROM op_named WHERE kind = 'tune' AND result = 12");
+        }
+        g_assert_cmpint(done, >, 100);
+        g_assert_cmpint(refused, >, 0);
+        g_assert_cmpint(failed, >=, 0);
 }
 
 /* A cycle of 1000 ns: timers, wake-ups, interrupts and ends of ops on all CPUs fall on the same moments. */
@@ -380,6 +408,7 @@ int main(int argc, char **argv)
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/replay/equal-to-the-run", test_equal);
         g_test_add_func("/replay/equal-on-several-nodes", test_numa);
+        g_test_add_func("/replay/equal-with-tunables-written", test_tune);
         g_test_add_func("/replay/equal-when-all-happens-at-once", test_ties);
         g_test_add_func("/replay/interrupted-anywhere", test_interrupted);
         g_test_add_func("/replay/stops-after-an-op", test_until);

@@ -15,6 +15,7 @@ struct actor {
         uint8_t kind;       /* of the request under way */
         uint32_t cache;     /* CACHES: none of ours */
         uint32_t left;      /* interrupt: requests still to make */
+        struct cache_spec tuned; /* name it writes to /proc/slabinfo */
 };
 
 struct workload {
@@ -122,6 +123,24 @@ static uint32_t draw_size(struct workload *work, struct actor *actor)
         return (uint32_t)prng_between(&actor->prng, 0, chance(actor, 3, 4) ? 300 : work->shape.size_max);
 }
 
+/* A write to /proc/slabinfo: of any cache, also of one that was there once; now and then of no use. */
+static void draw_tunables(struct workload *work, struct actor *actor, struct request *request)
+{
+        uint32_t id = below(actor, sim_cache_count(work->bed->sim));
+        uint32_t batchcount = (uint32_t)prng_between(&actor->prng, chance(actor, 1, 10) ? 0 : 1, 70);
+        uint32_t limit = batchcount * (uint32_t)prng_between(&actor->prng, 1, 3) + below(actor, 5);
+        struct cache_view view;
+
+        sim_cache_get(work->bed->sim, id, &view);
+        memset(&actor->tuned, 0, sizeof(actor->tuned));
+        g_strlcpy(actor->tuned.name, view.name, sizeof(actor->tuned.name));
+        if (chance(actor, 1, 20))
+                limit = chance(actor, 1, 2) ? 20000 : 16000; /* larger than the largest class, or most of it */
+        request->spec = &actor->tuned;
+        request->size_bytes = limit | (uint64_t)batchcount << 32;
+        request->gfp = below(actor, 10);
+}
+
 /* What this actor asks for next. False: it has nothing to ask. */
 static bool draw_request(struct workload *work, struct actor *actor, struct request *request)
 {
@@ -174,7 +193,9 @@ static bool draw_request(struct workload *work, struct actor *actor, struct requ
                 return true;
         }
         if (way < 94) {
-                request->kind = OP_REAP;
+                request->kind = work->shape.tune && chance(actor, 1, 2) ? OP_TUNE : OP_REAP;
+                if (request->kind == OP_TUNE)
+                        draw_tunables(work, actor, request);
                 return true;
         }
         if (work->caches[slot] == CACHE_ID_NONE && !(work->creating & (1u << slot))) {
@@ -203,7 +224,7 @@ static void submit(struct workload *work, struct actor *actor, const struct requ
         g_assert_cmpstr(problem, ==, NULL);
         actor->kind = request->kind;
         work->result->requests++;
-        if (request->gfp & __GFP_NOFAIL)
+        if (request->kind != OP_TUNE && (request->gfp & __GFP_NOFAIL))
                 work->nofail++;
 }
 
@@ -214,6 +235,10 @@ static void take_result(struct workload *work, struct actor *actor)
         uint32_t object = sim_result_object(work->bed->sim, actor->thread);
 
         g_assert_cmpuint(op->kind, ==, actor->kind);
+        if (op->kind == OP_TUNE) { /* its gfp is the shared factor */
+                work->result->refused += op->result != 0;
+                return;
+        }
         if (op->gfp & __GFP_NOFAIL) {
                 work->nofail--;
                 if (!(op->gfp & (__GFP_NORETRY | __GFP_NO_GROW | __GFP_NOMEMALLOC)) && op->kind == OP_PAGES)
