@@ -47,6 +47,7 @@ static const struct section sections[] = {
         { "kmem_cache_destroy", DESTROY_LOCK },
         { "after a grace period", RCU_NEXT },
         { "page lists to the buddy lists", DRAINP_NEXT },
+        { "write to /proc/slabinfo", TUNEW_LOCK },
         { "CPU up", UP_LOCK },
         { "CPU down", DOWN_LOCK },
         { "NUMA: page sets of a CPU", PAGESETS_NEXT },
