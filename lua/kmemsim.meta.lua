@@ -16,6 +16,10 @@
 ---| "panic"
 ---| "destroy_by_rcu"
 ---| "mem_spread"
+---| "debug_initial" # this one and the next three: debug_slab machines
+---| "red_zone"
+---| "poison"
+---| "store_user"
 ---@alias alloc_path
 ---| "magazine"
 ---| "shared"
@@ -53,6 +57,7 @@ function machine(fields) end
 ---@field costs? machine_costs # what each step takes, in cycles
 ---@field audit? "none"|"op"|"step" # recount every structure after every op, or step
 ---@field threads? integer # room for t:spawn; default 256
+---@field debug_slab? boolean # a kernel with CONFIG_DEBUG_SLAB: red zones, poison, last users, and the checks
 
 ---@class machine_node
 ---@field memory size # 4 MiB or more, in whole MiB
@@ -89,6 +94,11 @@ function machine(fields) end
 ---@field ipi? integer
 ---@field reap_cache? integer
 ---@field switch? integer
+---@field poison_byte? integer # this one and the next four: debug_slab machines
+---@field fill_word? integer
+---@field debug_obj? integer
+---@field list_check? integer
+---@field free_walk? integer
 ---@field step? integer
 
 ---An object cache, made before the tasks begin.
@@ -350,7 +360,16 @@ local task = {}
 function actor:kmalloc(bytes, mask, node) end
 
 ---@param object object? # nil does nothing
-function actor:kfree(object) end
+---@param offset? integer # debug_slab machines: kfree of the address so many bytes behind that of the object
+function actor:kfree(object, offset) end
+
+---debug_slab machines: writes bytes from an offset on, also before the object, behind it, or when it was freed. What is
+---written shows when the allocator looks: at the next kfree, when the object is handed out again, when its slab goes.
+---@param object object # of a cache, freed or not
+---@param offset integer # from the object's address, may be negative
+---@param bytes string
+---@param count? integer # so many bytes in all, `bytes` over and over; default #bytes
+function actor:write(object, offset, bytes, count) end
 
 ---kmem_cache_alloc.
 ---@param from cache_ref
@@ -580,6 +599,7 @@ function task:drain() end
 ---@field destroy result_counts
 ---@field reap result_counts
 ---@field drain result_counts
+---@field write result_counts # debug_slab machines
 ---@field mempool_create result_counts
 ---@field mempool_alloc result_counts
 ---@field mempool_free result_counts

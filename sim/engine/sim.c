@@ -247,7 +247,6 @@ static void note_address(struct thread *th, const struct request *request)
         th->op.pfn = place_pfn(request->place);
         th->op.offset = place_offset(request->place);
         th->op.size_bytes = request->size_bytes;
-        th->op.frees = request->op;
 }
 
 /* kfree of whatever address: a second time, or past the start of an object. The debug code will look. */
@@ -284,6 +283,7 @@ static const char *begin_write(struct sim *sim, struct thread *th, const struct 
         for (uint32_t i = 0; i < 4; i++)
                 f->write.pattern[i] = (uint8_t)(request->gfp >> (8 * i));
         th->op.order = request->order;
+        th->op.frees = request->op;
         note_address(th, request);
         return NULL;
 }

@@ -21,6 +21,7 @@
 
 #include "base/units.h"
 #include "engine/sim.h"
+#include "mm/slab_debug.h"
 #include "observe/observer.h"
 #include "observe/sampler.h"
 #include "record/op_source.h"
@@ -557,7 +558,9 @@ static gboolean ask(struct replay *replay, const struct recorded_op *recorded, s
 
         if (op->kind >= OP_MEMPOOL_CREATE && op->kind <= OP_MEMPOOL_DESTROY)
                 request.mempool = op->result;
-        if (op->kind == OP_FREE || op->kind == OP_MEMPOOL_FREE) {
+        if (op->kind == OP_FREE && op->frees == 0) { /* of an address, in a debug_slab machine */
+                request.object = OBJECT_NONE;
+        } else if (op->kind == OP_FREE || op->kind == OP_MEMPOOL_FREE) {
                 gpointer handle = g_hash_table_lookup(replay->objects, GSIZE_TO_POINTER(op->frees));
 
                 if (handle == NULL) {
@@ -566,6 +569,12 @@ static gboolean ask(struct replay *replay, const struct recorded_op *recorded, s
                 }
                 request.object = (uint32_t)GPOINTER_TO_SIZE(handle) - 1;
         }
+        if (request.object == OBJECT_NONE || op->kind == OP_WRITE) {
+                request.place = place_of(op->pfn, op->offset);
+                request.op = op->frees;
+        }
+        if (replay->info.config.debug_slab)
+                sim_set_site(replay->sim, op->task, site_of(replay, op->id) & (CALLER_TASK - 1));
         if (op->kind == OP_CREATE) {
                 request.spec = find_spec(replay, recorded, &spec);
                 if (request.spec == NULL) {

@@ -44,7 +44,7 @@ static const struct column cache_columns[] = {
         CACHE(spec.align_bytes, "align_bytes", "bytes", NULL_NEVER, "alignment asked for"),
         CACHE(spec.flags, "flags", "", NULL_NEVER,
               "asked for: 1 HWCACHE_ALIGN, 2 DMA, 4 MUST_HWCACHE_ALIGN, 8 RECLAIM_ACCOUNT, 16 PANIC, 32 DESTROY_BY_RCU, "
-              "64 MEM_SPREAD"),
+              "64 MEM_SPREAD, 256 DEBUG_INITIAL, 512 RED_ZONE, 1024 POISON, 2048 STORE_USER"),
         CACHE(buffer_size, "buffer_size", "bytes", NULL_NEVER, "what an object takes in a slab"),
         CACHE(num, "num", "objects", NULL_NEVER, "objects per slab"),
         CACHE(gfporder, "gfporder", "", NULL_NEVER, "a slab is 2^gfporder pages"),
@@ -94,13 +94,16 @@ static const struct column mempool_columns[] = {
         OP(kind, "kind", INT, "", NULL_NEVER, "what was asked for: op_kind.id"),                                       \
         OP(cache, "cache", INT, "", NULL_IF_ONES, "cache.id of the object's cache; NULL: pages or none"),              \
         OP(size_bytes, "size_bytes", INT, "bytes", NULL_NEVER,                                                         \
-           "kmalloc: asked for; alloc: object size asked for at creation; pages: 4096 << order_; tick: ticks; work: ns; mempool: of an element, resize: elements"), \
-        OP(gfp, "gfp", INT, "", NULL_NEVER, "gfp mask, bits as in gfp_flag"),                                          \
-        OP(frees, "frees", INT, "", NULL_IF_ZERO, "free, mempool_free: id of the op whose object or pages it gives back"),           \
+           "kmalloc: asked for; alloc: object size asked for at creation; pages: 4096 << order_; tick: ticks; work: ns; "       \
+           "mempool: of an element, resize: elements; write: bytes"),                                                  \
+        OP(gfp, "gfp", INT, "", NULL_NEVER, "gfp mask, bits as in gfp_flag; write: the bytes, the lowest first"),      \
+        OP(frees, "frees", INT, "", NULL_IF_ZERO,                                                                      \
+           "free, mempool_free: id of the op whose object or pages it gives back, NULL: kfree of an address; "         \
+           "write: id of the op whose object is meant"),                                                               \
         OP(path, "path", INT, "", NULL_NEVER, "which way it went: op_path.id"),                                        \
         OP(pfn, "pfn", INT, "", NULL_IF_ONES, "page frame of what was returned or freed; NULL: failed or nothing"),    \
         OP(offset, "offset", INT, "bytes", NULL_WITHOUT_PFN, "byte in the page"),                                      \
-        OP(order, "order_", INT, "", NULL_NEVER, "pages: 2^order_ pages"),                                             \
+        OP(order, "order_", INT, "", NULL_NEVER, "pages: 2^order_ pages; write: so many bytes of gfp over and over"),  \
         OP(irq, "irq", INT, "", NULL_NEVER, "number of the interrupt it ran in; 0: a task"),                           \
         OP(first_seq, "first_seq", INT, "", NULL_NEVER, "low 32 bits of the last event.seq before it began"),          \
         OP(result, "result", INT, "", NULL_NEVER,                                                                      \
@@ -388,7 +391,7 @@ const struct table schema_tables[TABLE_COUNT] = {
         [TABLE_OP_SITE] = TABLE("op_site", op_site_columns, NULL, NULL, "where one op came from, when a trace tells"),
         [TABLE_OP_FAILED] = TABLE("op_failed", op_failed_columns, NULL, NULL, "one op that failed"),
         [TABLE_SLAB] = TABLE("slab", slab_columns, NULL, NULL, "one slab there is where the recording ends"),
-        [TABLE_LIVE_OBJECT] = TABLE("live_object", live_object_columns, "PRIMARY KEY (pfn, offset)", "WITHOUT ROWID",
+        [TABLE_LIVE_OBJECT] = TABLE("live_object", live_object_columns, "PRIMARY KEY (pfn, offset, op)", "WITHOUT ROWID",
                                     "one object or block of pages the workload holds at the end; none if the recording was cut short"),
         [TABLE_OP_TOTAL] = TABLE("op_total", op_total_columns, NULL, NULL,
                                  "all ops of one kind, path, cache and origin added up"),

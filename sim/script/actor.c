@@ -540,16 +540,16 @@ static enum sim_what advance(struct scenario *scenario, uint32_t *ret_thread)
 
 /*
  * The last step of a method that waits for the sim: yields, or goes on at once if the next thing to happen is `what`
- * for this very actor.
+ * for this very actor. With a continuation `then` it is not the last one: that is called with `at` after a yield.
  */
-static int wait_for(lua_State *L, struct actor *self, enum sim_what what)
+static int wait_for_then(lua_State *L, struct actor *self, enum sim_what what, lua_KContext at, lua_KFunction then)
 {
         struct scenario *scenario = self->scenario;
         uint32_t thread = 0;
         int results;
 
         if (scenario->ready_first || scenario->foreground == 0)
-                return lua_yield(L, 0);
+                return lua_yieldk(L, 0, at, then);
         scenario->stash_what = advance(scenario, &thread);
         if (scenario->stash_what == what && thread == self->thread) {
                 actor_set_state(self, ACTOR_RUNNING);
@@ -561,7 +561,12 @@ static int wait_for(lua_State *L, struct actor *self, enum sim_what what)
         }
         scenario->has_stash = true;
         scenario->stash_thread = thread;
-        return lua_yield(L, 0);
+        return lua_yieldk(L, 0, at, then);
+}
+
+static int wait_for(lua_State *L, struct actor *self, enum sim_what what)
+{
+        return wait_for_then(L, self, what, 0, NULL);
 }
 
 static void need_yieldable(lua_State *L)
@@ -597,6 +602,8 @@ static int submit(lua_State *L, struct actor *self)
         const char *problem;
 
         need_yieldable(L);
+        if (scenario->config.debug_slab)
+                call_site_note(self);
         if (actor_hit(self)) {
                 sandbox_burst_begin(scenario->sandbox);
                 return take_result(self);
@@ -829,10 +836,21 @@ static int double_free(lua_State *L, struct actor *self, const struct object *ob
         return kernel_bug(L, self, message, NULL, &refused, object->op);
 }
 
+/* In a debug_slab machine the kernel's own checks look at what is not, or no longer, an object. */
+static int submit_free_address(lua_State *L, struct actor *self, const struct object *object, lua_Integer offset)
+{
+        self->object = NULL;
+        self->request = (struct request){ .kind = OP_FREE, .object = OBJECT_NONE, .place = object->place + (uint64_t)offset,
+                                          .size_bytes = object->size_bytes };
+        return submit(L, self);
+}
+
 static int submit_free(lua_State *L, struct actor *self, struct object *object)
 {
         struct scenario *scenario = self->scenario;
 
+        if (scenario->config.debug_slab && (object->is_freed || object->is_pages))
+                return submit_free_address(L, self, object, 0);
         if (object->is_freed)
                 return double_free(L, self, object);
         if (object->mempool)
@@ -846,6 +864,88 @@ static int submit_free(lua_State *L, struct actor *self, struct object *object)
         return submit(L, self);
 }
 
+/* An offset from an object's address that stays an address of the machine's. */
+static lua_Integer debug_offset(lua_State *L, const struct actor *self, const struct object *object, int index,
+                                const char *what)
+{
+        lua_Integer offset = luaL_checkinteger(L, index);
+
+        if (!self->scenario->config.debug_slab)
+                luaL_error(L, "%s: only a machine with debug_slab = true looks at what is not an object", what);
+        if (offset < -(lua_Integer)object->place || offset >= ((lua_Integer)1 << 44) - (lua_Integer)object->place)
+                luaL_error(L, "%s: there is no address at this offset", what);
+        return offset;
+}
+
+/*
+ * t:write(object, offset, bytes [, count]): from `at` on. A request is a run of up to four bytes over and over, so that
+ * what repeats is one, and other texts are as many as they need.
+ */
+static int write_on(lua_State *L, int status, lua_KContext at)
+{
+        struct actor *self = self_of(L);
+        struct scenario *scenario = self->scenario;
+        const struct object *object = object_check(scenario, L, 2);
+        size_t length;
+        const char *bytes = lua_tolstring(L, 4, &length);
+        lua_KContext count = (lua_KContext)lua_tointeger(L, 5);
+
+        (void)status;
+        while (at < count) {
+                lua_KContext best = 0;
+                uint32_t period = 1, pattern = 0;
+                const char *problem;
+
+                for (uint32_t p = 1; p <= 4; p++) {
+                        lua_KContext run = 0;
+
+                        while (at + run < count && bytes[(size_t)(at + run) % length] == bytes[(size_t)(at + run % p) % length])
+                                run++;
+                        if (run > best) {
+                                best = run;
+                                period = p;
+                        }
+                }
+                for (uint32_t i = 0; i < period; i++)
+                        pattern |= (uint32_t)(uint8_t)bytes[(size_t)(at + i) % length] << (8 * i);
+                self->request = (struct request){ .kind = OP_WRITE, .order = (uint8_t)period, .gfp = pattern,
+                                                  .size_bytes = (uint64_t)best, .op = object->op,
+                                                  .place = object->place + (uint64_t)(lua_tointeger(L, 3) + at) };
+                at += best;
+                call_site_note(self);
+                problem = sim_submit(scenario->sim, self->thread, &self->request);
+                if (problem)
+                        return luaL_error(L, "write: %s", problem);
+                sandbox_burst_begin(scenario->sandbox);
+                actor_set_state(self, ACTOR_REQUEST);
+                wait_for_then(L, self, SIM_DONE, at, write_on);
+        }
+        return 0;
+}
+
+static int task_write(lua_State *L)
+{
+        struct actor *self = self_of(L);
+        const struct object *object = object_check(self->scenario, L, 2);
+        size_t length;
+        lua_Integer count;
+
+        if (!self->scenario->config.debug_slab)
+                return luaL_error(L, "write: only a machine with debug_slab = true knows what its objects hold");
+        if (object->is_pages)
+                return luaL_error(L, "write: what blocks of pages hold is not modelled; write to objects");
+        debug_offset(L, self, object, 3, "write");
+        luaL_checktype(L, 4, LUA_TSTRING);
+        lua_tolstring(L, 4, &length);
+        count = luaL_optinteger(L, 5, (lua_Integer)length);
+        luaL_argcheck(L, length > 0, 4, "there are no bytes in it");
+        luaL_argcheck(L, count >= 1 && count <= 131072, 5, "a write is 1 to 131072 bytes");
+        need_yieldable(L);
+        lua_settop(L, 4);
+        lua_pushinteger(L, count);
+        return write_on(L, LUA_OK, 0);
+}
+
 static int wrong_free(lua_State *L, struct actor *self, const struct object *object, const char *how,
                       const char *report)
 {
@@ -857,6 +957,7 @@ static int wrong_free(lua_State *L, struct actor *self, const struct object *obj
                           NULL, 0);
 }
 
+/* t:kfree(object [, offset]): offset, in a debug_slab machine: of an address that far from the object's. */
 static int task_kfree(lua_State *L)
 {
         struct actor *self = self_of(L);
@@ -865,7 +966,9 @@ static int task_kfree(lua_State *L)
         if (lua_isnil(L, 2))
                 return 0; /* kfree(NULL) */
         object = object_check(self->scenario, L, 2);
-        if (object->is_pages)
+        if (!lua_isnoneornil(L, 3))
+                return submit_free_address(L, self, object, debug_offset(L, self, object, 3, "kfree"));
+        if (object->is_pages && !self->scenario->config.debug_slab)
                 return wrong_free(L, self, object, "kfree",
                                   "<0>------------[ cut here ]------------\n<2>kernel BUG at mm/slab.c:597!");
         return submit_free(L, self, object);
@@ -1377,8 +1480,8 @@ void actor_open_methods(struct scenario *scenario, lua_State *L)
                 { "reap", task_reap },       { "receive", task_receive }, { "send", task_send },
                 { "shrink", task_shrink },   { "shuffle", task_shuffle }, { "signal", task_signal },
                 { "sleep", task_sleep },     { "spawn", task_spawn },     { "tune", task_tune },
-                { "wait", task_wait },       { "work", task_work },       { "write_slabinfo", task_write_slabinfo },
-                { NULL, NULL },
+                { "wait", task_wait },       { "work", task_work },       { "write", task_write },
+                { "write_slabinfo", task_write_slabinfo },                { NULL, NULL },
         };
 
         lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->box_meta_refs[BOX_ACTOR]);

@@ -28,6 +28,10 @@ const struct flag_word cache_flag_words[] = {
         { "panic", CACHE_PANIC },
         { "destroy_by_rcu", CACHE_DESTROY_BY_RCU },
         { "mem_spread", CACHE_MEM_SPREAD },
+        { "debug_initial", CACHE_DEBUG_INITIAL },
+        { "red_zone", CACHE_RED_ZONE },
+        { "poison", CACHE_POISON },
+        { "store_user", CACHE_STORE_USER },
         { NULL, 0 },
 };
 

@@ -159,6 +159,7 @@ static bool parse_machine(struct parser *parser)
                         { "reserved_pages", &machine->reserved_pages, UINT32_MAX },
                         { "l1", &machine->line_bytes, 4096 },
                         { "hz", &machine->hz, 10000 },
+                        { "debug_slab", &machine->debug_slab, 1 },
                 };
                 bool known = false;
 

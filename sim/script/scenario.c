@@ -170,6 +170,8 @@ void scenario_free(struct scenario *scenario)
         g_ptr_array_unref(scenario->summary_lines);
         g_ptr_array_unref(scenario->params);
         g_ptr_array_unref(scenario->threads);
+        g_clear_pointer(&scenario->call_sites, g_hash_table_unref);
+        g_clear_pointer(&scenario->call_site_names, g_ptr_array_unref);
         g_clear_error(&scenario->error);
         g_free(scenario->path);
         g_free(scenario->question);

@@ -426,14 +426,14 @@ static void read_nodes(lua_State *L, struct sim_config *config, bool has_memory)
 static int declare_machine(lua_State *L)
 {
         static const char *const known[] = { "arch",       "cpus", "memory",  "numa",  "nodes", "reserved", "reserved_pages",
-                                             "cache_line", "hz",   "cpu_mhz", "costs", "audit", "threads",  NULL };
+                                             "cache_line", "hz",   "cpu_mhz", "costs", "audit", "threads",  "debug_slab", NULL };
         static const char *const audits[] = { "none", "op", "step" };
         struct scenario *scenario = declaring(L, "machine");
         struct sim_config new_config = scenario->config; /* taken when all of it is right */
         struct sim_config *config = &new_config;
         uint64_t number;
         const char *text;
-        bool has_memory;
+        bool has_memory, debug_slab = false;
         uint32_t mib;
 
         fields_check(L, 1, "machine", known);
@@ -462,6 +462,8 @@ static int declare_machine(lua_State *L)
         read_u32(L, "hz", 1, 10000, &config->hz);
         read_u32(L, "cpu_mhz", 1, 100000, &config->cpu_mhz);
         read_u32(L, "threads", 1, 60000, &scenario->spare_threads);
+        if (fields_boolean(L, 1, "machine", "debug_slab", &debug_slab))
+                config->debug_slab = debug_slab;
         if (fields_text(L, 1, "machine", "audit", &text)) {
                 uint32_t audit = 0;
 

@@ -5,6 +5,7 @@
  *      scenario_declare.c  the global functions: machine, cache, task, interrupt, param, expect, trace ...
  *      actor.c             the methods of tasks and interrupts, requests, waiting, the main loop
  *      object.c            what kmalloc, alloc and pages return
+ *      call_sites.c        where in the scenario requests come from: last users of a debug_slab machine
  *      trace_player.c      an ops file replayed without Lua
  *      scenario_load.c     load { ... }: work declared as data, carried out without Lua
  *
@@ -206,6 +207,8 @@ struct scenario {
         uint32_t stash_thread;
         uint32_t foreground, busy;
         uint64_t turns;
+        GHashTable *call_sites;     /* struct call_site -> number; NULL: none asked yet */
+        GPtrArray *call_site_names; /* by number - CALL_SITE_FIRST */
         uint64_t burst_ns;  /* time of the sim when a request last reset the burst counter */
         uint64_t report_tokens, report_last_tick; /* printk_ratelimit */
         enum scenario_error error_code; /* of the fault that was raised */
@@ -237,6 +240,14 @@ void actor_report_failure(struct actor *actor, const struct op_record *record);
 
 /* The main loop; false: scenario->error. */
 bool actor_run_all(struct scenario *scenario);
+
+/* -- call_sites.c ------------------------------------------------------------------------------------------------- */
+
+/* debug_slab machines: says where the next request of the actor comes from, the line that is running. */
+void call_site_note(struct actor *actor);
+
+/* "overrun.lua:12 [writer]" for a caller word, NULL: it is none that this run gave. */
+const char *call_site_name(const struct scenario *scenario, uint64_t caller);
 
 /* -- object.c ----------------------------------------------------------------------------------------------------- */
 

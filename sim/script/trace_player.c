@@ -424,6 +424,9 @@ static bool carry_out(struct trace_player *player, struct player *one)
 
         if (!make_request(player, line, &actor->request))
                 return false;
+        if (player->site_ids && scenario->config.debug_slab)
+                sim_set_site(scenario->sim, actor->thread,
+                             player->site_ids[g_array_index(one->lines, uint32_t, one->next)]);
         is_done = actor_hit(actor);
         if (!is_done)
                 problem = sim_submit(scenario->sim, actor->thread, &actor->request);

@@ -140,7 +140,7 @@ struct request {
         const struct cache_spec *spec; /* CREATE; TUNE: its name alone, of a cache or not; read during sim_submit only */
         uint64_t place;      /* WRITE, FREE without handle: address. WRITE: size_bytes bytes from there on become the first
                               * `order` (1 to 4) bytes of gfp, the lowest first, over and over */
-        uint64_t op;         /* the same: id of the op that got the object meant, 0: none. Nothing depends on it */
+        uint64_t op;         /* WRITE: id of the op that got the object meant, 0: none. Nothing depends on it */
 };
 
 /* One op, done. 80 bytes, no padding. */
@@ -150,7 +150,8 @@ struct op_record {
         uint64_t dur_ns;     /* how long it took, waiting included */
         uint64_t size_bytes; /* KMALLOC: asked bytes; ALLOC: object size asked at creation; PAGES: 4096 << order;
                               * MEMPOOL_*: of an element, RESIZE: elements asked for; TUNE: as in the request */
-        uint64_t frees;      /* FREE, MEMPOOL_FREE: id of the op that allocated it; others 0 */
+        uint64_t frees;      /* FREE, MEMPOOL_FREE: id of the op that allocated it, 0: kfree of an address (debug_slab); WRITE:
+                              * whose object is meant; others 0 */
         uint32_t first_seq;  /* low 32 bits of the event counter when it began */
         uint32_t irq;        /* number of the interrupt it ran in, 0: task */
         uint32_t gfp;

@@ -9,6 +9,8 @@
 #include "base/check.h"
 #include "support/workload.h"
 
+static uint32_t debug_slab; /* of the machines of this test */
+
 static void say_seed(void *context)
 {
         fprintf(stderr, "to repeat it: KMEMSIM_TEST_SEED=%" G_GUINT64_FORMAT "\n", *(const uint64_t *)context);
@@ -76,6 +78,7 @@ static void run_seed(uint64_t seed, uint32_t audit, uint32_t requests, bool tune
         shape.tune = tuned;
         shape.caches |= tuned;
         config.audit = audit;
+        config.debug_slab = debug_slab;
         if (audit == 2) /* every page list is walked after every step */
                 config.node_mib[0] = MIN(config.node_mib[0], 24);
         check_set_last_words(say_seed, &seed);
@@ -85,6 +88,7 @@ static void run_seed(uint64_t seed, uint32_t audit, uint32_t requests, bool tune
         workload_run(bed, &shape, ret);
         workload_check_tape(bed);
         g_assert_cmpstr(sim_audit(bed->sim), ==, NULL);
+        g_assert_cmpuint(testbed_count(bed, EV_SLAB_ERROR, 0), ==, 0); /* a debug build finds nothing wrong */
         if (tuned)
                 tune_back(bed);
         lists = trimmed_lists(bed, !tuned);
@@ -139,6 +143,15 @@ static void test_tuned(void)
         run_seeds(401, 8 / TEST_THINNED, 2, 600, true);
 }
 
+static void test_debug_build(void)
+{
+        debug_slab = 1;
+        run_seeds(301, 8 / TEST_THINNED, 2, 600, false);
+        run_seeds(401, 12 / MIN(TEST_THINNED, 4), 1, 4000, false);
+        run_seeds(501, 4 / MIN(TEST_THINNED, 4), 1, 4000, true);
+        debug_slab = 0;
+}
+
 int main(int argc, char **argv)
 {
         g_test_init(&argc, &argv, NULL);
@@ -146,5 +159,6 @@ int main(int argc, char **argv)
         g_test_add_func("/engine/stress/recounted-after-every-op", test_every_op);
         g_test_add_func("/engine/stress/recounted-at-the-end", test_long);
         g_test_add_func("/engine/stress/tunables-written-all-the-time", test_tuned);
+        g_test_add_func("/engine/stress/of-a-debug-build", test_debug_build);
         return g_test_run();
 }
