@@ -143,7 +143,8 @@ static void begin(struct sim *sim, struct thread *th)
                         enter_ns = m->enter_ns[m->mem.class_of[(th->op.size_bytes + 31) / 32]];
         } else if (th->op.kind != OP_FREE) {
                 if (th->op.kind == OP_ALLOC || (th->op.kind >= OP_CREATE && th->op.kind <= OP_DESTROY) ||
-                    (th->op.kind >= OP_MEMPOOL_CREATE && th->op.kind <= OP_MEMPOOL_DESTROY))
+                    (th->op.kind >= OP_MEMPOOL_CREATE && th->op.kind <= OP_MEMPOOL_DESTROY) ||
+                    (th->op.kind >= OP_PAGE_ACCESS && th->op.kind <= OP_GET))
                         sim_begins(sim, th);
                 else if (th->op.kind == OP_WORK)
                         enter_ns = th->op.size_bytes ? th->op.size_bytes : 1;
@@ -416,6 +417,93 @@ void sched_arm_reap(struct sim *sim, uint32_t cpu, uint32_t delay_ticks)
         sched_due(sim, (ticks + (t <= now ? delay_ticks : t - now)) * m->tick_ns, DUE_REAP, cpu);
 }
 
+bool sched_wake_kswapd(struct machine *m, const struct thread *waker, uint32_t node)
+{
+        struct sim *sim = sim_of(m);
+        struct thread *th = thread_at(sim, m->kswapd_thread[node]);
+
+        if (th->state != TH_IDLE)
+                return false;
+        th->cpu = waker->cpu;
+        th->memalloc = 1;
+        call_path(th, KSWAPD_BEGIN, CACHE_ID_NONE);
+        th->op.kind = OP_KSWAPD;
+        th->op.cache = CACHE_ID_NONE;
+        th->op.path = PATH_NONE;
+        th->op.result = 0;
+        th->op.cpu = waker->cpu;
+        th->op.target_cpu = (uint8_t)node;
+        th->op.t_ns = TIME_NEVER;
+        sim->busy++;
+        resume(sim, th);
+        return true;
+}
+
+/* Writes end, the oldest first. th: whose wait ended them, threads[0]: nobody's. */
+static void end_writes(struct sim *sim, const struct thread *th, uint64_t most)
+{
+        struct lru *lru = &sim->m.mem.lru;
+        uint64_t rotated = lru->events.pgrotated;
+        uint32_t count = 0;
+
+        for (; lru->write_count && count < most; count++)
+                lru_write_end(&sim->m.mem, th->cpu);
+        if (count)
+                machine_event(&sim->m, th, EV_PAGES_WRITTEN, count, (uint32_t)(lru->events.pgrotated - rotated),
+                              (uint32_t)lru->write_count);
+}
+
+void sched_write_started(struct machine *m)
+{
+        struct lru *lru = &m->mem.lru;
+
+        if (!lru->setting[VM_WRITE_NS] || lru->write_due_ns != TIME_NEVER || !lru->write_count)
+                return;
+        lru->write_due_ns = m->now_ns + lru->setting[VM_WRITE_NS];
+        sched_due(sim_of(m), lru->write_due_ns, DUE_WRITTEN, 0);
+}
+
+/* The device has written a page: the next one's turn. Unless it is congested everybody who waits goes on. */
+static void page_written(struct sim *sim)
+{
+        struct machine *m = &sim->m;
+        uint32_t id = m->write_wait_first;
+
+        m->mem.lru.write_due_ns = TIME_NEVER;
+        end_writes(sim, &m->threads[0], 1);
+        sched_write_started(m);
+        if (m->mem.lru.setting[VM_CONGESTED])
+                return;
+        m->write_wait_first = 0;
+        m->write_wait_last = 0;
+        while (id) {
+                struct thread *th = thread_at(sim, id);
+
+                id = th->next_wait;
+                th->waits_writes = 0;
+                sched_handed_over(m, th, 0);
+        }
+}
+
+/* A wait for writes is over: if they have no time of their own they are done now. */
+static void wait_over(struct sim *sim, struct thread *th)
+{
+        struct machine *m = &sim->m;
+        uint32_t before = 0;
+
+        th->waits_writes = 0;
+        for (uint32_t id = m->write_wait_first; id != th->id; id = thread_at(sim, id)->next_wait)
+                before = id;
+        if (before)
+                thread_at(sim, before)->next_wait = th->next_wait;
+        else
+                m->write_wait_first = th->next_wait;
+        if (m->write_wait_last == th->id)
+                m->write_wait_last = before;
+        if (!m->mem.lru.setting[VM_WRITE_NS])
+                end_writes(sim, th, UINT64_MAX);
+}
+
 static void start_reap(struct sim *sim, uint32_t cpu_index)
 {
         struct thread *th = thread_at(sim, sim->m.cpus[cpu_index].reap_thread);
@@ -441,8 +529,14 @@ static bool run_due(struct sim *sim, uint32_t *ret_thread)
                 m->now_ns = due.t_ns;
         switch ((enum due_kind)due.kind) {
         case DUE_RESUME:
-                if (!is_stale(sim, &due))
+                if (!is_stale(sim, &due)) {
+                        if (thread_at(sim, due.who)->waits_writes)
+                                wait_over(sim, thread_at(sim, due.who));
                         resume(sim, thread_at(sim, due.who));
+                }
+                return false;
+        case DUE_WRITTEN:
+                page_written(sim);
                 return false;
         case DUE_REAP:
                 start_reap(sim, due.who);
@@ -502,6 +596,8 @@ static bool finish(struct sim *sim, struct thread *th)
         th->state = TH_IDLE;
         leave_cpu(sim, th);
         if (th->role == ROLE_KTHREAD) {
+                if (th->op.kind == OP_KSWAPD)
+                        return false;
                 sched_arm_reap(sim, th->cpu, 2 * m->mem.hz);
                 return false;
         }

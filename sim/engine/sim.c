@@ -15,11 +15,11 @@ static const struct arch *arch_of(const struct sim_config *config)
         return config->debug_slab ? &arch_x86_64_debug : &arch_x86_64;
 }
 
-static struct thread *thread_new(struct sim *sim, enum thread_role role, uint32_t cpu)
+static struct thread *thread_init(struct sim *sim, uint32_t id, enum thread_role role, uint32_t cpu)
 {
-        struct thread *th = &sim->m.threads[++sim->m.thread_count];
+        struct thread *th = &sim->m.threads[id];
 
-        th->id = sim->m.thread_count;
+        th->id = id;
         th->role = (uint8_t)role;
         th->cpu = (uint8_t)cpu;
         th->top = -1;
@@ -29,6 +29,11 @@ static struct thread *thread_new(struct sim *sim, enum thread_role role, uint32_
         th->op.cpu = (uint8_t)cpu;
         th->op.origin = role == ROLE_KTHREAD;
         return th;
+}
+
+static struct thread *thread_new(struct sim *sim, enum thread_role role, uint32_t cpu)
+{
+        return thread_init(sim, ++sim->m.thread_count, role, cpu);
 }
 
 static void set_costs(struct machine *m, const struct sim_config *config)
@@ -77,8 +82,10 @@ struct sim *sim_create(const struct sim_config *config, struct tape *tape, const
         sim->object_cap = pages * OBJECTS_PER_PAGE < UINT32_MAX - 1 ? (uint32_t)(pages * OBJECTS_PER_PAGE) :
                                                                       UINT32_MAX - 1;
         sim->due_cap = 3 * threads + 4 * MACHINE_CPUS_MAX;
+        shape.objects_max = sim->object_cap;
         memory_init(&sim->m.mem, &shape, &arena);
-        sim->m.threads = arena_take(&arena, threads + 1, sizeof(struct thread));
+        sim->m.threads = arena_take(&arena, threads + 1 + MACHINE_NODES_MAX, sizeof(struct thread));
+        sim->m.reclaims = arena_take(&arena, threads + 1 + MACHINE_NODES_MAX, sizeof(struct reclaim));
         sim->due = arena_take(&arena, sim->due_cap, sizeof(struct due));
         sim->objects = arena_take(&arena, sim->object_cap, sizeof(struct object));
         if (arena.failed) {
@@ -105,6 +112,8 @@ struct sim *sim_create(const struct sim_config *config, struct tape *tape, const
                 sim->m.cpus[cpu].call_thread = thread_new(sim, ROLE_CALL, cpu)->id;
                 sim->m.cpus[cpu].reap_thread = thread_new(sim, ROLE_KTHREAD, cpu)->id;
         }
+        for (uint32_t node = 0; node < config->nodes; node++) /* behind all others: they have no number of their own */
+                sim->m.kswapd_thread[node] = thread_init(sim, threads + 1 + node, ROLE_KTHREAD, 0)->id;
         *ret_problem = sim_boot(sim);
         if (*ret_problem) {
                 sim_destroy(sim);
@@ -135,6 +144,17 @@ uint32_t sim_thread_new(struct sim *sim, enum thread_kind kind, uint32_t cpu)
         th = thread_new(sim, kind == THREAD_IRQ ? ROLE_IRQ : ROLE_TASK, cpu);
         th->op.task = (uint16_t)(th->id - sim->task_first);
         return th->op.task;
+}
+
+/* Every thread in turn: from 0, ends with NULL. */
+static const struct thread *thread_next(const struct sim *sim, uint32_t *index)
+{
+        uint32_t i = ++*index;
+
+        if (i <= sim->m.thread_count)
+                return &sim->m.threads[i];
+        i -= sim->m.thread_count + 1;
+        return i < sim->m.mem.nodes ? &sim->m.threads[sim->m.kswapd_thread[i]] : NULL;
 }
 
 static struct thread *workload_thread(const struct sim *sim, uint32_t thread)
@@ -487,6 +507,72 @@ static const char *begin_mempool_resize(struct sim *sim, struct thread *th, cons
         return NULL;
 }
 
+/* Page-cache and anonymous pages, shrinkers. Whether a handle still stands for what it did is looked at when the op
+ * begins. */
+
+static const char *begin_page_new(struct sim *sim, struct thread *th, const struct request *request)
+{
+        struct frame *f;
+
+        if (!(request->gfp & __GFP_WAIT))
+                return "a page for the page cache or a process is asked for with a mask that may wait (highuser, user, nofs)";
+        if (request->flags & ~0x1fu)
+                return "a new page is anonymous, mapped, dirty, unread or without write method";
+        if ((request->flags & PAGE_NEW_ANON) && (request->flags & ~PAGE_NEW_ANON))
+                return "an anonymous page is mapped and its entry dirty; it has no file that could be";
+        if (request->node_plus_1 > sim->m.mem.nodes)
+                return no_such_node;
+        f = call_path(th, PAGEN_BEGIN, CACHE_ID_NONE);
+        f->gfp = request->gfp;
+        f->node = (uint8_t)(request->node_plus_1 ? request->node_plus_1 - 1u : sim->m.mem.node_of_cpu[th->cpu]);
+        th->op.size_bytes = PAGE_BYTES;
+        return NULL;
+}
+
+static const char *begin_on_object(struct sim *sim, struct thread *th, const struct request *request, enum state state)
+{
+        struct frame *f;
+
+        if (request->object >= sim->object_count)
+                return "there has been no such object";
+        f = call_path(th, state, CACHE_ID_NONE);
+        f->gfp = GFP_KERNEL;
+        f->lru_op.object = request->object;
+        f->lru_op.made_by = request->op;
+        th->op.frees = request->op;
+        return NULL;
+}
+
+static const char *begin_shrinker(struct sim *sim, struct thread *th, const struct request *request)
+{
+        const char *problem = find_cache(sim, request->cache);
+
+        if (problem)
+                return problem;
+        if (!(request->flags & SHRINKER_REMOVE) && request->order < 1)
+                return "seeks of a shrinker are 1 or more (the kernel's own use 2)";
+        if (!(request->flags & SHRINKER_REMOVE) && sim->m.mem.lru.shrinker_count >= SHRINKERS_MAX / 2)
+                return "a run can register at most 2048 shrinkers"; /* the rest is room for requests under way */
+        call_path(th, request->flags & SHRINKER_REMOVE ? SHRINKER_UNSET : SHRINKER_SET, CACHE_ID_NONE);
+        th->op.cache = request->cache;
+        th->op.order = request->order;
+        return NULL;
+}
+
+static const char *begin_vm_set(struct sim *sim, struct thread *th, const struct request *request)
+{
+        (void)sim;
+        if (request->order >= VM_SETTING_COUNT)
+                return "there is no such setting";
+        if (request->size_bytes < vm_setting_infos[request->order].least ||
+            request->size_bytes > vm_setting_infos[request->order].most)
+                return "the value of this setting is out of range";
+        call_path(th, VM_SET_DO, CACHE_ID_NONE);
+        th->op.order = request->order;
+        th->op.size_bytes = request->size_bytes;
+        return NULL;
+}
+
 static const char *begin_request(struct sim *sim, struct thread *th, const struct request *request)
 {
         const char *problem;
@@ -515,6 +601,37 @@ static const char *begin_request(struct sim *sim, struct thread *th, const struc
         case OP_CPU_UP:
         case OP_CPU_DOWN:
                 return begin_hotplug(sim, th, request);
+        case OP_PAGE_NEW:
+                return begin_page_new(sim, th, request);
+        case OP_PAGE_ACCESS:
+        case OP_PAGE_TOUCH:
+        case OP_PAGE_WRITE:
+        case OP_PAGE_MLOCK:
+        case OP_PAGE_MUNLOCK:
+        case OP_PAGE_LOCK:
+        case OP_PAGE_UNLOCK:
+        case OP_PAGE_PIN:
+        case OP_PAGE_UNPIN:
+                return begin_on_object(sim, th, request, PAGE_DO);
+        case OP_PAGE_DELETE:
+                return begin_on_object(sim, th, request, PAGE_DELETE_NOW);
+        case OP_PUT:
+        case OP_GET:
+                return begin_on_object(sim, th, request, UNUSED_DO);
+        case OP_PROCESS_EXIT:
+                if (!request->owner)
+                        return "processes are numbered from 1";
+                call_exit(&sim->m, th, request->owner);
+                return NULL;
+        case OP_SHRINKER:
+                return begin_shrinker(sim, th, request);
+        case OP_DROP_CACHES:
+                if (request->flags < 1 || request->flags > 3)
+                        return "1, 2 or 3 is written to drop_caches";
+                call_path(th, DROP_BEGIN, CACHE_ID_NONE);
+                return NULL;
+        case OP_VM_SET:
+                return begin_vm_set(sim, th, request);
         case OP_TICK:
                 if (!sim->m.manual_clock)
                         return "jiffies follow simulated time here";
@@ -573,7 +690,7 @@ const char *sim_submit(struct sim *sim, uint32_t thread, const struct request *r
                 CHECK(th->state == TH_HANDLER);
                 if ((request->kind >= OP_CREATE && request->kind <= OP_CPU_DOWN) || request->kind == OP_TUNE ||
                     request->kind == OP_MEMPOOL_CREATE || request->kind == OP_MEMPOOL_RESIZE ||
-                    request->kind == OP_MEMPOOL_DESTROY)
+                    request->kind == OP_MEMPOOL_DESTROY || (request->kind >= OP_PAGE_NEW && request->kind <= OP_VM_SET))
                         return "BUG: sleeping function called from invalid context: an interrupt handler can only "
                                "allocate, free and work";
         } else {
@@ -588,6 +705,8 @@ const char *sim_submit(struct sim *sim, uint32_t thread, const struct request *r
         th->op.order = 0;
         th->op.node_plus_1 = request->node_plus_1;
         th->op.target_cpu = request->cpu;
+        th->op.flags = request->flags;
+        th->op.owner = request->owner;
         th->op.size_bytes = 0;
         th->op.frees = 0;
         th->object = OBJECT_NONE;
@@ -697,6 +816,25 @@ static void mempool_ends(struct sim *sim, const struct thread *th)
                 sim->m.mem.caches[mempool->spec.cache].users--;
 }
 
+/* The handle stands for what it did when it was handed out: reclaim has not taken it. */
+static void find_object(const struct sim *sim, struct thread *th)
+{
+        struct frame *f = &th->frames[0];
+        const struct object *object = &sim->objects[f->lru_op.object];
+        bool is_page = th->op.kind <= OP_PAGE_DELETE;
+
+        f->lru_op.pfn = object->pfn;
+        if (!is_page)
+                th->op.cache = object->cache;
+        if (object->op == f->lru_op.made_by &&
+            (is_page ? object->state == OBJECT_PAGE :
+                       object->state == (th->op.kind == OP_PUT ? OBJECT_LIVE : OBJECT_PUT) && object->cache != CACHE_ID_NONE))
+                return;
+        th->op.cache = CACHE_ID_NONE;
+        f->state = OP_REFUSED;
+        th->refused = 1;
+}
+
 /* An op begins: what depends on the order in which ops begin is settled here, not when they were asked for. */
 void sim_begins(struct sim *sim, struct thread *th)
 {
@@ -717,6 +855,11 @@ void sim_begins(struct sim *sim, struct thread *th)
                         f->state = OP_REFUSED;
                         th->refused = 1;
                 }
+                return;
+        }
+        if (th->op.kind >= OP_PAGE_ACCESS && th->op.kind != OP_SHRINKER) {
+                if (th->op.kind != OP_PROCESS_EXIT)
+                        find_object(sim, th);
                 return;
         }
         cache = &sim->m.mem.caches[th->op.cache];
@@ -814,7 +957,8 @@ static inline void write_record(struct op_record *to, const struct op_record *fr
         to->origin = from->origin;
         to->node_plus_1 = from->node_plus_1;
         to->target_cpu = from->target_cpu;
-        memset(to->spare, 0, sizeof(to->spare));
+        to->flags = from->flags;
+        to->owner = from->owner;
 }
 
 static void make_room(struct tape *tape)
@@ -849,6 +993,24 @@ void sim_complete(struct sim *sim, struct thread *th)
                 object_gone(sim, th);
                 break;
         case OP_WRITE:
+        case OP_PAGE_NEW:
+        case OP_PAGE_ACCESS:
+        case OP_PAGE_TOUCH:
+        case OP_PAGE_WRITE:
+        case OP_PAGE_MLOCK:
+        case OP_PAGE_MUNLOCK:
+        case OP_PAGE_LOCK:
+        case OP_PAGE_UNLOCK:
+        case OP_PAGE_PIN:
+        case OP_PAGE_UNPIN:
+        case OP_PAGE_DELETE:
+                break;
+        case OP_SHRINKER: /* a cache with a shrinker has a user more: it cannot be destroyed */
+                if (!th->refused && (th->op.result || (th->op.flags & SHRINKER_REMOVE)))
+                        sim->m.mem.caches[th->op.cache].users--;
+                if (!th->op.result && (th->op.flags & SHRINKER_REMOVE))
+                        sim->m.mem.caches[th->op.cache].users--;
+                th->ret = PLACE_NONE;
                 break;
         case OP_DESTROY:
                 if (th->op.result && !th->refused) /* objects in use: the cache stays */
@@ -1032,6 +1194,58 @@ uint32_t sim_cache_find(const struct sim *sim, const char *name)
         return id != CACHE_ID_NONE && sim->m.mem.caches[id].live == CACHE_LIVE ? id : CACHE_ID_NONE;
 }
 
+/* Services of path/: handles of what reclaim takes. */
+
+static void handle_unused(struct sim *sim, uint32_t slot)
+{
+        sim->objects[slot].state = OBJECT_UNUSED;
+        sim->objects[slot].op = sim->object_unused;
+        sim->object_unused = slot;
+}
+
+uint32_t sim_page_handle(struct machine *m, struct thread *th, uint32_t pfn)
+{
+        struct sim *sim = (struct sim *)(void *)m;
+
+        th->object = object_new(sim, th->op.id, place_of(pfn, 0), NULL, CACHE_ID_NONE, PAGE_BYTES, 0);
+        sim->objects[th->object].state = OBJECT_PAGE;
+        return th->object;
+}
+
+void sim_page_lost(struct machine *m, uint32_t object)
+{
+        struct sim *sim = (struct sim *)(void *)m;
+
+        CHECK(sim->objects[object].state == OBJECT_PAGE);
+        handle_unused(sim, object);
+}
+
+uint64_t sim_object_lost(struct machine *m, uint32_t object)
+{
+        struct sim *sim = (struct sim *)(void *)m;
+
+        CHECK(sim->objects[object].state == OBJECT_PUT);
+        handle_unused(sim, object);
+        return place_of(sim->objects[object].pfn, sim->objects[object].offset);
+}
+
+bool sim_object_unused(struct machine *m, uint32_t object, bool unused)
+{
+        struct sim *sim = (struct sim *)(void *)m;
+
+        if (sim->objects[object].state != (unused ? OBJECT_LIVE : OBJECT_PUT))
+                return false;
+        sim->objects[object].state = unused ? OBJECT_PUT : OBJECT_LIVE;
+        return true;
+}
+
+void sim_object_used(struct machine *m, uint32_t object)
+{
+        struct sim *sim = (struct sim *)(void *)m;
+
+        sim->objects[object].state = OBJECT_LIVE;
+}
+
 /* The address in the request of an op under way, PLACE_NONE: there is none. */
 static uint64_t address_asked(const struct thread *th)
 {
@@ -1047,11 +1261,11 @@ void sim_pending(const struct sim *sim,
 
         for (;;) { /* few at a time: the next higher id, until there is none */
                 const struct thread *next = NULL;
+                const struct thread *th;
                 struct op_record op;
+                uint32_t index = 0;
 
-                for (uint32_t id = 1; id <= sim->m.thread_count; id++) {
-                        const struct thread *th = &sim->m.threads[id];
-
+                while ((th = thread_next(sim, &index))) {
                         if (th->top >= 0 && th->role != ROLE_CALL && th->op.t_ns != TIME_NEVER && th->op.id > after &&
                             (!next || th->op.id < next->op.id))
                                 next = th;
@@ -1077,7 +1291,8 @@ bool sim_object_get(const struct sim *sim, uint32_t object, struct sim_object *r
         ret->size_bytes = ret->mempool ? element_bytes(sim, &sim->m.mem.mempools[ret->mempool].spec) : o->size_bytes;
         ret->cache = o->cache;
         ret->order = o->order;
-        ret->live = o->state == OBJECT_LIVE || o->state == OBJECT_ELEMENT;
+        ret->live = o->state == OBJECT_LIVE || o->state == OBJECT_ELEMENT || o->state == OBJECT_PAGE ||
+                    o->state == OBJECT_PUT;
         return true;
 }
 
@@ -1203,6 +1418,64 @@ void sim_zone_get(const struct sim *sim, uint32_t zone, struct zone_view *ret)
         ret->pages_low = z->pages_low;
         ret->pages_high = z->pages_high;
         memcpy(ret->lowmem_reserve, z->lowmem_reserve, sizeof(ret->lowmem_reserve));
+        ret->nr_active = z->lru[LRU_LIST_ACTIVE].count;
+        ret->nr_inactive = z->lru[LRU_LIST_INACTIVE].count;
+        ret->nr_scan_active = z->nr_scan[LRU_LIST_ACTIVE];
+        ret->nr_scan_inactive = z->nr_scan[LRU_LIST_INACTIVE];
+        ret->pages_scanned = z->pages_scanned;
+        ret->all_unreclaimable = z->all_unreclaimable;
+        ret->prev_priority = z->prev_priority;
+        for (uint32_t item = 0; item < ZONE_STAT_COUNT; item++)
+                ret->stat[item] = stat_shown(z->stat[item]);
+}
+
+void sim_vm_get(const struct sim *sim, struct vm_view *ret)
+{
+        const struct memory *mem = &sim->m.mem;
+        const struct lru *lru = &mem->lru;
+
+        memset(ret, 0, sizeof(*ret));
+        for (uint32_t item = 0; item < ZONE_STAT_COUNT; item++)
+                ret->stat[item] = stat_shown(mem->stat[item]);
+        ret->events = lru->events;
+        ret->vm_total_pages = lru->vm_total_pages;
+        ret->swap_total = lru->setting[VM_SWAP_PAGES];
+        ret->swap_free = lru_swap_free(lru);
+        ret->swap_cache_pages = lru->swap_cache_pages;
+        ret->swap_cache_add = lru->swap_cache_add;
+        ret->swap_cache_del = lru->swap_cache_del;
+        memcpy(ret->setting, lru->setting, sizeof(ret->setting));
+        for (uint32_t z = 0; z < mem->zone_count; z++) {
+                const struct zone *zone = &mem->zones[z];
+
+                ret->pgalloc[zone->type] += zone->pgalloc;
+                ret->pgfree += zone->pgfree;
+                ret->pgrefill[zone->type] += zone->pgrefill;
+                ret->pgsteal[zone->type] += zone->pgsteal;
+                ret->pgscan_kswapd[zone->type] += zone->pgscan_kswapd;
+                ret->pgscan_direct[zone->type] += zone->pgscan_direct;
+                ret->active += zone->lru[LRU_LIST_ACTIVE].count;
+                ret->inactive += zone->lru[LRU_LIST_INACTIVE].count;
+        }
+}
+
+const struct vm_setting_info *sim_vm_setting(uint32_t setting)
+{
+        return setting < VM_SETTING_COUNT ? &vm_setting_infos[setting] : NULL;
+}
+
+bool sim_page_get(const struct sim *sim, uint32_t pfn, struct page_view *ret)
+{
+        const struct lru_page *page = &sim->m.mem.lru.pages[pfn];
+
+        if (pfn >= sim->m.mem.page_count || sim->m.mem.pages[pfn].state != PAGE_LRU)
+                return false;
+        ret->bits = page->bits;
+        ret->count = lru_count(page);
+        ret->pins = page->pins;
+        ret->owner = page->owner;
+        ret->object = page->object;
+        return true;
 }
 
 uint32_t sim_cache_count(const struct sim *sim)
@@ -1238,10 +1511,12 @@ bool sim_cache_get(const struct sim *sim, uint32_t cache, struct cache_view *ret
 
 const char *sim_audit_now(const struct sim *sim)
 {
+        const struct thread *th;
         uint32_t under_way = 0;
+        uint32_t index = 0;
 
-        for (uint32_t id = 1; id <= sim->m.thread_count; id++)
-                under_way += sim->m.threads[id].top >= 0;
+        while ((th = thread_next(sim, &index)))
+                under_way += th->top >= 0;
         return memory_audit(&sim->m.mem, under_way != 0);
 }
 

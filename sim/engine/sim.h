@@ -24,6 +24,8 @@
 #include <stdint.h>
 
 #include "engine/config.h"
+#include "mm/lru.h"
+#include "mm/vmstat.h"
 #include "trace/op.h"
 #include "trace/tape.h"
 
@@ -172,9 +174,38 @@ struct zone_view {
         uint32_t pcp_pages;                               /* on the page lists of all CPUs */
         uint32_t pages_min, pages_low, pages_high;
         uint32_t lowmem_reserve[3];
+        uint64_t nr_active, nr_inactive;                  /* pages on its lists */
+        uint64_t nr_scan_active, nr_scan_inactive;        /* amounts still to scan */
+        uint64_t pages_scanned;                           /* since a page last came back to the buddy lists */
+        uint32_t all_unreclaimable, prev_priority;
+        uint64_t stat[ZONE_STAT_COUNT];                   /* NR_*, folded, as /proc/zoneinfo shows them */
 };
 uint32_t sim_zone_count(const struct sim *sim);
 void sim_zone_get(const struct sim *sim, uint32_t zone, struct zone_view *ret);
+
+/* Memory as /proc/vmstat counts it: since the end of boot, summed over all CPUs. Arrays of 3 are by zone type. */
+struct vm_view {
+        uint64_t stat[ZONE_STAT_COUNT]; /* NR_*: pages, folded */
+        struct vm_events events;
+        uint64_t pgalloc[3], pgfree, pgrefill[3], pgsteal[3], pgscan_kswapd[3], pgscan_direct[3]; /* pages */
+        uint64_t active, inactive;      /* pages on the lists of all zones, exact */
+        uint64_t vm_total_pages;
+        uint64_t swap_total, swap_free, swap_cache_pages; /* slots, pages */
+        uint64_t swap_cache_add, swap_cache_del;
+        uint64_t setting[VM_SETTING_COUNT];
+};
+void sim_vm_get(const struct sim *sim, struct vm_view *ret);
+const struct vm_setting_info *sim_vm_setting(uint32_t setting); /* NULL: no such setting */
+
+/* A page-cache or anonymous page. False: the frame is none. */
+struct page_view {
+        uint32_t bits;   /* LRU_*, see mm/lru.h */
+        uint32_t count;  /* references */
+        uint32_t pins;
+        uint32_t owner;  /* process that maps it, 0: none */
+        uint32_t object; /* its handle, OBJECT_NONE */
+};
+bool sim_page_get(const struct sim *sim, uint32_t pfn, struct page_view *ret);
 
 /* A cache: geometry and tunables. Ids run from 0 to sim_cache_count - 1, destroyed ones included. */
 struct cache_view {

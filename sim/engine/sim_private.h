@@ -12,6 +12,7 @@
 enum due_kind {
         DUE_RESUME,   /* class 0: a thread that slept inside its op goes on */
         DUE_REAP,     /* class 0: the reap timer of CPU `who` */
+        DUE_WRITTEN,  /* class 0: the device has written a page */
         DUE_CALL,     /* class 0: a call from another CPU reaches CPU `who` */
         DUE_IRQ,      /* class 1: interrupt of thread `who` is raised */
         DUE_DELIVER,  /* class 1: CPU `who` has interrupts on again and something is pending */
@@ -39,7 +40,8 @@ struct object {
 _Static_assert(sizeof(struct object) == 24, "at most 40 bytes a simulated page are promised");
 
 /* An element is what a memory pool gave. */
-enum object_state { OBJECT_UNUSED, OBJECT_LIVE, OBJECT_BEING_FREED, OBJECT_ELEMENT, OBJECT_ELEMENT_BEING_FREED };
+enum object_state { OBJECT_UNUSED, OBJECT_LIVE, OBJECT_BEING_FREED, OBJECT_ELEMENT, OBJECT_ELEMENT_BEING_FREED,
+                    OBJECT_PAGE /* record in mm/lru.h */, OBJECT_PUT /* unused, on the LRU of its cache's shrinker */ };
 
 struct sim {
         struct machine m; /* first: path/ hands its address back to us */

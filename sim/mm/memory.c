@@ -143,6 +143,11 @@ bool memory_init(struct memory *memory, const struct memory_shape *shape, struct
                 pool_bytes += pages * (PAGE_BYTES / OBJECT_BYTES_MIN * sizeof(struct object_debug) +
                                        PAGE_BYTES / 8 * sizeof(struct slab_piece));
         }
+        memory->lru.pages = arena_take(arena, pages, sizeof(struct lru_page));
+        memory->lru.owner = arena_take(arena, PROCESSES_MAX, sizeof(struct lru_owner));
+        memory->lru.shrinkers = arena_take(arena, SHRINKERS_MAX, sizeof(struct shrinker));
+        memory->lru.unused_cap = shape->objects_max;
+        memory->lru.unused = arena_take(arena, shape->objects_max, sizeof(struct unused_link));
         pool_init(&memory->pool, arena_take(arena, pool_bytes, 1), pool_bytes);
         if (arena->failed)
                 return false;
@@ -150,6 +155,7 @@ bool memory_init(struct memory *memory, const struct memory_shape *shape, struct
         build_zones(memory, shape);
         build_zonelists(memory);
         build_classes(memory);
+        lru_init(memory);
         return true;
 }
 

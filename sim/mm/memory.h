@@ -18,11 +18,13 @@
 #include "mm/kmem_cache.h"
 #include "mm/limits.h"
 #include "mm/mempool.h"
+#include "mm/lru.h"
 #include "mm/numa.h"
 #include "mm/page.h"
 #include "mm/pool.h"
 #include "mm/slab.h"
 #include "mm/slab_debug.h"
+#include "mm/vmstat.h"
 #include "mm/zone.h"
 
 #define KMALLOC_MAX         131072u
@@ -77,6 +79,8 @@ struct memory {
 
         uint32_t rcu_head, rcu_tail; /* slabs of RCU caches waiting to be released, linked through next */
         uint64_t kswapd_wakeups, oom_kills;
+        int64_t stat[ZONE_STAT_COUNT];       /* folded figures of all zones */
+        struct lru lru;
 
         struct mempool *mempools; /* [id], from 1 */
         uint32_t mempool_count;   /* the last id */
@@ -96,6 +100,7 @@ struct memory_shape {
         uint32_t numa, cpus, nodes, reserved_pages, line_bytes, hz;
         uint32_t node_mib[MACHINE_NODES_MAX];
         uint32_t cpu_node_plus_1[MACHINE_CPUS_MAX];
+        uint32_t objects_max; /* handles the engine can give out */
 };
 
 /* Lays out an empty machine: zones, zonelists, no free page, no cache. False if the arena refused the memory. */

@@ -139,6 +139,12 @@ const char *memory_audit(const struct memory *memory, bool under_way)
                 if (problem)
                         return problem;
         }
+        if (memory->lru.in_use) {
+                const char *problem = lru_audit(memory);
+
+                if (problem)
+                        return problem;
+        }
         for (uint32_t id = memory->chain; id != CACHE_ID_NONE; id = memory->caches[id].next) {
                 const char *problem = memory_audit_cache(memory, id, under_way);
 

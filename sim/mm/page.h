@@ -21,6 +21,7 @@ enum page_state {
         PAGE_PCP,       /* on a per-CPU page list */
         PAGE_ALLOCATED, /* first frame of a block of `order` somebody asked for */
         PAGE_SLAB,      /* part of slab `slab` */
+        PAGE_LRU,       /* a page-cache or anonymous page: lru.h */
 };
 
 struct page {

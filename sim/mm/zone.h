@@ -19,8 +19,10 @@
 
 #include "mm/limits.h"
 #include "mm/arch.h"
+#include "mm/lru.h"
 #include "mm/page.h"
 #include "mm/spinlock.h"
+#include "mm/vmstat.h"
 
 struct pcp {
         struct page_list list; /* head: hottest, handed out next */
@@ -40,6 +42,18 @@ struct zone {
         struct spinlock lock;
         uint64_t pgalloc, pgfree;            /* pages ever handed out, taken back */
         uint64_t nr_slab_reclaimable, nr_slab_unreclaimable;
+
+        /* reclaim (spec 05 section 2.1) */
+        struct page_list lru[LRU_LISTS];     /* inactive, active; new pages at the head, work from the tail */
+        struct spinlock lru_lock;
+        uint64_t nr_scan[LRU_LISTS];         /* amounts still to scan, below a cluster */
+        uint64_t pages_scanned;              /* looked at since the last page came back to the buddy lists */
+        uint32_t all_unreclaimable;          /* dead: only light scanning */
+        uint32_t prev_priority;              /* of the last reclaim here */
+        uint32_t reclaim_in_progress;
+        uint64_t pgrefill, pgsteal, pgscan_kswapd, pgscan_direct;
+        int64_t stat[ZONE_STAT_COUNT];       /* folded */
+        int16_t stat_diff[MACHINE_CPUS_MAX][ZONE_STAT_COUNT];
 };
 
 /* An empty zone over [start, end); present_pages per spec 03 section 1.1. Page lists of all CPUs get their sizes, or,

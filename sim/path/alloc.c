@@ -395,6 +395,8 @@ enum outcome act_slabd_pages(struct machine *m, struct thread *th, struct frame 
         cache->slab_count--;
         machine_event(m, th, EV_SLAB_RELEASED, pfn, f->cache, cache->gfporder);
         memory_slab_drop(&m->mem, f->slabd.slab);
+        if (th->memalloc)
+                reclaim_of(m, th)->reclaimed_slab += 1u << cache->gfporder;
         slab_pages_back(m, th, cache, pfn);
         return OUT_CALL;
 }

@@ -5,8 +5,9 @@
  * __free_pages_ok() in mm/page_alloc.c of 2.6.20 (spec 03 sections 4 to 9). Order 0 goes through the CPU's hot and cold
  * lists, everything else straight to the buddy lists under the zone lock. Watermarks are read without a lock.
  *
- * Nothing is reclaimable in this model yet: direct reclaim makes no progress, the OOM killer picks the allocating task,
- * and a task that would wait for congestion counts as a victim from then on; it may use every page until its op ends.
+ * A run that never made a page-cache or anonymous page, a shrinker or swap has nothing to reclaim: direct reclaim makes
+ * no progress there, kswapd is not woken, and a task that would wait for congestion counts as a victim from then on; it
+ * may use every page until its op ends.
  */
 #include "base/core_only.h"
 #include "path/step.h"
@@ -36,7 +37,7 @@ enum outcome act_pa_fast(struct machine *m, struct thread *th, struct frame *f)
 
         if (f->order >= MAX_ORDER || !list->count) { /* refused before anything is tried, without a report */
                 th->ret = PLACE_NONE;
-                if (th->op.kind == OP_PAGES)
+                if (op_is_for_pages(th))
                         th->op.path = PATH_FAILED;
                 return OUT_DONE;
         }
@@ -60,8 +61,14 @@ enum outcome act_pa_wake_kswapd(struct machine *m, struct thread *th, struct fra
                 const struct zone *zone = &m->mem.zones[list->zone[i]];
 
                 m->mem.kswapd_wakeups++;
-                if (!zone_watermark_ok(zone, f->order, zone->pages_low, 0, false, false, &ignored))
-                        machine_event(m, th, EV_KSWAPD_WOKEN, zone->index, f->order, 0);
+                if (zone_watermark_ok(zone, f->order, zone->pages_low, 0, false, false, &ignored))
+                        continue;
+                machine_event(m, th, EV_KSWAPD_WOKEN, zone->index, f->order, 0);
+                if (!m->mem.lru.in_use)
+                        continue;
+                if (m->kswapd_order[zone->node] < f->order)
+                        m->kswapd_order[zone->node] = f->order;
+                sched_wake_kswapd(m, th, zone->node);
         }
         return OUT_OK;
 }
@@ -76,14 +83,14 @@ enum outcome act_pa_min_got(struct machine *m, struct thread *th, struct frame *
 {
         (void)m;
         (void)f;
-        if (th->ret != PLACE_NONE && th->op.kind == OP_PAGES)
+        if (th->ret != PLACE_NONE && op_is_for_pages(th))
                 note_path(th, PATH_MIN_WATERMARK);
         return got(th);
 }
 
 enum outcome act_pa_rebalance(struct machine *m, struct thread *th, struct frame *f)
 {
-        if (!th->victim || th->role == ROLE_IRQ)
+        if (!(th->victim | th->memalloc) || th->role == ROLE_IRQ)
                 return OUT_OK;
         if (f->gfp & __GFP_NOMEMALLOC)
                 return OUT_NO;
@@ -95,28 +102,16 @@ enum outcome act_pa_reserves_got(struct machine *m, struct thread *th, struct fr
 {
         (void)m;
         if (th->ret != PLACE_NONE) {
-                if (th->op.kind == OP_PAGES)
+                if (op_is_for_pages(th))
                         note_path(th, PATH_RESERVES);
                 return OUT_OK;
         }
         return f->gfp & __GFP_NOFAIL ? OUT_ALT : OUT_NO;
 }
 
-/* congestion_wait(HZ/50). With a clock that moves by hand there is nothing to wait for. */
-static enum outcome congestion_wait(struct machine *m, struct thread *th, const struct frame *f)
-{
-        uint64_t wait_ns = m->tick_ns * (m->mem.hz / 50);
-
-        if (m->manual_clock)
-                return OUT_OK;
-        machine_event(m, th, EV_CONGESTION_WAITED, f->gfp, f->order, (uint32_t)wait_ns);
-        m->sleep_until_ns = m->now_ns + wait_ns;
-        return OUT_SLEEP;
-}
-
 enum outcome act_pa_nofail_wait(struct machine *m, struct thread *th, struct frame *f)
 {
-        return congestion_wait(m, th, f);
+        return wait_for_writes(m, th, 50, f->gfp, f->order);
 }
 
 enum outcome act_pa_atomic(struct machine *m, struct thread *th, struct frame *f)
@@ -128,8 +123,27 @@ enum outcome act_pa_atomic(struct machine *m, struct thread *th, struct frame *f
 
 enum outcome act_pa_reclaim(struct machine *m, struct thread *th, struct frame *f)
 {
-        machine_event(m, th, EV_RECLAIM_TRIED, f->gfp, f->order, 0);
-        return OUT_NO;
+        struct frame *reclaim;
+
+        if (!m->mem.lru.in_use) {
+                machine_event(m, th, EV_RECLAIM_TRIED, f->gfp, f->order, 0);
+                return OUT_NO;
+        }
+        reclaim = call_path(th, RECLAIM_BEGIN, CACHE_ID_NONE);
+        reclaim->gfp = f->gfp;
+        reclaim->order = f->order;
+        reclaim->node = f->node;
+        return OUT_CALL;
+}
+
+enum outcome act_pa_reclaim_got(struct machine *m, struct thread *th, struct frame *f)
+{
+        uint64_t progress = th->ret;
+
+        (void)m;
+        (void)f;
+        th->ret = PLACE_NONE;
+        return progress ? OUT_OK : OUT_NO;
 }
 
 enum outcome act_pa_after_reclaim(struct machine *m, struct thread *th, struct frame *f)
@@ -174,15 +188,16 @@ enum outcome act_pa_retry(struct machine *m, struct thread *th, struct frame *f)
                 return OUT_NO;
         if (f->order > 3 && !(f->gfp & (__GFP_REPEAT | __GFP_NOFAIL)))
                 return OUT_NO;
-        th->victim = 1;
-        return congestion_wait(m, th, f);
+        if (!m->mem.lru.in_use)
+                th->victim = 1;
+        return wait_for_writes(m, th, 50, f->gfp, f->order);
 }
 
 enum outcome act_pa_nopage(struct machine *m, struct thread *th, struct frame *f)
 {
         machine_event(m, th, EV_PAGES_FAILED, f->gfp, f->order, 0);
         th->ret = PLACE_NONE;
-        if (th->op.kind == OP_PAGES)
+        if (op_is_for_pages(th))
                 th->op.path = PATH_FAILED;
         return OUT_DONE;
 }
@@ -326,7 +341,7 @@ enum outcome act_pcp_refill(struct machine *m, struct thread *th, struct frame *
                 return OUT_NO;
         }
         machine_event(m, th, EV_PCP_REFILLED, zone->index, f->scan.cold, got_count);
-        if (th->op.kind == OP_PAGES)
+        if (op_is_for_pages(th))
                 note_path(th, PATH_PAGE_LIST_BULK);
         return OUT_OK;
 }
@@ -344,7 +359,7 @@ enum outcome act_pcp_take(struct machine *m, struct thread *th, struct frame *f)
         if (m->mem.numa)
                 count_numa(m, th, f);
         machine_event(m, th, EV_PCP_TAKEN, pfn, f->scan.cold, pcp->list.count);
-        if (th->op.kind == OP_PAGES)
+        if (op_is_for_pages(th))
                 note_path(th, PATH_PAGE_LIST);
         f->scan.pfn = pfn;
         return OUT_OK;
@@ -368,7 +383,7 @@ enum outcome act_buddy_take(struct machine *m, struct thread *th, struct frame *
                         count_numa(m, th, f);
                 machine_event(m, th, EV_BLOCK_TAKEN, pfn, f->order, from_order);
                 spend(m, COST_SPLIT, from_order - f->order);
-                if (th->op.kind == OP_PAGES)
+                if (op_is_for_pages(th))
                         note_path(th, PATH_BUDDY);
         }
         lock_drop(m, th, &zone->lock);
@@ -401,12 +416,12 @@ enum outcome act_pf_hot_put(struct machine *m, struct thread *th, struct frame *
 {
         uint32_t pfn = f->pages.pfn;
         struct zone *zone = memory_zone_of(&m->mem, pfn);
-        struct pcp *pcp = &zone->pcp[th->cpu][0];
+        struct pcp *pcp = &zone->pcp[th->cpu][f->pages.cold];
 
         zone->pgfree++;
         m->mem.pages[pfn].state = PAGE_PCP;
         page_list_add_head(m->mem.pages, &pcp->list, pfn);
-        machine_event(m, th, EV_PCP_PUT, pfn, 0, pcp->list.count);
+        machine_event(m, th, EV_PCP_PUT, pfn, f->pages.cold, pcp->list.count);
         if (is_own(th, f))
                 note_path(th, PATH_PAGE_LIST);
         return pcp->list.count >= pcp->high ? OUT_NO : OUT_OK;
@@ -416,6 +431,8 @@ enum outcome act_pf_hot_put(struct machine *m, struct thread *th, struct frame *
 static void free_bulk(struct machine *m, struct thread *th, struct zone *zone, struct pcp *pcp, uint32_t count,
                       uint32_t cold)
 {
+        zone->all_unreclaimable = 0;
+        zone->pages_scanned = 0;
         for (uint32_t i = 0; i < count; i++) {
                 uint32_t pfn = pcp->list.tail;
                 uint32_t to_order;
@@ -433,9 +450,9 @@ static void free_bulk(struct machine *m, struct thread *th, struct zone *zone, s
 enum outcome act_pf_drain(struct machine *m, struct thread *th, struct frame *f)
 {
         struct zone *zone = memory_zone_of(&m->mem, f->pages.pfn);
-        struct pcp *pcp = &zone->pcp[th->cpu][0];
+        struct pcp *pcp = &zone->pcp[th->cpu][f->pages.cold];
 
-        free_bulk(m, th, zone, pcp, pcp->batch, 0);
+        free_bulk(m, th, zone, pcp, pcp->batch, f->pages.cold);
         lock_drop(m, th, &zone->lock);
         if (is_own(th, f))
                 note_path(th, PATH_PAGE_LIST_BULK);
@@ -448,6 +465,8 @@ enum outcome act_pf_buddy(struct machine *m, struct thread *th, struct frame *f)
         uint32_t to_order;
 
         zone->pgfree += 1u << f->order;
+        zone->all_unreclaimable = 0;
+        zone->pages_scanned = 0;
         to_order = zone_free_block(zone, m->mem.pages, f->pages.pfn, f->order);
         machine_event(m, th, EV_BLOCK_FREED, f->pages.pfn, f->order, to_order);
         spend(m, COST_MERGE, to_order - f->order);

@@ -29,7 +29,8 @@
 #include "trace/op.h"
 #include "trace/tape.h"
 
-#define FRAMES_MAX 16u /* a NUMA cache being made needs 15: create, tune, alien set, alloc, node, fallback, ... */
+#define FRAMES_MAX 32u /* a NUMA cache being made needs 15: create, tune, alien set, alloc, node, fallback, ...; direct
+                        * reclaim below that 10 more: shrink_slab, free, alien array, objects, slab, header, ... */
 
 enum state {
 #define STEP(id, action, cost, held, order, ok, no, alt, call, callee, what) id,
@@ -49,7 +50,7 @@ enum slab_report { REPORT_SLAB_POISON, REPORT_SLAB_ALLOC_ZONES, REPORT_SLAB_DOUB
 
 enum outcome { OUT_OK, OUT_NO, OUT_ALT, OUT_CALL, OUT_DONE, OUT_WAIT, OUT_SLEEP, OUT_PARK };
 
-enum held { HELD_ON, HELD_OFF, HELD_LIST, HELD_ZONE, HELD_ALIEN, HELD_CHAIN, HELD_MEMPOOL };
+enum held { HELD_ON, HELD_OFF, HELD_LIST, HELD_ZONE, HELD_ALIEN, HELD_CHAIN, HELD_MEMPOOL, HELD_LRU };
 
 struct machine;
 struct thread;
@@ -110,6 +111,7 @@ struct frame {
                 struct {
                         uint32_t pfn; /* free: first page */
                         uint8_t high, harder;
+                        uint8_t cold; /* free: to the cold list */
                 } pages;
                 struct {
                         uint32_t pfn;
@@ -192,6 +194,46 @@ struct frame {
                         uint32_t id, new_min;
                         uint32_t try_gfp;  /* mask of the next try */
                 } mempool;
+                struct {
+                        uint32_t which, end;           /* add lists [which, end) of this CPU: LRU_LIST_* */
+                        uint32_t next;                 /* entry of the list in hand */
+                        uint32_t zone;                 /* whose lock is held */
+                } add;
+                struct {
+                        struct page_list freed;        /* pages off every list whose last reference went */
+                        uint32_t next;                 /* entry of the group in hand */
+                        uint32_t pfn;
+                        uint8_t from;                  /* enum group_from */
+                        uint8_t cold;
+                } release;
+                struct {
+                        struct page_list list;         /* freed from the last to the first */
+                        uint8_t cold;
+                } pagefree;
+                struct {
+                        uint64_t made_by;              /* op that made the object */
+                        uint32_t pfn;
+                        uint32_t object;
+                } lru_op;
+                struct {
+                        uint32_t owner;
+                        uint32_t zapped;               /* pages of the batch, still on the owner's list */
+                        uint32_t last;                 /* the last of them */
+                        uint32_t present;              /* pages since the last end of a block of 1024 */
+                        uint32_t gone;
+                } exit;
+                struct {
+                        uint32_t next;                 /* pfn to look at */
+                        uint32_t freed;
+                } drop;
+                struct {
+                        uint64_t total;                /* objects the shrinker in hand is to scan */
+                        uint64_t before, max;
+                        uint64_t result;
+                        uint32_t id;                   /* shrinker in hand */
+                        uint32_t left;                 /* of a batch */
+                        uint32_t scanned_1, freed;     /* asked so far, freed so far */
+                } slabs;
                 uint64_t words[6];
         };
 };
@@ -224,6 +266,8 @@ struct thread {
         uint32_t object;     /* handle freed or returned */
         uint32_t site;       /* call site of the request in hand, 0: not known; CONFIG_DEBUG_SLAB only */
         struct frame frames[FRAMES_MAX];
+        uint8_t memalloc;    /* PF_MEMALLOC: reclaims, and so may use every page and does not reclaim again */
+        uint8_t waits_writes; /* in the queue of congestion_wait() */
         uint64_t ready_ns;   /* next step, while interrupted; TIME_NEVER: parked */
         uint64_t stolen_ns;  /* interrupted at */
         uint64_t kept_ret;   /* ret, kept while a grace period is worked off */
@@ -262,12 +306,43 @@ struct cross_call {
         uint32_t cache;
 };
 
+/* Where the pages of a release group lie. */
+enum group_from { GROUP_OF_RECLAIM, GROUP_OF_INACTIVE_ADD, GROUP_OF_ACTIVE_ADD };
+
+/*
+ * What a thread that reclaims has in hand: struct scan_control and the local variables of mm/vmscan.c. One for each
+ * thread; reclaim never runs inside reclaim. Also the release group of an exiting process.
+ */
+struct reclaim {
+        uint64_t reclaimed, total_scanned; /* since the start of a direct reclaim or BALANCE */
+        uint64_t reclaimed_slab;           /* pages of slabs destroyed meanwhile */
+        uint64_t lru_pages;
+        uint64_t scanned;                  /* inactive pages; mapped ones twice */
+        uint64_t todo[LRU_LISTS];          /* SHRINK_ZONE: still to scan */
+        uint64_t freed;                    /* SHRINK_ZONE: pages */
+        uint64_t looked, max;              /* SHRINK_INACTIVE */
+        uint32_t gfp;
+        uint32_t zone;                     /* in hand */
+        uint32_t batch;
+        uint32_t taken_count, batch_looked, batch_freed, batch_activated;
+        uint32_t group[LRU_GROUP];         /* pages put back, with a reference each */
+        uint32_t group_count;
+        struct page_list taken;            /* isolated, oldest first */
+        struct page_list back[2];          /* SHRINK_ACTIVE: to inactive, to active; SHRINK_INACTIVE: [0] to either */
+        struct page_list gone;             /* freed, not yet released */
+        uint8_t priority;
+        uint8_t may_write, may_swap, is_kswapd, reclaim_mapped, swappiness, all_dead, all_ok;
+        uint8_t order, list_node, list_type, next_zone, end_zone, node, congested_ok;
+        uint8_t note[ZONE_TYPES];          /* kswapd: priority each zone was last scanned at */
+};
+
 struct machine {
         struct memory mem;
         struct cpu cpus[MACHINE_CPUS_MAX];
         uint32_t running;       /* mask of the CPUs that have a thread */
         struct thread *threads; /* [id], from 1 */
         uint32_t thread_count;
+        struct reclaim *reclaims; /* [thread id] */
         uint64_t now_ns;
         uint64_t horizon_ns;    /* the CPU in hand may run shared steps up to here */
         uint64_t spent_cycles;  /* by the step in hand, beyond the table's figure */
@@ -282,6 +357,9 @@ struct machine {
         uint32_t audit_steps;   /* recount everything after every step */
         uint32_t single_steps;  /* hits are not taken in one go: somebody watches or changes their steps */
         uint32_t boot_lists;    /* static node lists handed out so far */
+        uint32_t kswapd_thread[MACHINE_NODES_MAX];
+        uint32_t kswapd_order[MACHINE_NODES_MAX]; /* kswapd_max_order: what has been asked for */
+        uint32_t write_wait_first, write_wait_last; /* threads in congestion_wait(), linked through next_wait */
         struct cross_call call;
         struct tape *tape;
         /* what path/ asks of the engine (it does not call up: it leaves a note here and engine/ reads it) */
@@ -306,6 +384,13 @@ enum run_end run_steps(struct machine *m, struct thread *th, uint64_t *clock_ns)
 void sched_handed_over(struct machine *m, struct thread *th, uint64_t delay_ns);
 void sched_call_others(struct machine *m, struct thread *caller);                /* machine.call is set up */
 void sched_irqs_on(struct machine *m, uint32_t cpu);                             /* deliver what is pending */
+bool sched_wake_kswapd(struct machine *m, const struct thread *waker, uint32_t node); /* false: it does not wait */
+void sched_write_started(struct machine *m);                                     /* its end is timed, if writes take time */
+uint32_t sim_page_handle(struct machine *m, struct thread *th, uint32_t pfn);    /* a handle for the page of the op in hand */
+void sim_page_lost(struct machine *m, uint32_t object);                          /* reclaim has taken what it stood for */
+uint64_t sim_object_lost(struct machine *m, uint32_t object);                    /* the same, an object: its place */
+bool sim_object_unused(struct machine *m, uint32_t object, bool unused); /* false: gone, or it is so already */
+void sim_object_used(struct machine *m, uint32_t object);
 
 #define INITIAL_JIFFIES 0xfffedb08u /* for HZ 250: -300 * HZ */
 
@@ -403,6 +488,33 @@ struct frame *call_return_objects(struct machine *m, struct thread *th, uint32_t
 
 /* NUMA: one object straight from the slabs of a node, for the request in frame f. Leaves an object or PLACE_NONE. */
 struct frame *call_node_alloc(struct thread *th, const struct frame *f, uint32_t gfp, uint32_t node, bool own);
+
+/* wait(t) of spec 05 section 4.7: up to hz / part of a second, or until a write ends. The action returns its answer. */
+enum outcome wait_for_writes(struct machine *m, struct thread *th, uint32_t part, uint32_t gfp, uint32_t order);
+
+/* Reclaim: pages of a CPU's add lists [which, end) to their zones' lists; references of a group dropped. */
+void call_add_drain(struct thread *th, uint32_t which, uint32_t end);
+void call_release(struct thread *th, enum group_from from, bool cold);
+void call_free_pages(struct thread *th, struct page_list *list, bool cold); /* takes the list */
+enum outcome lock_lru(struct machine *m, struct thread *th, struct frame *f, uint32_t zone); /* interrupts off */
+void unlock_lru(struct machine *m, struct thread *th, struct frame *f, uint32_t zone);
+void reclaim_gone(struct machine *m, struct thread *th, uint32_t pfn); /* tells the owner of its handle */
+
+/* exit_mmap(): all pages of a process, then its swap slots. */
+void call_exit(struct machine *m, struct thread *th, uint32_t process);
+
+void leave_swap_cache(struct machine *m, const struct thread *th, uint32_t pfn); /* lru_ops.c */
+
+static inline struct reclaim *reclaim_of(struct machine *m, const struct thread *th)
+{
+        return &m->reclaims[th->id];
+}
+
+/* Whose op is a request for pages: it gets their path. */
+static inline bool op_is_for_pages(const struct thread *th)
+{
+        return th->op.kind == OP_PAGES || th->op.kind == OP_PAGE_NEW;
+}
 
 /* All page lists of a CPU back to the buddy lists. */
 struct frame *call_drain_pages(struct machine *m, struct thread *th, uint32_t cpu);

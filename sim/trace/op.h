@@ -32,7 +32,25 @@
         X(MEMPOOL_RESIZE, "mempool_resize", "mempool_resize(pool in result, size_bytes elements, gfp)")                \
         X(MEMPOOL_DESTROY, "mempool_destroy", "mempool_destroy(pool in result)")                                       \
         X(WRITE, "write", "the task writes size_bytes bytes at pfn, offset (debug_slab machines)")                      \
-        X(TUNE, "tune", "a write of limit, batchcount and shared to /proc/slabinfo")
+        X(TUNE, "tune", "a write of limit, batchcount and shared to /proc/slabinfo")                                   \
+        X(PAGE_NEW, "page_new", "a page-cache or anonymous page: flags says which (PAGE_NEW_*), owner who maps it")      \
+        X(PAGE_ACCESS, "page_access", "a read or write call touches the page (mark_page_accessed)")                     \
+        X(PAGE_TOUCH, "page_touch", "its process touches the mapped page: the entry is young")                          \
+        X(PAGE_WRITE, "page_write", "the page is written to: mapped: its entry is dirty; else the page")                \
+        X(PAGE_MLOCK, "page_mlock", "mlock of the mapped page")                                                         \
+        X(PAGE_MUNLOCK, "page_munlock", "munlock")                                                                      \
+        X(PAGE_LOCK, "page_lock", "lock_page")                                                                          \
+        X(PAGE_UNLOCK, "page_unlock", "unlock_page")                                                                    \
+        X(PAGE_PIN, "page_pin", "get_page: one more reference")                                                         \
+        X(PAGE_UNPIN, "page_unpin", "put_page")                                                                         \
+        X(PAGE_DELETE, "page_delete", "its owner gives the page up: truncate, munmap")                                  \
+        X(PROCESS_EXIT, "process_exit", "all pages of process `owner` go")                                              \
+        X(SHRINKER, "shrinker", "set_shrinker (order: seeks, flags: SHRINKER_*) or remove_shrinker for a cache")        \
+        X(PUT, "put", "the object is unused from now on: to the head of its cache's LRU")                               \
+        X(GET, "get", "an unused object is used again: off the LRU")                                                    \
+        X(DROP_CACHES, "drop_caches", "flags is what is written to vm.drop_caches: 1 page cache, 2 shrinkers, 3 both")  \
+        X(VM_SET, "vm_set", "setting number `order` (VM_SETTINGS) becomes size_bytes")                                  \
+        X(KSWAPD, "kswapd", "one run of kswapd of node target_cpu (the machine asks); result: pages it freed")
 
 enum op_kind {
 #define X(id, name, what) OP_##id,
@@ -79,6 +97,18 @@ extern const char *const op_path_names[OP_PATH_COUNT];
 /* Results of a TUNE: the kernel's error numbers. */
 #define ERRNO_ENOMEM 12u
 #define ERRNO_EINVAL 22u
+
+/* PAGE_NEW, flags. A file page is clean, unmapped, and its mapping can write, unless they say otherwise. */
+#define PAGE_NEW_ANON      0x01u /* anonymous: mapped, young, its entry dirty, bound for the active list */
+#define PAGE_NEW_MAPPED    0x02u /* file: mapped into a process and young */
+#define PAGE_NEW_DIRTY     0x04u /* file: written to */
+#define PAGE_NEW_NO_WRITE  0x08u /* file: of a file system in memory (no write method) */
+#define PAGE_NEW_UNREAD    0x10u /* file: read ahead; nobody has accessed it yet */
+
+/* SHRINKER, flags. */
+#define SHRINKER_NEEDS_FS    0x01u /* its callback refuses without __GFP_FS */
+#define SHRINKER_BY_HUNDREDS 0x02u /* reports (unused / 100) * vfs_cache_pressure, as dentries and inodes do */
+#define SHRINKER_REMOVE      0x80u
 
 #define CACHE_NAME_MAX 31
 
@@ -134,13 +164,17 @@ struct request {
         uint64_t size_bytes; /* KMALLOC: bytes; TICK: ticks; WORK: ns; MEMPOOL_RESIZE: elements;
                               * TUNE: limit | batchcount << 32 */
         uint32_t cache;      /* ALLOC, SHRINK, DESTROY: cache id */
-        uint32_t object;     /* FREE, MEMPOOL_FREE: handle. FREE: OBJECT_NONE: kfree of the address `place`, which held
-                              * size_bytes (debug_slab machines) */
+        uint32_t object;     /* FREE, MEMPOOL_FREE, PAGE_ACCESS to PAGE_DELETE, PUT, GET: handle. FREE: OBJECT_NONE: kfree of
+                              * the address `place`, which held size_bytes (debug_slab machines) */
         uint32_t mempool;    /* MEMPOOL_*: id, see sim_mempool_declare */
         const struct cache_spec *spec; /* CREATE; TUNE: its name alone, of a cache or not; read during sim_submit only */
         uint64_t place;      /* WRITE, FREE without handle: address. WRITE: size_bytes bytes from there on become the first
                               * `order` (1 to 4) bytes of gfp, the lowest first, over and over */
-        uint64_t op;         /* WRITE: id of the op that got the object meant, 0: none. Nothing depends on it */
+        uint64_t op;         /* WRITE: id of the op that got the object meant, 0: none; nothing depends on it. PAGE_ACCESS to
+                              * PAGE_DELETE, PUT, GET: id of the op that made the object; if the handle is another one's by
+                              * now, or nobody's (reclaim took it), the op ends with path failed, result 1 */
+        uint16_t owner;      /* PAGE_NEW, PROCESS_EXIT: process */
+        uint8_t flags;       /* PAGE_NEW, SHRINKER, DROP_CACHES */
 };
 
 /* One op, done. 80 bytes, no padding. */
@@ -149,9 +183,10 @@ struct op_record {
         uint64_t t_ns;       /* when it began, simulated ns since the end of boot */
         uint64_t dur_ns;     /* how long it took, waiting included */
         uint64_t size_bytes; /* KMALLOC: asked bytes; ALLOC: object size asked at creation; PAGES: 4096 << order;
-                              * MEMPOOL_*: of an element, RESIZE: elements asked for; TUNE: as in the request */
-        uint64_t frees;      /* FREE, MEMPOOL_FREE: id of the op that allocated it, 0: kfree of an address (debug_slab); WRITE:
-                              * whose object is meant; others 0 */
+                              * MEMPOOL_*: of an element, RESIZE: elements asked for; TUNE: as in the request;
+                              * PAGE_NEW: 4096; VM_SET: the value */
+        uint64_t frees;      /* FREE, MEMPOOL_FREE: id of the op that allocated it, 0: kfree of an address (debug_slab);
+                              * WRITE, PAGE_ACCESS to PAGE_DELETE, PUT, GET: whose object is meant; others 0 */
         uint32_t first_seq;  /* low 32 bits of the event counter when it began */
         uint32_t irq;        /* number of the interrupt it ran in, 0: task */
         uint32_t gfp;
@@ -159,7 +194,8 @@ struct op_record {
         uint32_t pfn;        /* of what was returned or freed; PFN_NONE: failed or nothing */
         uint32_t offset;     /* byte in the page */
         uint32_t result;     /* SHRINK, DESTROY: 0/1; CREATE: 0 or 1 = failed; REAP: slabs released; MEMPOOL_*: the pool's id;
-                              * TUNE: 0, ENOMEM (12) or EINVAL (22): no such cache */
+                              * SHRINKER, PAGE_*, PUT, GET: 0 or 1 = failed; KSWAPD, DROP_CACHES: pages freed;
+                              * PROCESS_EXIT: pages given up; TUNE: 0, ENOMEM (12) or EINVAL (22): no such cache */
         uint16_t task;       /* id of the task or interrupt handler, see sim_thread_new */
         uint8_t cpu;
         uint8_t kind;        /* enum op_kind */
@@ -168,7 +204,8 @@ struct op_record {
         uint8_t origin;      /* 0: the workload asked; 1: the machine itself (reaper) */
         uint8_t node_plus_1; /* as asked; 0: the CPU's own node */
         uint8_t target_cpu;  /* CPU_UP, CPU_DOWN: which one */
-        uint8_t spare[3];
+        uint8_t flags;       /* PAGE_NEW, SHRINKER, DROP_CACHES: as asked */
+        uint16_t owner;      /* PAGE_NEW, PROCESS_EXIT: process */
 };
 _Static_assert(sizeof(struct op_record) == 80, "op_record has no padding");
 

@@ -1,59 +1,11 @@
 /*
  * test_debug_v6.c - vector V6 of spec 07 section 10.6: where the first objects of a debug build lie, page frames and all.
  *
- * The machine is R1 (spec 04 section 7): the pages that its boot had reserved lie scattered, so this test hands the
- * memory over itself, in place of engine/hand_over.c.
+ * The machine is R1 (spec 04 section 7).
  */
 #include <glib.h>
 
-#include "engine/sim_private.h"
-#include "support/testbed.h"
-
-/* Page 0x90 holds the boot bitmap and is freed at the end; the last two are page descriptors and wait tables. */
-static bool is_reserved(uint32_t pfn)
-{
-        return pfn == 0 || pfn == 0x90 || (pfn >= 0xa0 && pfn <= 0x4ff) || (pfn >= 0x1000 && pfn <= 0x10e0);
-}
-
-static void hand_over_page(struct memory *mem, uint32_t pfn)
-{
-        struct zone *zone = memory_zone_of(mem, pfn);
-        struct pcp *pcp = &zone->pcp[0][0];
-
-        zone->pgfree++;
-        mem->pages[pfn].state = PAGE_PCP;
-        page_list_add_head(mem->pages, &pcp->list, pfn);
-        if (pcp->list.count < pcp->high)
-                return;
-        for (uint32_t i = 0; i < pcp->batch; i++) {
-                uint32_t oldest = pcp->list.tail;
-
-                page_list_remove(mem->pages, &pcp->list, oldest);
-                mem->pages[oldest].state = PAGE_NONE;
-                zone_free_block(zone, mem->pages, oldest, 0);
-        }
-}
-
-void hand_over_memory(struct memory *mem)
-{
-        for (uint32_t pfn = 0; pfn < mem->page_count; pfn += 64) {
-                uint32_t reserved = 0;
-
-                for (uint32_t i = 0; i < 64; i++)
-                        reserved += is_reserved(pfn + i);
-                if (!reserved) {
-                        struct zone *zone = memory_zone_of(mem, pfn);
-
-                        zone->pgfree += 64;
-                        zone_free_block(zone, mem->pages, pfn, 6);
-                }
-                for (uint32_t i = 0; i < 64 && reserved; i++) {
-                        if (!is_reserved(pfn + i))
-                                hand_over_page(mem, pfn + i);
-                }
-        }
-        hand_over_page(mem, 0x90);
-}
+#include "support/r1.h"
 
 static struct testbed *r1(uint32_t cpus, uint32_t debug_slab)
 {
@@ -61,31 +13,6 @@ static struct testbed *r1(uint32_t cpus, uint32_t debug_slab)
 
         config.debug_slab = debug_slab;
         return testbed_new(&config);
-}
-
-/* "o0: 10fa 10e1; ..." of a zone: orders that have blocks, head first. */
-static char *blocks(const struct testbed *bed, uint32_t zone)
-{
-        GString *text = g_string_new(NULL);
-
-        for (uint32_t order = 0; order < MAX_ORDER; order++) {
-                const struct page_list *list = &bed->mem->zones[zone].free_area[order];
-
-                if (!list->count)
-                        continue;
-                g_string_append_printf(text, "%so%u:", text->len ? "; " : "", order);
-                for (uint32_t pfn = list->head; pfn != PFN_NONE; pfn = bed->mem->pages[pfn].next)
-                        g_string_append_printf(text, " %x", pfn);
-        }
-        return g_string_free(text, FALSE);
-}
-
-static void expect_blocks(const struct testbed *bed, uint32_t zone, uint64_t free_pages, const char *expected)
-{
-        g_autofree char *is = blocks(bed, zone);
-
-        g_assert_cmpstr(is, ==, expected);
-        g_assert_cmpuint(bed->mem->zones[zone].free_pages, ==, free_pages);
 }
 
 static uint32_t expect_place(struct testbed *bed, uint32_t size, uint32_t gfp, uint32_t pfn, uint32_t offset)
