@@ -23,7 +23,7 @@ static const struct command commands[] = {
         { "run", cmd_run, "run a Lua scenario and record it" },
         { "replay", cmd_replay, "run a recording again without Lua and compare everything" },
         { "query", cmd_query, "ask a recording a named question, or any SQL" },
-        { "show", cmd_show, "slabinfo, buddyinfo, zoneinfo or magazines at any point of a recording" },
+        { "show", cmd_show, "the state at any point of a recording: slabinfo, zoneinfo, cache NAME, page PFN, ..." },
         { "diff", cmd_diff, "what differs between two recordings" },
         { "import", cmd_import, "turn a kernel trace into an ops file" },
         { "ops", cmd_ops, "run an ops file, print placements and state" },

@@ -1279,6 +1279,11 @@ void sim_pending(const struct sim *sim,
         }
 }
 
+uint32_t sim_object_count(const struct sim *sim)
+{
+        return sim->object_count;
+}
+
 bool sim_object_get(const struct sim *sim, uint32_t object, struct sim_object *ret)
 {
         const struct object *o = &sim->objects[object];

@@ -136,6 +136,7 @@ struct sim_object {
         uint8_t live;        /* 0: freed or being freed */
 };
 bool sim_object_get(const struct sim *sim, uint32_t object, struct sim_object *ret);
+uint32_t sim_object_count(const struct sim *sim); /* handles ever given: 0 to this - 1, unused ones among them */
 
 /* Cumulative counts since the end of boot. */
 struct sim_counts {

@@ -191,16 +191,205 @@ void proc_magazines(const struct sim *sim, GString *text)
         }
 }
 
+/* -- vmstat and meminfo --------------------------------------------------------------------------------------------- */
+
+/* Sums over the zones of what is counted by zone; the rest is not modelled and 0. */
+static uint64_t vm_counter(const struct memory *mem, const char *name)
+{
+        uint64_t sum = 0;
+
+        for (uint32_t z = 0; z < mem->zone_count; z++) {
+                const struct zone *zone = &mem->zones[z];
+                const struct numa_counters *numa = &mem->numa_counters[z];
+
+                sum += strcmp(name, "nr_slab_reclaimable") == 0   ? zone->nr_slab_reclaimable
+                       : strcmp(name, "nr_slab_unreclaimable") == 0 ? zone->nr_slab_unreclaimable
+                       : strcmp(name, "numa_hit") == 0            ? numa->hit
+                       : strcmp(name, "numa_miss") == 0           ? numa->miss
+                       : strcmp(name, "numa_foreign") == 0        ? numa->foreign
+                       : strcmp(name, "numa_local") == 0          ? numa->local
+                       : strcmp(name, "numa_other") == 0          ? numa->other
+                       : strcmp(name, "pgfree") == 0              ? zone->pgfree
+                                                                  : 0;
+        }
+        return sum;
+}
+
+/* One line for each type of zone: "pgalloc_dma 12". */
+static void append_by_zone(const struct memory *mem, const char *name, GString *text)
+{
+        for (uint32_t type = 0; type < ZONE_TYPES; type++) {
+                g_autofree char *zone = g_ascii_strdown(mem->arch->zone_names[type], -1);
+                uint64_t sum = 0;
+
+                for (uint32_t node = 0; node < mem->nodes; node++)
+                        if (strcmp(name, "pgalloc") == 0)
+                                sum += mem->zones[node * ZONE_TYPES + type].pgalloc;
+                if (strcmp(zone, "highmem") == 0)
+                        zone[strlen("high")] = '\0';
+                g_string_append_printf(text, "%s_%s %" PRIu64 "\n", name, zone, sum);
+        }
+}
+
+void proc_vmstat(const struct sim *sim, GString *text)
+{
+        /* in the order of the file; "*": one for each type of zone, "?": on NUMA only */
+        static const char *const items[] = {
+                "nr_anon_pages", "nr_mapped", "nr_file_pages", "nr_slab_reclaimable", "nr_slab_unreclaimable",
+                "nr_page_table_pages", "nr_dirty", "nr_writeback", "nr_unstable", "nr_bounce", "nr_vmscan_write", "?numa_hit",
+                "?numa_miss", "?numa_foreign", "?numa_interleave", "?numa_local", "?numa_other", "pgpgin", "pgpgout", "pswpin",
+                "pswpout", "*pgalloc", "pgfree", "pgactivate", "pgdeactivate", "pgfault", "pgmajfault", "*pgrefill", "*pgsteal",
+                "*pgscan_kswapd", "*pgscan_direct", "pginodesteal", "slabs_scanned", "kswapd_steal", "kswapd_inodesteal",
+                "pageoutrun", "allocstall", "pgrotated",
+        };
+        const struct memory *mem = sim_memory(sim);
+
+        for (size_t i = 0; i < G_N_ELEMENTS(items); i++) {
+                const char *name = items[i] + (items[i][0] == '*' || items[i][0] == '?');
+
+                if (items[i][0] == '*')
+                        append_by_zone(mem, name, text);
+                else if (items[i][0] != '?' || mem->numa)
+                        g_string_append_printf(text, "%s %" PRIu64 "\n", name, vm_counter(mem, name));
+        }
+}
+
+static void append_kb(GString *text, const char *name, uint64_t kb)
+{
+        g_autofree char *label = g_strconcat(name, ":", NULL);
+
+        g_string_append_printf(text, "%-14s%8" PRIu64 " kB\n", label, kb);
+}
+
+/* On i386 what is left of the kernel's last GiB behind lowmem and a gap of at least 8 MiB, up to the kmap area. */
+static uint64_t vmalloc_total_kb(const struct memory *mem)
+{
+        uint64_t low_bytes = 0, start;
+
+        if (mem->arch->word_bytes == 8)
+                return 34359738367u;
+        for (uint32_t z = 0; z < mem->zone_count; z++)
+                if (mem->zones[z].type != 2 && mem->zones[z].spanned_pages != 0)
+                        low_bytes = MAX(low_bytes, (uint64_t)mem->zones[z].end_pfn * PAGE_BYTES);
+        start = (0xc0000000u + low_bytes + 0xffffffu) & ~(uint64_t)0x7fffffu;
+        return (0xff7fe000u - start) / 1024;
+}
+
+void proc_meminfo(const struct sim *sim, GString *text)
+{
+        const struct memory *mem = sim_memory(sim);
+        uint64_t total = mem->page_count - mem->reserved_pages, free_pages = 0, high = 0, free_high = 0;
+        uint64_t reclaimable = vm_counter(mem, "nr_slab_reclaimable"), unreclaimable = vm_counter(mem, "nr_slab_unreclaimable");
+
+        for (uint32_t z = 0; z < mem->zone_count; z++) {
+                const struct zone *zone = &mem->zones[z];
+
+                free_pages += zone->free_pages;
+                if (mem->arch->highmem && zone->type == 2) {
+                        high += zone->spanned_pages;
+                        free_high += zone->free_pages;
+                }
+        }
+        append_kb(text, "MemTotal", total * 4);
+        append_kb(text, "MemFree", free_pages * 4);
+        append_kb(text, "Buffers", 0);
+        append_kb(text, "Cached", 0);
+        append_kb(text, "SwapCached", 0);
+        append_kb(text, "Active", 0);
+        append_kb(text, "Inactive", 0);
+        if (mem->arch->highmem) {
+                append_kb(text, "HighTotal", high * 4);
+                append_kb(text, "HighFree", free_high * 4);
+                append_kb(text, "LowTotal", (total - high) * 4);
+                append_kb(text, "LowFree", (free_pages - free_high) * 4);
+        }
+        append_kb(text, "SwapTotal", 0);
+        append_kb(text, "SwapFree", 0);
+        append_kb(text, "Dirty", 0);
+        append_kb(text, "Writeback", 0);
+        append_kb(text, "AnonPages", 0);
+        append_kb(text, "Mapped", 0);
+        append_kb(text, "Slab", (reclaimable + unreclaimable) * 4);
+        append_kb(text, "SReclaimable", reclaimable * 4);
+        append_kb(text, "SUnreclaim", unreclaimable * 4);
+        append_kb(text, "PageTables", 0);
+        append_kb(text, "NFS_Unstable", 0);
+        append_kb(text, "Bounce", 0);
+        append_kb(text, "CommitLimit", total * 50 / 100 * 4);
+        append_kb(text, "Committed_AS", 0);
+        append_kb(text, "VmallocTotal", vmalloc_total_kb(mem));
+        append_kb(text, "VmallocUsed", 0);
+        append_kb(text, "VmallocChunk", 0);
+}
+
+/* -- fragmentation, as later kernels tell it ------------------------------------------------------------------------ */
+
+/* Thousandths of free memory that cannot serve a request of this order: unusable_free_index(). */
+static int64_t unusable_index(uint64_t free_pages, uint64_t suitable_blocks, uint32_t order)
+{
+        return free_pages == 0 ? 1000 : (int64_t)((free_pages - (suitable_blocks << order)) * 1000 / free_pages);
+}
+
+/* Why it would fail: fragmentation_index(). Near 0: too little memory, near 1000: fragmentation, -1000: it would not. */
+static int64_t fragmentation_index(uint64_t free_pages, uint64_t free_blocks, uint64_t suitable_blocks, uint32_t order)
+{
+        if (free_blocks == 0)
+                return 0;
+        if (suitable_blocks > 0)
+                return -1000;
+        return 1000 - (int64_t)((1000 + free_pages * 1000 / (1u << order)) / free_blocks);
+}
+
+static void append_indices(const struct memory *mem, const struct zone *zone, gboolean unusable, GString *text)
+{
+        uint64_t free_pages = 0, free_blocks = 0;
+
+        for (uint32_t order = 0; order < MAX_ORDER; order++) {
+                free_blocks += zone->free_area[order].count;
+                free_pages += (uint64_t)zone->free_area[order].count << order;
+        }
+        append_zone_name(mem, zone, text);
+        g_string_append_c(text, ' ');
+        for (uint32_t order = 0; order < MAX_ORDER; order++) {
+                uint64_t suitable = 0; /* blocks of this order that the larger ones make */
+                int64_t index;
+
+                for (uint32_t from = order; from < MAX_ORDER; from++)
+                        suitable += (uint64_t)zone->free_area[from].count << (from - order);
+                index = unusable ? unusable_index(free_pages, suitable, order)
+                                 : fragmentation_index(free_pages, free_blocks, suitable, order);
+                g_string_append_printf(text, "%s%" PRId64 ".%03" PRId64 " ", index < 0 ? "-" : "", ABS(index) / 1000,
+                                       ABS(index) % 1000);
+        }
+        g_string_append_c(text, '\n');
+}
+
+void proc_fragmentation(const struct sim *sim, GString *text)
+{
+        const struct memory *mem = sim_memory(sim);
+
+        for (int unusable = 1; unusable >= 0; unusable--) {
+                g_string_append(text, unusable ? "# unusable free space index, order 0 to 10\n"
+                                               : "# fragmentation index, order 0 to 10\n");
+                for (uint32_t z = 0; z < mem->zone_count; z++)
+                        if (mem->zones[z].present_pages != 0)
+                                append_indices(mem, &mem->zones[z], unusable, text);
+        }
+}
+
 /* -- by name -------------------------------------------------------------------------------------------------------- */
 
-const char *const proc_names[] = { "slabinfo", "buddyinfo", "zoneinfo", "magazines", NULL };
+const char *const proc_names[] = {
+        "slabinfo", "buddyinfo", "zoneinfo", "vmstat", "meminfo", "magazines", "fragmentation", NULL,
+};
 
 gboolean proc_text(const struct sim *sim, const char *what, GString *text)
 {
         static void (*const append[])(const struct sim *, GString *) = {
-                proc_slabinfo, proc_buddyinfo, proc_zoneinfo, proc_magazines,
+                proc_slabinfo, proc_buddyinfo, proc_zoneinfo, proc_vmstat, proc_meminfo, proc_magazines, proc_fragmentation,
         };
 
+        _Static_assert(G_N_ELEMENTS(append) + 1 == G_N_ELEMENTS(proc_names), "a function for each name");
         for (size_t i = 0; i < G_N_ELEMENTS(append); i++) {
                 if (strcmp(what, proc_names[i]) != 0)
                         continue;

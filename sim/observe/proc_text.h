@@ -1,6 +1,7 @@
 /*
- * proc_text.h - the state of the allocator as people know it from a running kernel: /proc/slabinfo, buddyinfo and zoneinfo
- * as 2.6.20 prints them (spec 01 section 11, 07 section 7), and the magazines, for which the kernel has no file.
+ * proc_text.h - the state of the allocator as people know it from a running kernel: /proc/slabinfo, buddyinfo,
+ * zoneinfo, vmstat and meminfo as 2.6.20 prints them (spec 01 section 11, 07 section 7), and the magazines and the indices of
+ * fragmentation, for which that kernel has no file.
  *
  * Reads the models and changes nothing: in a kernel, reading these files allocates. Counters are exact where the
  * kernel shows what its per-CPU differences have folded so far. What is not modelled (the page cache, dirty pages,
@@ -17,6 +18,12 @@
 void proc_slabinfo(const struct sim *sim, GString *text);  /* version 2.1, without statistics */
 void proc_buddyinfo(const struct sim *sim, GString *text);
 void proc_zoneinfo(const struct sim *sim, GString *text);
+
+void proc_vmstat(const struct sim *sim, GString *text);
+void proc_meminfo(const struct sim *sim, GString *text);
+
+/* Two tables by zone and order: unusable_index and extfrag_index as later kernels print them. */
+void proc_fragmentation(const struct sim *sim, GString *text);
 
 /* One line for each array of each cache: the magazine of a CPU ("cpu 0"), the shared array of a node ("node 0") or what a
  * node holds for another one ("node 0 for 1"). */

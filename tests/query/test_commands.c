@@ -5,6 +5,7 @@
  * them anew with KMEMSIM_UPDATE=1, and read the difference.
  */
 #include <glib/gstdio.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdarg.h>
@@ -276,7 +277,20 @@ static void test_usage(void)
         expect_error(ask("query", "/dev/null", "summary", NULL), 4, "not a recording");
         expect_error(ask("show", small, NULL), 2, "show what?");
         expect_error(ask("show", small, "slabs", NULL), 2, "there is no \"slabs\"");
-        expect_error(ask("show", small, "slabinfo", "--at", "12", NULL), 2, "--at 12 is no time");
+        expect_error(ask("show", small, "slabinfo", "--at", "12 parsecs", NULL), 2, "--at 12 parsecs");
+        expect_error(ask("show", small, "slabinfo", "x", NULL), 2, "slabinfo is one text");
+        expect_error(ask("show", small, "cache", NULL), 2, "show which cache?");
+        expect_error(ask("show", small, "cache", "no such", NULL), 2, "there is no cache \"no such\"");
+        expect_error(ask("show", small, "cache", "node", "--at", "1ns", NULL), 2, "there is no cache \"node\" at this moment");
+        expect_error(ask("show", small, "page", "x", NULL), 2, "show which page?");
+        expect_error(ask("show", small, "page", "8192", NULL), 2, "pages 0 to 8191");
+        expect_error(ask("show", small, "slab", "0", NULL), 2, "page 0 is part of no slab");
+        expect_error(ask("show", small, "object", "7200", NULL), 2, "show which object?");
+        expect_error(ask("show", small, "object", "7200:4096", NULL), 2, "bytes 0 to 4095");
+        expect_error(ask("show", small, "object", "0:0", NULL), 2, "there is no object in page 0");
+        expect_error(ask("show", small, "failure", "0", NULL), 2, "show which failure?");
+        expect_error(ask("show", small, "failure", "99", NULL), 2, "there is no failure 99");
+        expect_error(ask("show", small, "failure", "--at", "1ns", NULL), 2, "no failure was noted");
         expect_error(ask("show", small, "slabinfo", "--at", "op:x", NULL), 2, "is no op");
         expect_error(ask("show", small, "slabinfo", "--at", "op:99999999", NULL), 2, "no op 99999999");
         expect_error(ask("show", small, "slabinfo", "--at", "100s", NULL), 2, "ends at");
@@ -491,6 +505,42 @@ static void test_show(void)
         }
 }
 
+/* Objects and blocks the ops say are held: show must know whose they are, and when. */
+static void test_show_holders(void)
+{
+        static const char *const kinds[] = { "kmalloc", "alloc", "pages" };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
+                g_autofree char *where = g_strdup_printf("FROM live_object l JOIN op o ON o.id = l.op JOIN op_kind k ON k.id = o.kind "
+                                                         "WHERE k.name = '%s'", kinds[i]);
+                g_autofree char *op_sql = g_strdup_printf("SELECT max(o.id) %s", where);
+                int64_t op = value_in(small, op_sql);
+                g_autofree char *pfn_sql = g_strdup_printf("SELECT pfn FROM op WHERE id = %" PRId64, op);
+                g_autofree char *offset_sql = g_strdup_printf("SELECT offset FROM op WHERE id = %" PRId64, op);
+                g_autofree char *t_sql = g_strdup_printf("SELECT t_ns FROM op WHERE id = %" PRId64, op);
+                g_autofree char *pfn = g_strdup_printf("%" PRId64, value_in(small, pfn_sql));
+                g_autofree char *place = g_strdup_printf("%s:%" PRId64, pfn, value_in(small, offset_sql));
+                g_autofree char *at = g_strdup_printf("%" PRId64, op);
+                g_autofree char *who = g_strdup_printf("\nheld by         op %" PRId64 ": %s ", op, kinds[i]);
+                g_autofree char *when = g_strdup_printf(" at %" PRId64 " ns, ", value_in(small, t_sql));
+                g_autofree char *object = SAY("show", small, "object", place);
+                g_autofree char *page = SAY("show", small, "page", pfn, "--at", at);
+
+                if (strstr(object, strcmp(kinds[i], "pages") == 0 ? strchr(who, 'h') : who) == NULL || strstr(object, when) == NULL)
+                        g_error("show object %s does not say%s%s: %s", place, who, when, object);
+                g_assert_nonnull(strstr(page, "\nstate           in use, "));
+        }
+}
+
+static void test_show_failure(void)
+{
+        g_autofree char *last = SAY("show", small, "failure");
+        g_autofree char *first = SAY("show", small, "failure", "1");
+
+        g_assert_cmpstr(last, ==, first);
+        g_assert_cmpstr(first, ==, "mixer: kmalloc of 200000 bytes: larger than the largest size class\n");
+}
+
 static void test_show_damaged(void)
 {
         g_autofree char *damaged = scratch_path("damaged.db");
@@ -559,6 +609,8 @@ int main(int argc, char **argv)
         g_test_add_func("/query/waste/adds-up-to-the-pages-held", test_waste);
         g_test_add_func("/query/waste/of-a-killed-run", test_waste_of_killed);
         g_test_add_func("/query/pinning/with-and-without-an-end", test_pinning);
+        g_test_add_func("/query/show/who-holds-what", test_show_holders);
+        g_test_add_func("/query/show/failure", test_show_failure);
         g_test_add_func("/query/show/texts", test_show);
         g_test_add_func("/query/show/damaged-recording", test_show_damaged);
         g_test_add_func("/query/diff", test_diff);

@@ -6,8 +6,11 @@
 
 #include "base/units.h"
 #include "engine/sim.h"
+#include "mm/memory.h"
+#include "observe/holders.h"
 #include "observe/observer.h"
 #include "observe/proc_text.h"
+#include "observe/state_text.h"
 #include "record/record_error.h"
 #include "record/recorder.h"
 #include "record/recording.h"
@@ -20,7 +23,7 @@
 
 struct taken { /* what the live simulator said */
         struct replay_point point;
-        char *texts[4];
+        GPtrArray *texts;
         uint64_t hash;
 };
 
@@ -40,23 +43,117 @@ static uint64_t draw(struct worker *worker, uint64_t below)
         return (worker->random >> 11) % below;
 }
 
+static void append_op(uint64_t op, uint64_t now_ns, GString *text, void *context)
+{
+        (void)context;
+        g_string_append_printf(text, "op %" G_GUINT64_FORMAT " seen at %" G_GUINT64_FORMAT, op, now_ns);
+}
+
+static char *target_text(const struct sim *sim, const struct state_target *target)
+{
+        const struct state_names names = { .append_op = append_op };
+        GString *text = g_string_new(NULL);
+        char *problem = state_text(sim, target, &names, text);
+
+        if (problem == NULL)
+                return g_string_free(text, FALSE);
+        g_string_free(text, TRUE);
+        return problem;
+}
+
+/* Every frame has one use, and the uses add up to what the models count. */
+static void check_holders(const struct sim *sim)
+{
+        const struct memory *mem = sim_memory(sim);
+        g_autoptr(holders_auto) holders = holders_new(sim);
+        uint64_t pages[USE_BLOCK + 1] = { 0 }, free_pages = 0, listed = 0, slabs = 0, blocks = 0, held = 0, objs = 0;
+        struct sim_object object;
+
+        for (uint32_t pfn = 0; pfn < holders->page_count; pfn++)
+                pages[holders->pages[pfn].use]++;
+        for (uint32_t zone = 0; zone < sim_zone_count(sim); zone++) {
+                struct zone_view view;
+
+                sim_zone_get(sim, zone, &view);
+                free_pages += view.free_pages;
+                listed += view.pcp_pages;
+        }
+        for (uint32_t cache = 0; cache < sim_cache_count(sim); cache++) {
+                struct cache_stock stock;
+
+                if (sim_cache_stock(sim, cache, &stock))
+                        slabs += (uint64_t)(stock.slabs_partial + stock.slabs_full + stock.slabs_free)
+                                 << mem->caches[cache].gfporder;
+        }
+        for (uint32_t handle = 0; handle < sim_object_count(sim); handle++) {
+                if (!sim_object_get(sim, handle, &object))
+                        continue;
+                blocks += object.cache == CACHE_ID_NONE ? UINT64_C(1) << object.order : 0;
+                objs += object.cache != CACHE_ID_NONE && mem->pages[place_pfn(object.place)].state == PAGE_SLAB;
+        }
+        for (uint32_t id = 0; id < holders->slab_count; id++)
+                held += holders->slabs[id].objs;
+        g_assert_cmpuint(pages[USE_FREE], ==, free_pages);
+        g_assert_cmpuint(pages[USE_LIST], ==, listed);
+        g_assert_cmpuint(pages[USE_SLAB], ==, slabs);
+        g_assert_cmpuint(pages[USE_BLOCK], <=, blocks); /* one that is being given back may lie on a list already */
+        g_assert_cmpuint(held, ==, objs);
+}
+
+/* Texts of single things: caches, pages here and there, and of some objects and blocks the workload holds, which must say so. */
+static void take_targets(const struct sim *sim, GPtrArray *texts)
+{
+        static const char *const caches[] = { "size-64", "size-512", "kmem_cache", "no such cache" };
+        const struct memory *mem = sim_memory(sim);
+
+        for (size_t i = 0; i < G_N_ELEMENTS(caches); i++)
+                g_ptr_array_add(texts, target_text(sim, &(struct state_target){ .kind = STATE_CACHE, .name = caches[i] }));
+        for (uint32_t pfn = 3; pfn < mem->page_count; pfn += mem->page_count / 9)
+                for (enum state_kind kind = STATE_PAGE; kind <= STATE_OBJECT; kind++)
+                        g_ptr_array_add(texts, target_text(sim, &(struct state_target){ .kind = kind, .pfn = pfn }));
+        for (uint32_t handle = 0; handle < sim_object_count(sim); handle++) {
+                struct sim_object object;
+                g_autofree char *who = NULL;
+                struct state_target target = { .kind = STATE_OBJECT };
+
+                if (!sim_object_get(sim, handle, &object) || object.op % 11 != 0)
+                        continue;
+                who = g_strdup_printf("%-16sop %" G_GUINT64_FORMAT " seen", "held by", object.op);
+                target.pfn = place_pfn(object.place);
+                target.offset = place_offset(object.place);
+                g_ptr_array_add(texts, target_text(sim, &target));
+                if (object.live && strstr(texts->pdata[texts->len - 1], who) == NULL)
+                        g_error("not %s: %s", who, (const char *)texts->pdata[texts->len - 1]);
+                target.kind = object.cache == CACHE_ID_NONE ? STATE_PAGE : STATE_SLAB;
+                g_ptr_array_add(texts, target_text(sim, &target));
+                g_assert_true(!object.live || strstr(texts->pdata[texts->len - 1], strstr(who, "op ")) != NULL);
+        }
+}
+
 static void take(const struct sim *sim, void *context)
 {
         struct taken *taken = context;
 
+        taken->texts = g_ptr_array_new_with_free_func(g_free);
         for (int i = 0; proc_names[i] != NULL; i++) {
                 GString *text = g_string_new(NULL);
 
                 g_assert_true(proc_text(sim, proc_names[i], text));
-                taken->texts[i] = g_string_free(text, FALSE);
+                g_ptr_array_add(taken->texts, g_string_free(text, FALSE));
         }
+        take_targets(sim, taken->texts);
+        check_holders(sim);
         taken->hash = sim_state_hash(sim);
+}
+
+static const char *text(const struct taken *taken, guint which) /* as in proc_names */
+{
+        return taken->texts->pdata[which];
 }
 
 static void clear(struct taken *taken)
 {
-        for (int i = 0; i < 4; i++)
-                g_free(taken->texts[i]);
+        g_ptr_array_unref(taken->texts);
 }
 
 static void submit(struct sim *sim, uint32_t thread, struct worker *worker)
@@ -133,7 +230,7 @@ static GArray *run_live(const struct sim_config *config, const char *path)
                 turn(sim, SIM_WAKE, thread, &workers[thread]);
         for (;;) {
                 enum sim_what what = observed_run_until(observer, look_ns, &thread);
-                struct taken taken = { .texts = { NULL } };
+                struct taken taken = { .texts = NULL };
 
                 if (what == SIM_IDLE && sim_now_ns(sim) < look_ns)
                         break;
@@ -170,7 +267,7 @@ static void check_point(const char *path, const struct taken *live)
 {
         g_autoptr(recording_auto) recording = NULL;
         g_autoptr(GError) error = NULL;
-        struct taken shown = { .texts = { NULL } };
+        struct taken shown = { .texts = NULL };
         struct replay_result result;
 
         recording = recording_open(path, &error);
@@ -179,8 +276,9 @@ static void check_point(const char *path, const struct taken *live)
         g_assert_no_error(error);
         if (result.differs)
                 g_error("%s", result.difference);
-        for (int i = 0; i < 4; i++)
-                g_assert_cmpstr(shown.texts[i], ==, live->texts[i]);
+        g_assert_cmpuint(shown.texts->len, ==, live->texts->len);
+        for (guint i = 0; i < live->texts->len; i++)
+                g_assert_cmpstr(shown.texts->pdata[i], ==, live->texts->pdata[i]);
         g_assert_cmpuint(shown.hash, ==, live->hash);
         clear(&shown);
         replay_result_clear(&result);
@@ -251,7 +349,7 @@ static void test_machine_op(void)
         g_autofree char *path = scratch_path("reap.db");
         g_autoptr(recording_auto) recording = NULL;
         g_autoptr(GError) error = NULL;
-        struct taken by_op = { .texts = { NULL } }, by_time = { .texts = { NULL } };
+        struct taken by_op = { .texts = NULL }, by_time = { .texts = NULL };
         struct workload workload;
         struct workload_result done;
         struct replay_result result;
@@ -273,8 +371,9 @@ static void test_machine_op(void)
                                 &by_time, &result, &error));
         g_assert_cmpuint(result.end_ns, ==, (uint64_t)end_ns);
         replay_result_clear(&result);
-        for (int i = 0; i < 4; i++)
-                g_assert_cmpstr(by_op.texts[i], ==, by_time.texts[i]);
+        g_assert_cmpuint(by_op.texts->len, ==, by_time.texts->len);
+        for (guint i = 0; i < by_op.texts->len; i++)
+                g_assert_cmpstr(by_op.texts->pdata[i], ==, by_time.texts->pdata[i]);
         clear(&by_op);
         clear(&by_time);
 }
@@ -315,7 +414,7 @@ static void test_format(void)
         struct op_record ops[4];
         struct event_record events[4];
         struct tape tape = { .ops = ops, .op_cap = 4, .events = events, .event_cap = 4 };
-        struct taken taken = { .texts = { NULL } };
+        struct taken taken = { .texts = NULL };
         struct sim_config config;
         const char *problem;
         struct sim *sim;
@@ -326,21 +425,30 @@ static void test_format(void)
         config.cpus = 1;
         sim = sim_create(&config, &tape, &problem);
         take(sim, &taken);
-        g_assert_true(g_str_has_prefix(taken.texts[0], slabinfo));
-        g_assert_nonnull(strstr(taken.texts[0], "\nsize-4096             11     11   4096    1    1 : tunables   24   12    8"
+        g_assert_true(g_str_has_prefix(text(&taken, 0), slabinfo));
+        g_assert_nonnull(strstr(text(&taken, 0), "\nsize-4096             11     11   4096    1    1 : tunables   24   12    8"
                                                 " : slabdata     11     11      0\n"));
-        g_assert_nonnull(strstr(taken.texts[0], "\nkmem_cache            28     40    192   20    1 : tunables  120   60    8"
+        g_assert_nonnull(strstr(text(&taken, 0), "\nkmem_cache            28     40    192   20    1 : tunables  120   60    8"
                                                 " : slabdata      2      2      0\n"));
-        g_assert_true(g_str_has_prefix(taken.texts[1], "Node 0, zone      DMA "));
-        g_assert_true(g_str_has_suffix(taken.texts[1], " \n"));
-        g_assert_nonnull(strstr(taken.texts[2], "Node 0, zone    DMA32\n  pages free     "));
-        g_assert_nonnull(strstr(taken.texts[2], "\n        min      190\n        low      237\n        high     285\n"
+        g_assert_true(g_str_has_prefix(text(&taken, 1), "Node 0, zone      DMA "));
+        g_assert_true(g_str_has_suffix(text(&taken, 1), " \n"));
+        g_assert_nonnull(strstr(text(&taken, 2), "Node 0, zone    DMA32\n  pages free     "));
+        g_assert_nonnull(strstr(text(&taken, 2), "\n        min      190\n        low      237\n        high     285\n"
                                                 "        active   0\n        inactive 0\n        scanned  0 (a: 0 i: 0)\n"
                                                 "        spanned  12288\n        present  12120\n"
                                                 "    nr_anon_pages 0\n    nr_mapped    0\n"));
-        g_assert_nonnull(strstr(taken.texts[2], "\n        protection: (0, 0, 0)\n  pagesets"));
-        g_assert_true(g_str_has_suffix(taken.texts[2], "\n  all_unreclaimable: 0\n  prev_priority:     12\n"
+        g_assert_nonnull(strstr(text(&taken, 2), "\n        protection: (0, 0, 0)\n  pagesets"));
+        g_assert_true(g_str_has_suffix(text(&taken, 2), "\n  all_unreclaimable: 0\n  prev_priority:     12\n"
                                                        "  start_pfn:         4096\n"));
+        g_assert_true(g_str_has_prefix(text(&taken, 3), "nr_anon_pages 0\nnr_mapped 0\nnr_file_pages 0\nnr_slab_reclaimable 0\n"
+                                                        "nr_slab_unreclaimable "));
+        g_assert_nonnull(strstr(text(&taken, 3), "\nnr_vmscan_write 0\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgalloc_dma "));
+        g_assert_nonnull(strstr(text(&taken, 3), "\npgalloc_normal 0\npgfree "));
+        g_assert_true(g_str_has_suffix(text(&taken, 3), "\npageoutrun 0\nallocstall 0\npgrotated 0\n"));
+        g_assert_true(g_str_has_prefix(text(&taken, 4), "MemTotal:        61440 kB\nMemFree:         "));
+        g_assert_nonnull(strstr(text(&taken, 4), " kB\nPageTables:          0 kB\nNFS_Unstable:        0 kB\nBounce:              0 kB\n"
+                                                 "CommitLimit:     30720 kB\nCommitted_AS:        0 kB\n"
+                                                 "VmallocTotal: 34359738367 kB\nVmallocUsed:         0 kB\n"));
         clear(&taken);
         sim_destroy(sim);
 }

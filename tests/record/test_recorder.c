@@ -17,6 +17,7 @@
 #include "record/recording.h"
 #include "record/schema.h"
 #include "record/replay.h"
+#include "record/schema.h"
 #include "record/scratch.h"
 #include "record/workload.h"
 
