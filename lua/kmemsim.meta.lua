@@ -54,6 +54,7 @@ function machine(fields) end
 ---@field cache_line? size # 64 or 128; i386 32, 64 or 128; default 64, on i386 32
 ---@field hz? 100|250|300|1000 # default 250
 ---@field cpu_mhz? integer # default 3000
+---@field rcu_grace? time # destroy_by_rcu: from then on its slabs may go, at a tick; default 0: at the end of the op
 ---@field costs? machine_costs # what each step takes, in cycles
 ---@field audit? "none"|"op"|"step" # recount every structure after every op, or step
 ---@field threads? integer # room for t:spawn; default 256
@@ -113,6 +114,8 @@ function cache(fields) end
 ---@field size size # 8 (i386: 4) to 131072 bytes
 ---@field align? size # a power of two, at most 4096
 ---@field flags? cache_flag|cache_flag[]
+---@field ctor? integer|string # what the constructor takes for each object of a new slab: cycles, or a time such as "80ns"
+---@field dtor? integer|string # and the destructor for each object of one that goes
 
 ---A memory pool, made after the caches and before the tasks begin.
 ---@param fields mempool_fields
@@ -610,6 +613,7 @@ function task:drain() end
 ---@field tick result_counts
 ---@field work result_counts
 ---@field tune result_counts
+---@field rcu result_counts
 
 ---@class result_counts
 ---@field none integer

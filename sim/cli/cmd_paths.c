@@ -46,6 +46,7 @@ static const struct section sections[] = {
         { "kmem_cache_shrink", SHRINK_LOCK },
         { "kmem_cache_destroy", DESTROY_LOCK },
         { "after a grace period", RCU_NEXT },
+        { "the soft interrupt of RCU", RCU_CALLBACK },
         { "page lists to the buddy lists", DRAINP_NEXT },
         { "write to /proc/slabinfo", TUNEW_LOCK },
         { "CPU up", UP_LOCK },

@@ -68,6 +68,8 @@ const char *sim_config_problem(const struct sim_config *config)
         }
         if (config->debug_slab > 1)
                 return "debug_slab is 0 or 1";
+        if (config->rcu_grace_ns && config->manual_clock)
+                return "with a manual clock there is no time for RCU grace periods";
         if (config->threads_max < 1 || config->threads_max > 60000)
                 return "a run has 1 to 60000 tasks and interrupt handlers";
         return NULL;

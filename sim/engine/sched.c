@@ -348,7 +348,7 @@ static void take_call(struct sim *sim, uint32_t cpu_index)
         struct thread *th = thread_at(sim, cpu->call_thread);
         struct frame *f;
 
-        cpu->call_pending = 0;
+        cpu->call_pending &= ~CALL_PENDING;
         interrupt(sim, cpu_index, th);
         f = call_path(th, sim->m.call.state, sim->m.call.cache);
         f->node = (uint8_t)sim->m.mem.node_of_cpu[cpu_index];
@@ -370,6 +370,26 @@ static void answer_call(struct sim *sim, struct thread *th)
         set_ready(sim, caller, m->now_ns + m->cost_ns[COST_IPI]);
 }
 
+/* RCU_SOFTIRQ on the way back from the tick: on top of what runs, with interrupts on. */
+static void start_rcu(struct sim *sim, uint32_t cpu_index)
+{
+        struct thread *th = thread_at(sim, sim->m.cpus[cpu_index].rcu_thread);
+
+        CHECK(th->state == TH_IDLE);
+        sim->m.cpus[cpu_index].call_pending &= ~SOFTIRQ_PENDING;
+        call_path(th, RCU_CALLBACK, CACHE_ID_NONE);
+        th->op.kind = OP_RCU;
+        th->op.cache = CACHE_ID_NONE;
+        th->op.path = PATH_NONE;
+        interrupt(sim, cpu_index, th);
+        sched_start_in_irq(sim, th);
+}
+
+void sched_rcu_at(struct machine *m, uint32_t cpu, uint64_t t_ns)
+{
+        sched_due(sim_of(m), t_ns, DUE_RCU, cpu);
+}
+
 /* True: the workload has the turn, as the handler `*ret_thread`. */
 static bool deliver(struct sim *sim, uint32_t cpu_index, uint32_t *ret_thread)
 {
@@ -378,12 +398,15 @@ static bool deliver(struct sim *sim, uint32_t cpu_index, uint32_t *ret_thread)
 
         if (!can_interrupt(sim, cpu_index))
                 return false; /* whoever turns them on again asks again */
-        if (cpu->call_pending) {
+        if (cpu->call_pending & CALL_PENDING) {
                 take_call(sim, cpu_index);
                 return false;
         }
-        if (!cpu->irq_head)
+        if (!cpu->irq_head) {
+                if (cpu->call_pending)
+                        start_rcu(sim, cpu_index);
                 return false;
+        }
         th = thread_at(sim, pop(sim, &cpu->irq_head, &cpu->irq_tail));
         interrupt(sim, cpu_index, th);
         th->state = TH_HANDLER;
@@ -541,8 +564,11 @@ static bool run_due(struct sim *sim, uint32_t *ret_thread)
         case DUE_REAP:
                 start_reap(sim, due.who);
                 return false;
+        case DUE_RCU:
+                m->cpus[due.who].call_pending |= SOFTIRQ_PENDING;
+                return deliver(sim, due.who, ret_thread);
         case DUE_CALL:
-                m->cpus[due.who].call_pending = 1;
+                m->cpus[due.who].call_pending |= CALL_PENDING;
                 return deliver(sim, due.who, ret_thread);
         case DUE_IRQ:
                 th = thread_at(sim, due.who);
@@ -565,6 +591,15 @@ static bool run_due(struct sim *sim, uint32_t *ret_thread)
         }
         CHECK(!"known kind of due");
         return false;
+}
+
+/* When the tick comes from which a waiting slab may go; it may be over. */
+static uint64_t rcu_due_ns(const struct machine *m, uint32_t slab)
+{
+        uint64_t tick = m->now_ns / m->tick_ns;
+        int32_t ahead = (int32_t)(m->mem.slabs[slab].prev - (uint32_t)tick);
+
+        return ahead <= 0 ? m->now_ns : (tick + (uint32_t)ahead) * m->tick_ns;
 }
 
 /* The frames of `th` have come to their end. True: the workload has the turn. */
@@ -594,6 +629,14 @@ static bool finish(struct sim *sim, struct thread *th)
                 return true;
         }
         th->state = TH_IDLE;
+        if (th->role == ROLE_SOFTIRQ) {
+                uint32_t next = m->mem.rcu_waiting[th->cpu].head;
+
+                if (next)
+                        sched_rcu_at(m, th->cpu, rcu_due_ns(m, next));
+                back_to_interrupted(sim, th);
+                return false;
+        }
         leave_cpu(sim, th);
         if (th->role == ROLE_KTHREAD) {
                 if (th->op.kind == OP_KSWAPD)

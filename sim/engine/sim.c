@@ -27,7 +27,7 @@ static struct thread *thread_init(struct sim *sim, uint32_t id, enum thread_role
         th->object = OBJECT_NONE;
         th->ready_ns = TIME_NEVER;
         th->op.cpu = (uint8_t)cpu;
-        th->op.origin = role == ROLE_KTHREAD;
+        th->op.origin = role == ROLE_KTHREAD || role == ROLE_SOFTIRQ;
         return th;
 }
 
@@ -58,7 +58,7 @@ struct sim *sim_create(const struct sim_config *config, struct tape *tape, const
         struct arena arena = { 0 };
         struct memory_shape shape = { 0 };
         struct sim *sim = arena_take(&arena, 1, sizeof(*sim));
-        uint32_t threads = config->threads_max + 2 * MACHINE_CPUS_MAX + 2;
+        uint32_t threads = config->threads_max + 3 * MACHINE_CPUS_MAX + 2;
         uint64_t pages = 0;
 
         *ret_problem = NULL;
@@ -86,6 +86,7 @@ struct sim *sim_create(const struct sim_config *config, struct tape *tape, const
         memory_init(&sim->m.mem, &shape, &arena);
         sim->m.threads = arena_take(&arena, threads + 1 + MACHINE_NODES_MAX, sizeof(struct thread));
         sim->m.reclaims = arena_take(&arena, threads + 1 + MACHINE_NODES_MAX, sizeof(struct reclaim));
+        sim->specs = arena_take(&arena, threads + 1, sizeof(struct cache_spec));
         sim->due = arena_take(&arena, sim->due_cap, sizeof(struct due));
         sim->objects = arena_take(&arena, sim->object_cap, sizeof(struct object));
         if (arena.failed) {
@@ -98,6 +99,7 @@ struct sim *sim_create(const struct sim_config *config, struct tape *tape, const
         sim->object_unused = OBJECT_NONE;
         sim->m.tape = tape;
         sim->m.manual_clock = config->manual_clock;
+        sim->m.rcu_grace_ns = config->rcu_grace_ns;
         sim->m.audit_steps = config->audit > 1;
 #ifdef KMEMSIM_AUDIT_FULL
         sim->m.single_steps = 1;
@@ -111,6 +113,7 @@ struct sim *sim_create(const struct sim_config *config, struct tape *tape, const
                 sim->m.cpus[cpu].next_ns = TIME_NEVER;
                 sim->m.cpus[cpu].call_thread = thread_new(sim, ROLE_CALL, cpu)->id;
                 sim->m.cpus[cpu].reap_thread = thread_new(sim, ROLE_KTHREAD, cpu)->id;
+                sim->m.cpus[cpu].rcu_thread = thread_new(sim, ROLE_SOFTIRQ, cpu)->id;
         }
         for (uint32_t node = 0; node < config->nodes; node++) /* behind all others: they have no number of their own */
                 sim->m.kswapd_thread[node] = thread_init(sim, threads + 1 + node, ROLE_KTHREAD, 0)->id;
@@ -340,18 +343,16 @@ static const char *begin_free(struct sim *sim, struct thread *th, const struct r
 static const char *begin_create(struct sim *sim, struct thread *th, const struct request *request)
 {
         const char *problem = cache_spec_problem(request->spec, sim->m.mem.arch);
-        struct frame *f;
 
         if (problem)
                 return problem;
         if (sim->m.mem.cache_count + sim->config.threads_max >= CACHES_MAX)
                 return "a run can create at most 200000 caches";
-        f = call_path(th, CREATE_LOCK, CACHE_ID_NONE);
-        memcpy(f->words, request->spec, sizeof(*request->spec)); /* until the op begins and the cache gets its id */
+        call_path(th, CREATE_LOCK, CACHE_ID_NONE);
+        sim->specs[th->id] = *request->spec; /* until the op begins and the cache gets its id */
         th->op.size_bytes = request->spec->size_bytes;
         return NULL;
 }
-_Static_assert(sizeof(struct cache_spec) <= sizeof(((struct frame *)0)->words), "a spec fits into a frame");
 
 static const char *begin_on_cache(struct sim *sim, struct thread *th, const struct request *request, enum state state)
 {
@@ -840,12 +841,9 @@ void sim_begins(struct sim *sim, struct thread *th)
 {
         struct frame *f = &th->frames[0];
         struct kmem_cache *cache;
-        struct cache_spec spec;
 
         if (th->op.kind == OP_CREATE) {
-                memcpy(&spec, f->words, sizeof(spec));
-                memset(f->words, 0, sizeof(f->words));
-                f->cache = memory_cache_new(&sim->m.mem, &spec);
+                f->cache = memory_cache_new(&sim->m.mem, &sim->specs[th->id]);
                 CHECK(f->cache != CACHE_ID_NONE);
                 th->op.cache = f->cache;
                 return;
@@ -1561,6 +1559,8 @@ uint64_t sim_state_hash(const struct sim *sim)
                 hash = mix(hash, &mem->mempools[1], mem->mempool_count * sizeof(struct mempool));
         if (mem->slab_debug)
                 hash = mix(hash, mem->slab_debug, mem->slabs_used * sizeof(struct slab_debug));
+        if (sim->m.rcu_grace_ns)
+                hash = mix(hash, mem->rcu_waiting, sizeof(mem->rcu_waiting));
         if (!mem->numa)
                 return hash;
         hash = mix(hash, mem->aliens, (size_t)mem->cache_count * mem->nodes * sizeof(struct alien_set));

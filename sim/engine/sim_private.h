@@ -13,6 +13,7 @@ enum due_kind {
         DUE_RESUME,   /* class 0: a thread that slept inside its op goes on */
         DUE_REAP,     /* class 0: the reap timer of CPU `who` */
         DUE_WRITTEN,  /* class 0: the device has written a page */
+        DUE_RCU,      /* class 0: RCU callbacks of CPU `who` */
         DUE_CALL,     /* class 0: a call from another CPU reaches CPU `who` */
         DUE_IRQ,      /* class 1: interrupt of thread `who` is raised */
         DUE_DELIVER,  /* class 1: CPU `who` has interrupts on again and something is pending */
@@ -48,6 +49,8 @@ struct sim {
         struct arena arena;
         struct sim_config config;
         struct sim_counts counts;
+
+        struct cache_spec *specs; /* [thread id]: what a kmem_cache_create that has not begun asks for */
 
         struct due *due; /* binary heap */
         uint32_t due_count, due_cap;

@@ -188,6 +188,10 @@ const char *cache_spec_problem(const struct cache_spec *spec, const struct arch 
                        "at mm/slab.c:2192!)";
         if ((spec->flags & CACHE_DESTROY_BY_RCU) && (spec->flags & CACHE_POISON))
                 return "a cache freed by RCU cannot be poisoned (kernel BUG at mm/slab.c:2183!)";
+        if (spec->dtor_cycles && !spec->ctor_cycles)
+                return "a cache with a destructor needs a constructor (kernel BUG in kmem_cache_create)";
+        if (spec->dtor_cycles && (spec->flags & CACHE_DESTROY_BY_RCU))
+                return "a cache freed by RCU cannot have a destructor (kernel BUG at mm/slab.c:2186!)";
         if (spec->flags & ~(0x7fu | CACHE_DEBUG_FLAGS))
                 return "unknown cache flags";
         return NULL;

@@ -366,3 +366,14 @@ uint64_t memory_alien_objs(const struct memory *memory, uint32_t cache)
         }
         return sum;
 }
+
+bool memory_rcu_waits(const struct memory *memory, uint32_t cache)
+{
+        for (uint32_t cpu = 0; cpu < MACHINE_CPUS_MAX; cpu++) {
+                for (uint32_t id = memory->rcu_waiting[cpu].head; id; id = memory->slabs[id].next) {
+                        if (memory->slabs[id].cache == cache)
+                                return true;
+                }
+        }
+        return false;
+}

@@ -77,7 +77,11 @@ struct memory {
         uint32_t node_of_cpu[MACHINE_CPUS_MAX];
         uint32_t cpus_on_node[MACHINE_NODES_MAX]; /* as the kernel counts them: boot lags (spec 02 section 11) */
 
-        uint32_t rcu_head, rcu_tail; /* slabs of RCU caches waiting to be released, linked through next */
+        /* slabs of RCU caches waiting to be released, linked through next */
+        uint32_t rcu_head, rcu_tail; /* machines without grace periods: for the end of the op */
+        struct rcu_list {
+                uint32_t head, tail;
+        } rcu_waiting[MACHINE_CPUS_MAX]; /* by the CPU that asked; slab.prev: tick (low 32 bits) from which it may go */
         uint64_t kswapd_wakeups, oom_kills;
         int64_t stat[ZONE_STAT_COUNT];       /* folded figures of all zones */
         struct lru lru;
@@ -152,6 +156,9 @@ void memory_set_watermarks(struct memory *memory);
 
 /* Objects in shared arrays of a cache, all nodes. */
 uint64_t memory_shared_objs(const struct memory *memory, uint32_t cache);
+
+/* A slab of this cache waits for a grace period. */
+bool memory_rcu_waits(const struct memory *memory, uint32_t cache);
 
 /* Objects in alien arrays of a cache, all nodes; 0 without NUMA. */
 uint64_t memory_alien_objs(const struct memory *memory, uint32_t cache);

@@ -22,7 +22,7 @@
 enum slab_list_kind { SLABS_NOWHERE, SLABS_PARTIAL, SLABS_FULL, SLABS_FREE, SLAB_LIST_KINDS };
 
 struct slab {
-        uint32_t next, prev; /* slab ids on its list */
+        uint32_t next, prev; /* slab ids on its list; prev while it waits for a grace period: see memory.rcu_waiting */
         uint32_t pfn;        /* first page */
         uint32_t cache;      /* slot of its kmem_cache */
         uint32_t colouroff;  /* bytes from the first page to the first object */

@@ -329,6 +329,7 @@ enum outcome act_grow_init(struct machine *m, struct thread *th, struct frame *f
                 m->mem.pages[slab->pfn + i].slab = id;
         }
         f->grow.slab = id;
+        construct(m, cache, cache->num);
         spend(m, COST_INIT_OBJ, cache->num);
         spend(m, COST_INIT_PAGE, 1u << cache->gfporder);
         return OUT_OK;
@@ -364,6 +365,44 @@ enum outcome act_grow_fail(struct machine *m, struct thread *th, struct frame *f
         return OUT_DONE;
 }
 
+/* The slab waits on this CPU for a grace period; its pages stay what they are for whoever still looks at them. */
+static void call_rcu(struct machine *m, struct thread *th, uint32_t id)
+{
+        struct rcu_list *list = &m->mem.rcu_waiting[th->cpu];
+        uint64_t end_ns = grace_end_ns(m);
+
+        m->mem.slabs[id].next = SLAB_NONE;
+        m->mem.slabs[id].prev = (uint32_t)(end_ns / m->tick_ns);
+        if (list->tail) {
+                m->mem.slabs[list->tail].next = id;
+        } else {
+                list->head = id;
+                sched_rcu_at(m, th->cpu, end_ns);
+        }
+        list->tail = id;
+        machine_event(m, th, EV_SLAB_DEFERRED, m->mem.slabs[id].pfn, m->mem.slabs[id].cache, 0);
+}
+
+/* rcu_process_callbacks() of this CPU: what may go now goes, first in first out. */
+enum outcome act_rcu_callback(struct machine *m, struct thread *th, struct frame *f)
+{
+        struct rcu_list *list = &m->mem.rcu_waiting[th->cpu];
+        uint32_t id = list->head;
+        struct frame *release;
+
+        th->ret = PLACE_NONE;
+        th->op.result = f->rcu.freed;
+        if (!id || (int32_t)((uint32_t)(m->now_ns / m->tick_ns) - m->mem.slabs[id].prev) < 0)
+                return OUT_DONE;
+        list->head = m->mem.slabs[id].next;
+        if (!list->head)
+                list->tail = SLAB_NONE;
+        f->rcu.freed++;
+        release = call_path(th, SLABD_PAGES, CACHE_ID_NONE);
+        release->slabd.slab = id;
+        return OUT_CALL;
+}
+
 /* An empty slab goes: pages before header, as in slab_destroy(). */
 
 enum outcome act_slabd_rcu(struct machine *m, struct thread *th, struct frame *f)
@@ -373,8 +412,13 @@ enum outcome act_slabd_rcu(struct machine *m, struct thread *th, struct frame *f
 
         if (is_debug(m))
                 debug_destroyed(m, th, id);
+        destruct(m, &m->mem.caches[slab->cache], slab->num);
         if (!(m->mem.caches[slab->cache].flags & CACHE_DESTROY_BY_RCU))
                 return OUT_OK;
+        if (m->rcu_grace_ns) {
+                call_rcu(m, th, id);
+                return OUT_DONE;
+        }
         m->mem.slabs[id].next = SLAB_NONE;
         if (m->mem.rcu_tail)
                 m->mem.slabs[m->mem.rcu_tail].next = id;

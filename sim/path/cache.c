@@ -756,7 +756,21 @@ enum outcome act_destroy_rcu(struct machine *m, struct thread *th, struct frame 
 {
         if (!(m->mem.caches[f->cache].flags & CACHE_DESTROY_BY_RCU))
                 return OUT_OK;
+        if (m->rcu_grace_ns)
+                return f->rcu.waited && !memory_rcu_waits(&m->mem, f->cache) ? OUT_OK : OUT_ALT;
         return act_rcu_next(m, th, f) == OUT_CALL ? OUT_CALL : OUT_OK;
+}
+
+/*
+ * synchronize_rcu(). 2.6.20 waits for one grace period, which says nothing of callbacks of other CPUs that are late; here the
+ * descriptor stays until no slab of the cache waits any more (as with rcu_barrier(), which later kernels call).
+ */
+enum outcome act_destroy_rcu_wait(struct machine *m, struct thread *th, struct frame *f)
+{
+        (void)th;
+        m->sleep_until_ns = f->rcu.waited ? (m->now_ns / m->tick_ns + 1) * m->tick_ns : grace_end_ns(m);
+        f->rcu.waited = 1;
+        return OUT_SLEEP;
 }
 
 enum outcome act_destroy_release(struct machine *m, struct thread *th, struct frame *f)

@@ -160,6 +160,10 @@ struct frame {
                         uint32_t freed;
                 } drainf;
                 struct {
+                        uint32_t waited; /* destroy: a grace period has passed */
+                        uint32_t freed;  /* soft interrupt: slabs */
+                } rcu;
+                struct {
                         uint32_t next; /* cache id */
                         uint32_t reaped;
                 } reap;
@@ -239,7 +243,7 @@ struct frame {
 };
 _Static_assert(sizeof(struct frame) == 64, "a frame is one cache line");
 
-enum thread_role { ROLE_TASK, ROLE_IRQ, ROLE_KTHREAD, ROLE_CALL };
+enum thread_role { ROLE_TASK, ROLE_IRQ, ROLE_KTHREAD, ROLE_CALL, ROLE_SOFTIRQ };
 
 /* What a thread is doing, as the engine sees it. */
 enum thread_state {
@@ -283,6 +287,9 @@ struct thread {
         uint8_t irq_pending; /* raised, not delivered */
 };
 
+#define CALL_PENDING    1u /* a call from another CPU */
+#define SOFTIRQ_PENDING 2u /* RCU callbacks whose grace period is over */
+
 struct cpu {
         uint64_t next_ns;   /* next step of `thread`; TIME_NEVER: idle, spinning, or the workload has the turn */
         uint32_t thread;    /* on the CPU, 0: idle */
@@ -293,9 +300,10 @@ struct cpu {
         uint32_t resumed_head, resumed_tail; /* threads that go on: slept in an op, kernel threads */
         uint32_t queued_head, queued_tail;   /* threads with a new request */
         uint32_t irq_head, irq_tail;         /* interrupts raised, in order */
-        uint32_t call_pending;               /* 1: a call from another CPU waits for interrupts on */
+        uint32_t call_pending;               /* CALL_PENDING, SOFTIRQ_PENDING: what waits for interrupts on */
         uint32_t call_thread;                /* the thread that answers calls */
         uint32_t reap_thread;
+        uint32_t rcu_thread;                 /* the soft interrupt that runs RCU callbacks */
 };
 
 /* A call on all CPUs under way (smp_call_function): one at a time, under cache_chain_mutex. */
@@ -352,6 +360,7 @@ struct machine {
         uint64_t ns_per_cycle_q32;
         uint64_t tick_ns;
         uint64_t manual_ticks;
+        uint64_t rcu_grace_ns;  /* 0: none, what waits for RCU goes at the end of the op */
         uint32_t manual_clock;
         uint32_t booting;       /* nothing goes to the tape */
         uint32_t audit_steps;   /* recount everything after every step */
@@ -391,6 +400,7 @@ void sim_page_lost(struct machine *m, uint32_t object);                         
 uint64_t sim_object_lost(struct machine *m, uint32_t object);                    /* the same, an object: its place */
 bool sim_object_unused(struct machine *m, uint32_t object, bool unused); /* false: gone, or it is so already */
 void sim_object_used(struct machine *m, uint32_t object);
+void sched_rcu_at(struct machine *m, uint32_t cpu, uint64_t t_ns);               /* callbacks of this CPU may be due then */
 
 #define INITIAL_JIFFIES 0xfffedb08u /* for HZ 250: -300 * HZ */
 
@@ -408,6 +418,12 @@ static inline bool jiffies_after(const struct machine *m, uint64_t a, uint64_t b
         if (m->mem.arch->word_bytes == 4)
                 return (int32_t)((uint32_t)b - (uint32_t)a) < 0;
         return (int64_t)(b - a) < 0;
+}
+
+/* The first tick at or after the end of a grace period that begins now, in ns. */
+static inline uint64_t grace_end_ns(const struct machine *m)
+{
+        return (m->now_ns + m->rcu_grace_ns + m->tick_ns - 1) / m->tick_ns * m->tick_ns;
 }
 
 static inline void spend(struct machine *m, enum cost_kind kind, uint32_t times)
@@ -518,6 +534,18 @@ static inline bool op_is_for_pages(const struct thread *th)
 
 /* All page lists of a CPU back to the buddy lists. */
 struct frame *call_drain_pages(struct machine *m, struct thread *th, uint32_t cpu);
+
+/* Constructor and destructor of `count` objects of a cache: what they do with the objects is the workload's affair, here they
+ * take their time. */
+static inline void construct(struct machine *m, const struct kmem_cache *cache, uint32_t count)
+{
+        m->spent_cycles += (uint64_t)cache->spec.ctor_cycles * count;
+}
+
+static inline void destruct(struct machine *m, const struct kmem_cache *cache, uint32_t count)
+{
+        m->spent_cycles += (uint64_t)cache->spec.dtor_cycles * count;
+}
 
 /* What several files need of one another's paths. */
 void count_slab_pages(struct machine *m, uint32_t cache, uint32_t pfn); /* alloc.c: they belong to a slab now */

@@ -111,6 +111,8 @@ static void read_spec(struct recorded_op *op, sqlite3_stmt *row)
         op->spec->size_bytes = (uint32_t)sqlite3_column_int64(row, at + 1);
         op->spec->align_bytes = (uint32_t)sqlite3_column_int64(row, at + 2);
         op->spec->flags = (uint32_t)sqlite3_column_int64(row, at + 3);
+        op->spec->ctor_cycles = (uint32_t)sqlite3_column_int64(row, at + 4);
+        op->spec->dtor_cycles = (uint32_t)sqlite3_column_int64(row, at + 5);
 }
 
 static gboolean read_rows(struct op_source *source, struct block *block, sqlite3_stmt *select,

@@ -539,6 +539,8 @@ static gboolean write_open_ops(struct recorder *recorder, const GArray *open)
                         sqlite3_bind_int64(insert, spec_at + 1, op->spec.size_bytes);
                         sqlite3_bind_int64(insert, spec_at + 2, op->spec.align_bytes);
                         sqlite3_bind_int64(insert, spec_at + 3, op->spec.flags);
+                        sqlite3_bind_int64(insert, spec_at + 4, op->spec.ctor_cycles);
+                        sqlite3_bind_int64(insert, spec_at + 5, op->spec.dtor_cycles);
                 }
                 if (!step(recorder, insert))
                         return FALSE;

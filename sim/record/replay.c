@@ -506,7 +506,7 @@ static const struct cache_spec *find_spec(struct replay *replay, const struct re
 
         if (op->state == RECORDED_OPEN)
                 return op->spec;
-        if (!recording_prepare(replay->recording, "SELECT name, size_bytes, align_bytes, flags FROM cache WHERE id = ?",
+        if (!recording_prepare(replay->recording, "SELECT name, size_bytes, align_bytes, flags, ctor_cycles, dtor_cycles FROM cache WHERE id = ?",
                                &select, &replay->error))
                 return NULL;
         sqlite3_bind_int64(select, 1, op->op.cache);
@@ -520,6 +520,8 @@ static const struct cache_spec *find_spec(struct replay *replay, const struct re
         spec->size_bytes = (uint32_t)sqlite3_column_int64(select, 1);
         spec->align_bytes = (uint32_t)sqlite3_column_int64(select, 2);
         spec->flags = (uint32_t)sqlite3_column_int64(select, 3);
+        spec->ctor_cycles = (uint32_t)sqlite3_column_int64(select, 4);
+        spec->dtor_cycles = (uint32_t)sqlite3_column_int64(select, 5);
         return spec;
 }
 

@@ -59,6 +59,8 @@ static const struct column cache_columns[] = {
         CACHE(live, "live", "", NULL_NEVER, "0: destroyed, or its creation failed"),
         CACHE(created_ns, "created_ns", "ns", NULL_IF_ONES, "when it was made"),
         CACHE(destroyed_ns, "destroyed_ns", "ns", NULL_IF_ONES, "when it was destroyed; NULL: it was not"),
+        CACHE(spec.ctor_cycles, "ctor_cycles", "cycles", NULL_NEVER, "what the constructor takes for an object; 0: none"),
+        CACHE(spec.dtor_cycles, "dtor_cycles", "cycles", NULL_NEVER, "the same of the destructor"),
 };
 
 static const struct column boot_slab_columns[] = {
@@ -120,6 +122,8 @@ static const struct column op_open_columns[] = {
         OWN("create_size_bytes", INT, "bytes", "the same"),
         OWN("create_align_bytes", INT, "bytes", "the same"),
         OWN("create_flags", INT, "", "the same"),
+        OWN("create_ctor_cycles", INT, "cycles", "the same"),
+        OWN("create_dtor_cycles", INT, "cycles", "the same"),
 };
 
 static const struct column event_columns[] = {
@@ -489,6 +493,8 @@ const struct machine_key machine_keys[] = {
         MACHINE(cpu_mhz, "machine_cpu_mhz", "MHz", "cycles of the costs per microsecond"),
         MACHINE(manual_clock, "machine_manual_clock", "", "1: ticks come from requests only, no timers"),
         MACHINE(audit, "machine_audit", "", "1: structures recounted after every op; 2: after every step"),
+        MACHINE(rcu_grace_ns, "machine_rcu_grace_ns", "ns",
+                "RCU grace period; 0: slabs of RCU caches go at the end of the op that emptied them"),
         MACHINE(threads_max, "machine_threads_max", "", "room for tasks and interrupt handlers"),
         MACHINE(debug_slab, "machine_debug_slab", "", "1: a kernel with CONFIG_DEBUG_SLAB"),
 };

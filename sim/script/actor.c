@@ -1094,7 +1094,7 @@ static int task_create(lua_State *L)
         struct actor *self = task_of(L, "create");
         struct cache_spec spec;
 
-        declare_cache_spec(L, 2, "create", &spec);
+        declare_cache_spec(self->scenario, L, 2, "create", &spec);
         self->cache = declare_cache(self->scenario, L, &spec);
         self->request = (struct request){ .kind = OP_CREATE, .spec = &self->cache->spec };
         return submit(L, self);

@@ -426,7 +426,8 @@ static void read_nodes(lua_State *L, struct sim_config *config, bool has_memory)
 static int declare_machine(lua_State *L)
 {
         static const char *const known[] = { "arch",       "cpus", "memory",  "numa",  "nodes", "reserved", "reserved_pages",
-                                             "cache_line", "hz",   "cpu_mhz", "costs", "audit", "threads",  "debug_slab", NULL };
+                                             "cache_line", "hz",   "cpu_mhz", "costs", "audit", "threads",
+                                             "debug_slab", "rcu_grace", NULL };
         static const char *const audits[] = { "none", "op", "step" };
         struct scenario *scenario = declaring(L, "machine");
         struct sim_config new_config = scenario->config; /* taken when all of it is right */
@@ -439,6 +440,8 @@ static int declare_machine(lua_State *L)
         fields_check(L, 1, "machine", known);
         if (scenario->has_machine)
                 return luaL_error(L, "machine is declared twice");
+        if (scenario->clock_is_used)
+                return luaL_error(L, "machine comes before caches whose ctor or dtor is a time");
         if (fields_text(L, 1, "machine", "arch", &text)) {
                 if (strcmp(text, "x86_64") != 0 && strcmp(text, "i386") != 0)
                         return luaL_error(L, "machine: arch is \"x86_64\" or \"i386\"");
@@ -461,6 +464,11 @@ static int declare_machine(lua_State *L)
                 config->line_bytes = (uint32_t)number;
         read_u32(L, "hz", 1, 10000, &config->hz);
         read_u32(L, "cpu_mhz", 1, 100000, &config->cpu_mhz);
+        if (fields_time(L, 1, "machine", "rcu_grace", &number)) {
+                if (number > 4000000000u)
+                        return luaL_error(L, "machine: rcu_grace is at most 4s");
+                config->rcu_grace_ns = (uint32_t)number;
+        }
         read_u32(L, "threads", 1, 60000, &scenario->spare_threads);
         if (fields_boolean(L, 1, "machine", "debug_slab", &debug_slab))
                 config->debug_slab = debug_slab;
@@ -507,9 +515,35 @@ static uint32_t read_cache_flags(lua_State *L, const char *what)
         return value;
 }
 
-void declare_cache_spec(lua_State *L, int index, const char *what, struct cache_spec *ret)
+/* What a constructor or destructor takes for an object: a number of cycles, or a time as text. */
+static uint32_t read_object_cycles(struct scenario *scenario, lua_State *L, int index, const char *what, const char *field)
 {
-        static const char *const known[] = { "name", "size", "align", "flags", NULL };
+        uint64_t cycles = 0;
+        int is_integer;
+
+        if (!push_field(L, index, field))
+                return 0;
+        if (lua_type(L, -1) == LUA_TSTRING) {
+                const char *name = lua_pushfstring(L, "%s: %s", what, field);
+                uint64_t ns = value_time(L, -2, name);
+
+                cycles = ns < 1000000000 ? (ns * scenario->config.cpu_mhz + 999) / 1000 : 0;
+                scenario->clock_is_used = true;
+                lua_pop(L, 1);
+        } else if (lua_type(L, -1) == LUA_TNUMBER) {
+                cycles = (uint64_t)lua_tointegerx(L, -1, &is_integer);
+                cycles = is_integer ? cycles : 0;
+        }
+        if (cycles < 1 || cycles > 1000000000)
+                luaL_error(L, "%s: %s is what it takes for an object: 1 to 1000000000 cycles, or a time such as \"50ns\"", what,
+                           field);
+        lua_pop(L, 1);
+        return (uint32_t)cycles;
+}
+
+void declare_cache_spec(struct scenario *scenario, lua_State *L, int index, const char *what, struct cache_spec *ret)
+{
+        static const char *const known[] = { "name", "size", "align", "flags", "ctor", "dtor", NULL };
         const char *name = NULL;
         uint64_t number = 0;
 
@@ -533,6 +567,8 @@ void declare_cache_spec(lua_State *L, int index, const char *what, struct cache_
                 ret->flags = read_cache_flags(L, what);
                 lua_pop(L, 1);
         }
+        ret->ctor_cycles = read_object_cycles(scenario, L, index, what, "ctor");
+        ret->dtor_cycles = read_object_cycles(scenario, L, index, what, "dtor");
 }
 
 struct declared_cache *declare_cache(struct scenario *scenario, lua_State *L, const struct cache_spec *spec)
@@ -667,7 +703,7 @@ static int declare_cache_here(lua_State *L)
         struct scenario *scenario = declaring(L, "cache");
         struct cache_spec spec;
 
-        declare_cache_spec(L, 1, "cache", &spec);
+        declare_cache_spec(scenario, L, 1, "cache", &spec);
         for (uint32_t i = 0; i < scenario->caches->len; i++)
                 if (strcmp(((struct declared_cache *)scenario->caches->pdata[i])->spec.name, spec.name) == 0)
                         return luaL_error(L, "cache '%s' is declared twice", spec.name);

@@ -189,6 +189,7 @@ struct scenario {
         GPtrArray *params;  /* struct scenario_param */
         struct trace_player *player;
         GPtrArray *loads;   /* struct load_source */
+        bool clock_is_used; /* a time was turned into cycles: machine{ } comes too late */
 
         /* Lua values that are needed where nothing may be allocated */
         int object_meta_ref, box_meta_refs[BOX_KINDS], load_meta_refs[2], path_refs[OP_PATH_COUNT], timeout_ref, busy_ref, result_ref;
@@ -278,7 +279,7 @@ uint32_t value_gfp(lua_State *L, int index, const char *what, bool numa);
 enum failure_policy value_policy(lua_State *L, int index, const char *what);
 
 /* name, size, align, flags of cache{} and t:create{} */
-void declare_cache_spec(lua_State *L, int index, const char *what, struct cache_spec *ret);
+void declare_cache_spec(struct scenario *scenario, lua_State *L, int index, const char *what, struct cache_spec *ret);
 struct declared_cache *declare_cache(struct scenario *scenario, lua_State *L, const struct cache_spec *spec);
 
 /* name, min_nr and cache, size or order of mempool{} and t:mempool_create{} */

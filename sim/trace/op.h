@@ -50,7 +50,8 @@
         X(GET, "get", "an unused object is used again: off the LRU")                                                    \
         X(DROP_CACHES, "drop_caches", "flags is what is written to vm.drop_caches: 1 page cache, 2 shrinkers, 3 both")  \
         X(VM_SET, "vm_set", "setting number `order` (VM_SETTINGS) becomes size_bytes")                                  \
-        X(KSWAPD, "kswapd", "one run of kswapd of node target_cpu (the machine asks); result: pages it freed")
+        X(KSWAPD, "kswapd", "one run of kswapd of node target_cpu (the machine asks); result: pages it freed")\
+        X(RCU, "rcu", "the machine releases slabs of RCU caches after their grace period")
 
 enum op_kind {
 #define X(id, name, what) OP_##id,
@@ -132,6 +133,8 @@ struct cache_spec {
         uint32_t size_bytes;
         uint32_t align_bytes;
         uint32_t flags;
+        uint32_t ctor_cycles; /* what the constructor takes for an object; 0: there is none */
+        uint32_t dtor_cycles; /* the same of the destructor */
 };
 
 /* Where the elements of a memory pool come from: the ready-made pairs of functions of mempool.h. */
@@ -193,7 +196,7 @@ struct op_record {
         uint32_t cache;      /* id of the cache of the object, CACHE_ID_NONE: pages or none */
         uint32_t pfn;        /* of what was returned or freed; PFN_NONE: failed or nothing */
         uint32_t offset;     /* byte in the page */
-        uint32_t result;     /* SHRINK, DESTROY: 0/1; CREATE: 0 or 1 = failed; REAP: slabs released; MEMPOOL_*: the pool's id;
+        uint32_t result;     /* SHRINK, DESTROY: 0/1; CREATE: 0 or 1 = failed; REAP, RCU: slabs released; MEMPOOL_*: the pool's id;
                               * SHRINKER, PAGE_*, PUT, GET: 0 or 1 = failed; KSWAPD, DROP_CACHES: pages freed;
                               * PROCESS_EXIT: pages given up; TUNE: 0, ENOMEM (12) or EINVAL (22): no such cache */
         uint16_t task;       /* id of the task or interrupt handler, see sim_thread_new */

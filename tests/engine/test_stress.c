@@ -77,6 +77,7 @@ static void run_seed(uint64_t seed, uint32_t audit, uint32_t requests, bool tune
         shape.requests = requests;
         shape.tune = tuned;
         shape.caches |= tuned;
+        config.rcu_grace_ns = tuned && seed % 2 ? 5000000 : 0;
         config.audit = audit;
         config.debug_slab = debug_slab;
         if (audit == 2) /* every page list is walked after every step */

@@ -1,5 +1,6 @@
 /*
- * test_tune.c - writing tunables as through /proc/slabinfo, from a scenario (spec 07 section 8).
+ * test_tune.c - what a scenario sets of a cache: tunables, as through /proc/slabinfo (spec 07 section 8), constructors, and when
+ * slabs go that RCU frees.
  */
 #include "support.h"
 
@@ -90,8 +91,49 @@ static void test_ops_file(void)
                       "expect('tuned', function(r) return r.paths.tune.none == 1 and r.caches.thing.magazine_objs == 5 end)", "");
 }
 
+/* Constructors take cycles or a time; RCU slabs outlive their objects by a grace period. */
+static void test_constructors(void)
+{
+        static const char in_main[] = "\n  at s.lua:1 in the main part";
+        static const struct { const char *text, *error; } cases[] = {
+                { "cache { name = 'c', size = 100, ctor = 0 }",
+                  "cache: ctor is what it takes for an object: 1 to 1000000000 cycles, or a time such as \"50ns\"" },
+                { "cache { name = 'c', size = 100, ctor = true }",
+                  "cache: ctor is what it takes for an object: 1 to 1000000000 cycles, or a time such as \"50ns\"" },
+                { "cache { name = 'c', size = 100, ctor = '1us' } machine {}",
+                  "machine comes before caches whose ctor or dtor is a time" },
+                { "machine { rcu_grace = '5s' }", "machine: rcu_grace is at most 4s" },
+        };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+                g_autofree char *expected = g_strconcat("s.lua:1: ", cases[i].error, in_main, NULL);
+
+                assert_fails(cases[i].text, SCENARIO_ERROR_SCRIPT, expected);
+        }
+        assert_prints("machine { cpu_mhz = 2000 } local a = cache { name = 'a', size = 2000, ctor = '1us', dtor = '500ns' }\n"
+                      "local b = cache { name = 'b', size = 2000, ctor = 2000 } local c = cache { name = 'c', size = 2000 }\n"
+                      TASK("t:free(t:alloc(a)) t:shrink(a) t:free(t:alloc(b)) t:shrink(b) t:free(t:alloc(c)) t:shrink(c) "
+                           "local x, y, z = t:alloc(a), t:alloc(b), t:alloc(c) print(x.dur_ns - z.dur_ns, y.dur_ns - z.dur_ns)"),
+                      "2000\t2000\n");
+}
+
+static void test_grace(void)
+{
+        assert_prints("machine { cpus = 1, rcu_grace = '10ms' }\n"
+                      "local c = cache { name = 'c', size = 200, flags = 'destroy_by_rcu' }\n"
+                      TASK("t:free(t:alloc(c)) t:shrink(c) t:sleep('9ms') "
+                           "local start = t:now() print(t:destroy(c)) print(t:now() - start > 7000000)") "\n"
+                      "expect('by the machine', function(r) return r.paths.rcu.none == 1 end)",
+                      "true\ntrue\n");
+        assert_prints("machine { cpus = 1 }\nlocal c = cache { name = 'c', size = 200, flags = 'destroy_by_rcu' }\n"
+                      TASK("t:free(t:alloc(c)) t:shrink(c) local start = t:now() print(t:destroy(c)) print(t:now() - start < 50000)")
+                      "\nexpect('at once', function(r) return r.paths.rcu.none == 0 end)", "true\ntrue\n");
+}
+
 static void add_tests(void)
 {
+        g_test_add_func("/lua/tune/constructors", test_constructors);
+        g_test_add_func("/lua/tune/rcu-grace", test_grace);
         g_test_add_func("/lua/tune/texts", test_texts);
         g_test_add_func("/lua/tune/effect", test_effect);
         g_test_add_func("/lua/tune/errors", test_errors);

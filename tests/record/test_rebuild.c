@@ -31,6 +31,7 @@ struct cache {
 
 struct slab {
         int64_t cache, inuse;
+        gboolean deferred; /* waits for an RCU grace period */
 };
 
 struct ledger {
@@ -194,6 +195,7 @@ static void apply_event(struct ledger *ledger, sqlite3_stmt *row)
         int64_t a = get(row, 2), b = get(row, 3), c = get(row, 4);
         struct zone *zone;
         struct slab *slab;
+        gboolean deferred;
 
         switch ((enum event_kind)get(row, 1)) {
         case EV_BLOCK_TAKEN:
@@ -224,14 +226,22 @@ static void apply_event(struct ledger *ledger, sqlite3_stmt *row)
                 cache_at(ledger, b)->slabs++;
                 cache_at(ledger, b)->empty++;
                 break;
+        case EV_SLAB_DEFERRED: /* on no list from here on; its pages are still there */
+                slab = g_hash_table_lookup(ledger->slabs, GSIZE_TO_POINTER((gsize)a + 1));
+                g_assert_nonnull(slab);
+                g_assert_cmpint(slab->inuse, ==, 0);
+                slab->deferred = TRUE;
+                cache_at(ledger, b)->empty--;
+                break;
         case EV_SLAB_RELEASED:
                 slab = g_hash_table_lookup(ledger->slabs, GSIZE_TO_POINTER((gsize)a + 1));
                 g_assert_nonnull(slab);
                 g_assert_cmpint(slab->inuse, ==, 0);
                 g_assert_cmpint(slab->cache, ==, b);
+                deferred = slab->deferred;
                 g_hash_table_remove(ledger->slabs, GSIZE_TO_POINTER((gsize)a + 1));
                 cache_at(ledger, b)->slabs--;
-                cache_at(ledger, b)->empty--;
+                cache_at(ledger, b)->empty -= !deferred;
                 break;
         case EV_META_ALLOCATED:
                 cache_at(ledger, a)->live++;
@@ -407,6 +417,7 @@ static void rebuild(uint32_t nodes_max, uint64_t seeds)
                 workload.nodes = nodes_max ? 1 + (uint32_t)seed % nodes_max : 0;
                 workload.ends_asleep = seed % 3 == 1;
                 workload.tune = seed % 4 == 3;
+                workload.rcu_grace_ns = seed % 4 == 2 ? 10000000 : 0;
                 workload.stop_ns = seed == 5 ? 3000000 : 0;
                 record(&workload, path, &result);
                 check_recording(path);

@@ -133,6 +133,12 @@ static gboolean submit_cache_op(struct party *party, uint32_t thread)
                 g_snprintf(spec.name, sizeof(spec.name), "test-%u", ++party->created);
                 spec.size_bytes = (uint32_t)(24 + draw(member, 3000));
                 spec.flags = draw(member, 2) == 0 ? CACHE_HWCACHE_ALIGN : 0;
+                if (party->workload->rcu_grace_ns && draw(member, 2) == 0)
+                        spec.flags |= CACHE_DESTROY_BY_RCU;
+                else if (party->workload->rcu_grace_ns)
+                        spec.ctor_cycles = 1 + (uint32_t)draw(member, 300);
+                if (spec.ctor_cycles && draw(member, 2) == 0)
+                        spec.dtor_cycles = 100;
                 request.kind = OP_CREATE;
                 request.spec = &spec;
                 slot->closing = TRUE; /* nobody else creates it meanwhile */
@@ -292,6 +298,7 @@ static void config_of(const struct workload *workload, struct sim_config *config
         for (uint32_t cpu = 1; cpu < config->cpus && workload->nodes > 0; cpu++)
                 config->cpu_node_plus_1[cpu] = 1 + (uint32_t)(workload->seed + cpu) * 7 / 3 % workload->nodes;
         config->cpu_mhz = workload->cpu_mhz;
+        config->rcu_grace_ns = workload->rcu_grace_ns;
         config->threads_max = workload->cpus * (workload->tasks_per_cpu + workload->irqs_per_cpu);
 }
 

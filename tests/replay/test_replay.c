@@ -114,6 +114,32 @@ static void test_tune(void)
         g_assert_cmpint(failed, >=, 0);
 }
 
+/* Slabs that wait for a grace period, constructors and destructors. */
+static void test_rcu(void)
+{
+        g_autofree char *path = scratch_path("rcu.db");
+        struct workload_result run;
+        struct workload workload;
+        int64_t deferred = 0, ops = 0;
+
+        for (uint64_t seed = 1; seed <= 10; seed++) {
+                workload_default(&workload);
+                workload.seed = seed;
+                workload.op_count = 15000;
+                workload.cpus = 1 + (uint32_t)seed % 8;
+                workload.rcu_grace_ns = seed % 3 == 0 ? 1 : 9000000;
+                workload.cpu_mhz = seed % 4 == 0 ? 1 : 3000;
+                workload.stop_ns = seed % 5 == 0 ? 50000000 : 0;
+                workload.ends_asleep = seed % 2 == 0;
+                record(&workload, path, &run);
+                check_equal(path, &run, workload.stop_ns ? "interrupted" : "done");
+                deferred += sql_int(path, "SELECT count(*) FROM event_named WHERE kind = 'slab_deferred'");
+                ops += sql_int(path, "SELECT count(*) FROM op_named WHERE kind = 'rcu' AND result > 0 AND origin = 1");
+        }
+        g_assert_cmpint(deferred, >, 0);
+        g_assert_cmpint(ops, >, 0);
+}
+
 /* A cycle of 1000 ns: timers, wake-ups, interrupts and ends of ops on all CPUs fall on the same moments. */
 static void test_ties(void)
 {
@@ -409,6 +435,7 @@ int main(int argc, char **argv)
         g_test_add_func("/replay/equal-to-the-run", test_equal);
         g_test_add_func("/replay/equal-on-several-nodes", test_numa);
         g_test_add_func("/replay/equal-with-tunables-written", test_tune);
+        g_test_add_func("/replay/equal-with-grace-periods", test_rcu);
         g_test_add_func("/replay/equal-when-all-happens-at-once", test_ties);
         g_test_add_func("/replay/interrupted-anywhere", test_interrupted);
         g_test_add_func("/replay/stops-after-an-op", test_until);

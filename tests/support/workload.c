@@ -101,6 +101,10 @@ static void draw_spec(struct workload *work, struct actor *actor, struct cache_s
         g_snprintf(spec->name, sizeof(spec->name), "cache-%u", chance(actor, 1, 20) ? work->names : ++work->names);
         spec->size_bytes = chance(actor, 3, 4) ? small : (uint32_t)prng_between(&actor->prng, 600, 9000);
         spec->flags = flags[below(actor, G_N_ELEMENTS(flags))];
+        if (work->shape.tune && chance(actor, 1, 3)) {
+                spec->ctor_cycles = (uint32_t)prng_between(&actor->prng, 1, 500);
+                spec->dtor_cycles = spec->flags & CACHE_DESTROY_BY_RCU ? 0 : 70;
+        }
 }
 
 /* The newest, the oldest or any: the order of frees decides which slabs become empty. */
