@@ -541,6 +541,81 @@ static void start_reap(struct sim *sim, uint32_t cpu_index)
         resume(sim, th);
 }
 
+/* Processes that were killed, and what waits for their end. */
+
+/* The exit thread of a CPU takes the next process that waits for it. */
+static void start_exit(struct sim *sim, uint32_t cpu_index)
+{
+        struct process_table *table = &sim->m.mem.processes;
+        struct thread *th = thread_at(sim, sim->m.cpus[cpu_index].exit_thread);
+
+        if (th->state != TH_IDLE)
+                return;
+        for (uint32_t id = 1; id <= table->count && table->waiting; id++) {
+                if (!table->process[id].exit_waits || table->process[id].exit_cpu != cpu_index)
+                        continue;
+                table->process[id].exit_waits = 0;
+                table->waiting--;
+                call_path(th, PX_BEGIN, CACHE_ID_NONE)->px.process = id;
+                th->op.kind = OP_PROCESS_EXIT;
+                th->op.cache = CACHE_ID_NONE;
+                th->op.path = PATH_NONE;
+                th->op.owner = (uint16_t)id;
+                th->op.t_ns = TIME_NEVER;
+                sim->busy++;
+                resume(sim, th);
+                return;
+        }
+}
+
+void sched_exit(struct sim *sim, uint32_t process, uint32_t cpu)
+{
+        sim->m.mem.processes.process[process].exit_cpu = cpu;
+        sim->m.mem.processes.process[process].exit_waits = 1;
+        sim->m.mem.processes.waiting++;
+        start_exit(sim, cpu);
+}
+
+static void wake_now(struct sim *sim, struct thread *th)
+{
+        if (!th->wake_set)
+                sim->busy++;
+        th->wake_set = 1;
+        sched_due(sim, sim->m.now_ns, DUE_WAKE, th->id);
+}
+
+void sched_killed(struct machine *m, uint32_t process, uint32_t cpu)
+{
+        struct sim *sim = sim_of(m);
+
+        for (uint32_t id = sim->task_first + 1; id <= m->thread_count; id++) {
+                struct thread *th = thread_at(sim, id);
+
+                if (th->process != process || th->killed)
+                        continue;
+                th->killed = KILLED_SOON;
+                if (th->state == TH_IDLE) /* in user mode, or asleep there */
+                        wake_now(sim, th);
+        }
+        if (!m->mem.processes.process[process].threads)
+                sched_exit(sim, process, cpu);
+}
+
+void sched_exited(struct machine *m, uint32_t process)
+{
+        struct sim *sim = sim_of(m);
+
+        for (uint32_t id = sim->task_first + 1; id <= m->thread_count; id++) {
+                struct thread *th = thread_at(sim, id);
+
+                if (th->waits_for_exit != process)
+                        continue;
+                th->waits_for_exit = 0;
+                if (th->state == TH_IDLE && !th->killed)
+                        wake_now(sim, th);
+        }
+}
+
 /* One thing that is due. True: the workload has the turn. */
 static bool run_due(struct sim *sim, uint32_t *ret_thread)
 {
@@ -639,9 +714,10 @@ static bool finish(struct sim *sim, struct thread *th)
         }
         leave_cpu(sim, th);
         if (th->role == ROLE_KTHREAD) {
-                if (th->op.kind == OP_KSWAPD)
-                        return false;
-                sched_arm_reap(sim, th->cpu, 2 * m->mem.hz);
+                if (th->op.kind == OP_REAP)
+                        sched_arm_reap(sim, th->cpu, 2 * m->mem.hz);
+                else if (th->op.kind == OP_PROCESS_EXIT)
+                        start_exit(sim, th->cpu);
                 return false;
         }
         return true;

@@ -58,7 +58,7 @@ struct sim *sim_create(const struct sim_config *config, struct tape *tape, const
         struct arena arena = { 0 };
         struct memory_shape shape = { 0 };
         struct sim *sim = arena_take(&arena, 1, sizeof(*sim));
-        uint32_t threads = config->threads_max + 3 * MACHINE_CPUS_MAX + 2;
+        uint32_t threads = config->threads_max + 4 * MACHINE_CPUS_MAX + 2;
         uint64_t pages = 0;
 
         *ret_problem = NULL;
@@ -114,6 +114,7 @@ struct sim *sim_create(const struct sim_config *config, struct tape *tape, const
                 sim->m.cpus[cpu].call_thread = thread_new(sim, ROLE_CALL, cpu)->id;
                 sim->m.cpus[cpu].reap_thread = thread_new(sim, ROLE_KTHREAD, cpu)->id;
                 sim->m.cpus[cpu].rcu_thread = thread_new(sim, ROLE_SOFTIRQ, cpu)->id;
+                sim->m.cpus[cpu].exit_thread = thread_new(sim, ROLE_KTHREAD, cpu)->id;
         }
         for (uint32_t node = 0; node < config->nodes; node++) /* behind all others: they have no number of their own */
                 sim->m.kswapd_thread[node] = thread_init(sim, threads + 1 + node, ROLE_KTHREAD, 0)->id;
@@ -181,6 +182,7 @@ static const char *check_object_gfp(uint32_t gfp, const struct thread *th)
         return NULL;
 }
 
+static const char no_such_process[] = "there is no such process";
 static const char no_such_node[] = "there is no such node";
 
 /* The allocation that has just been set up names a node: on NUMA it begins in `state`, else that changes nothing. */
@@ -574,6 +576,26 @@ static const char *begin_vm_set(struct sim *sim, struct thread *th, const struct
         return NULL;
 }
 
+/* The task list. */
+
+static const char *begin_process_set(struct sim *sim, struct thread *th, const struct request *request)
+{
+        static const uint64_t most[PROCESS_ATTRIBUTE_COUNT] = {
+                [PROCESS_SET_OOM_ADJ] = 15 + 17, [PROCESS_SET_TOTAL_VM] = UINT32_MAX,
+                [PROCESS_SET_NICE] = 19 + 20,   [PROCESS_SET_SWAPOFF] = 1,
+        };
+
+        if (request->order >= PROCESS_ATTRIBUTE_COUNT || request->size_bytes > most[request->order])
+                return "a process has no such attribute, or it cannot have this value";
+        if (request->process - 1 >= sim->m.mem.processes.count)
+                return no_such_process;
+        call_path(th, PROCESS_SET, CACHE_ID_NONE);
+        th->op.result = request->process;
+        th->op.order = request->order;
+        th->op.size_bytes = request->size_bytes;
+        return NULL;
+}
+
 static const char *begin_request(struct sim *sim, struct thread *th, const struct request *request)
 {
         const char *problem;
@@ -622,7 +644,15 @@ static const char *begin_request(struct sim *sim, struct thread *th, const struc
         case OP_PROCESS_EXIT:
                 if (!request->owner)
                         return "processes are numbered from 1";
-                call_exit(&sim->m, th, request->owner);
+                if (!sim->m.mem.processes.count) {
+                        call_exit(&sim->m, th, request->owner);
+                        return NULL;
+                }
+                if (request->owner > sim->m.mem.processes.count)
+                        return no_such_process;
+                if (sim->m.mem.processes.process[request->owner].threads)
+                        return "a process with tasks of its own exits when it is killed";
+                call_path(th, PX_BEGIN, CACHE_ID_NONE)->px.process = request->owner;
                 return NULL;
         case OP_SHRINKER:
                 return begin_shrinker(sim, th, request);
@@ -647,6 +677,8 @@ static const char *begin_request(struct sim *sim, struct thread *th, const struc
                 call_path(th, WORK_END, CACHE_ID_NONE);
                 th->op.size_bytes = request->size_bytes;
                 return NULL;
+        case OP_PROCESS_SET:
+                return begin_process_set(sim, th, request);
         case OP_MEMPOOL_CREATE:
                 begin_mempool(sim, th, request, MPC_RECORD, &problem);
                 return problem;
@@ -760,12 +792,25 @@ void sim_irq_return(struct sim *sim, uint32_t thread)
         sched_leave_irq(sim, th);
 }
 
+/* The task of a killed process has left the kernel; with the last one the process exits. */
+static void thread_gone(struct sim *sim, struct thread *th)
+{
+        CHECK(th->killed == KILLED_SOON);
+        th->killed = KILLED_GONE;
+        if (!--sim->m.mem.processes.process[th->process].threads)
+                sched_exit(sim, th->process, th->cpu);
+}
+
 static enum sim_what run(struct sim *sim, uint64_t until_ns, uint32_t *ret_thread)
 {
         uint32_t id = 0;
         enum sim_what what = sched_run(sim, until_ns, &id);
 
         *ret_thread = what == SIM_IDLE ? 0 : id - sim->task_first;
+        if (what != SIM_IDLE && sim->m.threads[id].killed) {
+                thread_gone(sim, &sim->m.threads[id]);
+                what = SIM_KILLED;
+        }
         return what;
 }
 
@@ -1299,6 +1344,93 @@ bool sim_object_get(const struct sim *sim, uint32_t object, struct sim_object *r
         return true;
 }
 
+static const char *process_problem(const struct sim *sim, const struct process_spec *spec)
+{
+        const struct process_table *table = &sim->m.mem.processes;
+
+        if (table->count == PROCESSES_DECLARED_MAX)
+                return "a run can have at most 4095 processes";
+        if (spec->parent > table->count || spec->shares > table->count)
+                return "parent and shares name processes that were there before";
+        if (spec->shares && (!table->process[spec->shares].mm || (spec->flags & PROCESS_KTHREAD)))
+                return "a process shares the memory of one that has some, and is no kernel thread";
+        if (spec->oom_adj < OOM_DISABLE || spec->oom_adj > 15)
+                return "oom_adj is from -17 (never killed) to 15";
+        if (spec->nice < -20 || spec->nice > 19)
+                return "nice is from -20 to 19";
+        if (spec->total_vm_pages > UINT32_MAX)
+                return "total_vm is at most 16 TiB";
+        if (!spec->pid)
+                return "a pid is 1 or more";
+        for (uint32_t id = 1; id <= table->count; id++)
+                if (table->process[id].spec.pid == spec->pid)
+                        return "there is a process with this pid";
+        return NULL;
+}
+
+uint32_t sim_process_new(struct sim *sim, const struct process_spec *spec, const char **ret_problem)
+{
+        struct process_table *table = &sim->m.mem.processes;
+        struct process *process;
+
+        *ret_problem = process_problem(sim, spec);
+        if (*ret_problem)
+                return 0;
+        process = &table->process[++table->count];
+        process->spec = *spec;
+        if (!(spec->flags & PROCESS_KTHREAD))
+                process->mm = spec->shares ? table->process[spec->shares].mm : table->count;
+        process->exiting = spec->flags & PROCESS_EXITING ? 1 : 0;
+        process->killed_ns = TIME_NEVER;
+        return table->count;
+}
+
+void sim_thread_join(struct sim *sim, uint32_t thread, uint32_t process)
+{
+        struct thread *th = workload_thread(sim, thread);
+        struct process *p = &sim->m.mem.processes.process[process];
+
+        CHECK(process - 1 < sim->m.mem.processes.count);
+        CHECK(th->role == ROLE_TASK);
+        CHECK(th->state == TH_IDLE);
+        CHECK(!th->process);
+        th->process = process;
+        if (!p->threads++)
+                p->main_thread = th->id;
+}
+
+void sim_wake_on_exit(struct sim *sim, uint32_t thread, uint32_t process)
+{
+        workload_thread(sim, thread)->waits_for_exit = process;
+}
+
+bool sim_process_get(const struct sim *sim, uint32_t process, struct process_view *ret)
+{
+        const struct process_table *table = &sim->m.mem.processes;
+        const struct process *p = &table->process[process];
+
+        if (process - 1 >= table->count)
+                return false;
+        memset(ret, 0, sizeof(*ret));
+        ret->spec = p->spec;
+        ret->points = process_badness(table, process, sim->m.now_ns / 1000000000u, sim->m.mem.hz,
+                                      sim->m.mem.arch->word_bytes);
+        ret->killed = p->killed_ns != TIME_NEVER;
+        ret->exited = p->exited;
+        ret->killed_ns = p->killed_ns;
+        return true;
+}
+
+uint32_t sim_process_count(const struct sim *sim)
+{
+        return sim->m.mem.processes.count;
+}
+
+uint32_t sim_process_of(const struct sim *sim, uint32_t thread)
+{
+        return workload_thread(sim, thread)->process;
+}
+
 uint32_t sim_mempool_declare(struct sim *sim, const struct mempool_spec *spec, const char **ret_problem)
 {
         struct memory *mem = &sim->m.mem;
@@ -1555,6 +1687,8 @@ uint64_t sim_state_hash(const struct sim *sim)
         hash = mix(hash, mem->pool.base, mem->pool.next_unit * POOL_UNIT);
         hash = mix(hash, mem->caches, mem->cache_count * sizeof(struct kmem_cache));
         hash = mix(hash, mem->lists, (size_t)mem->cache_count * mem->nodes * sizeof(struct slab_lists));
+        if (mem->processes.count)
+                hash = mix(hash, &mem->processes.process[1], mem->processes.count * sizeof(struct process));
         if (mem->mempool_count)
                 hash = mix(hash, &mem->mempools[1], mem->mempool_count * sizeof(struct mempool));
         if (mem->slab_debug)

@@ -8,6 +8,8 @@
  *      while ((what = sim_run(sim, &thread)) != SIM_IDLE)
  *              SIM_DONE: the request of `thread` is done: sim_result(). The thread may submit again, sleep or stay idle.
  *              SIM_WAKE: the time asked by sim_wake_at has come, or the interrupt of sim_raise is being delivered.
+ *              SIM_KILLED: the OOM killer has killed the process of `thread`; its last request, if it had one, is done.
+ *                          The thread is gone: it must not submit again.
  *
  * Order of things at one moment t: first the steps of running ops, lowest CPU first; then wake-ups of ops that slept
  * and the machine's own timers; then interrupts; then workload wake-ups and starts of new ops, in the order they
@@ -32,7 +34,7 @@
 struct sim;
 struct memory;
 
-enum sim_what { SIM_IDLE, SIM_DONE, SIM_WAKE };
+enum sim_what { SIM_IDLE, SIM_DONE, SIM_WAKE, SIM_KILLED };
 
 enum thread_kind { THREAD_TASK, THREAD_IRQ };
 
@@ -110,6 +112,31 @@ struct mempool_view {
         uint64_t refused; /* times the allocator below gave none */
 };
 bool sim_mempool_get(const struct sim *sim, uint32_t id, struct mempool_view *ret);
+
+/*
+ * A process for the OOM killer to judge; ids count from 1 in order of creation, which is the order of the task list.
+ * parent and shares name processes that are there already. Returns 0 with a sentence if there can be no such process.
+ * A run with no process has no task list: the task that runs out of memory is the victim then, until its op ends.
+ */
+uint32_t sim_process_new(struct sim *sim, const struct process_spec *spec, const char **ret_problem);
+
+/* The thread is a task of this process from now on. It must be idle and of no process. */
+void sim_thread_join(struct sim *sim, uint32_t thread, uint32_t process);
+
+/* SIM_WAKE for an idle thread when the process has exited; 0: not any more. Told once, and only while it is idle. */
+void sim_wake_on_exit(struct sim *sim, uint32_t thread, uint32_t process);
+
+/* A process as it is now; false: no such id. */
+struct process_view {
+        struct process_spec spec;
+        uint64_t points;    /* badness now */
+        uint32_t killed;    /* 1: the OOM killer has killed it */
+        uint32_t exited;    /* 1: its memory is given back */
+        uint64_t killed_ns; /* TIME_NEVER: not killed */
+};
+bool sim_process_get(const struct sim *sim, uint32_t process, struct process_view *ret);
+uint32_t sim_process_count(const struct sim *sim);
+uint32_t sim_process_of(const struct sim *sim, uint32_t thread); /* 0: none */
 
 uint64_t sim_now_ns(const struct sim *sim);
 uint32_t sim_jiffies(const struct sim *sim);   /* low 32 bits of the tick counter */

@@ -86,6 +86,7 @@ enum sim_what sched_run(struct sim *sim, uint64_t until_ns, uint32_t *ret_thread
 void sched_start_or_queue(struct sim *sim, struct thread *th);
 void sched_start_in_irq(struct sim *sim, struct thread *th);
 void sched_due(struct sim *sim, uint64_t t_ns, enum due_kind kind, uint32_t who);
+void sched_exit(struct sim *sim, uint32_t process, uint32_t cpu); /* its pages go back, on this CPU */
 void sched_leave_irq(struct sim *sim, struct thread *th);
 void sched_arm_reap(struct sim *sim, uint32_t cpu, uint32_t delay_ticks);
 void sched_run_alone(struct machine *m, struct thread *th); /* boot: all frames of th, no time passes */

@@ -99,7 +99,8 @@ struct vm_events {
         X(MIN_UNMAPPED_RATIO, "min_unmapped_ratio", 1, 0, 100, "vm.min_unmapped_ratio, percent of a zone")              \
         X(MIN_SLAB_RATIO, "min_slab_ratio", 5, 0, 100, "vm.min_slab_ratio, percent of a zone")                          \
         X(WRITE_NS, "write_ns", 0, 0, 1000000000000ull, "time of the device for one page; 0: writes end with the next wait") \
-        X(CONGESTED, "congested", 0, 0, 1, "1: the device is write-congested")
+        X(CONGESTED, "congested", 0, 0, 1, "1: the device is write-congested")                                          \
+        X(PANIC_ON_OOM, "panic_on_oom", 0, 0, 1, "vm.panic_on_oom: 1: panic instead of a kill")
 
 enum vm_setting {
 #define X(id, name, standard, least, most, what) VM_##id,

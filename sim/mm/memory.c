@@ -135,6 +135,7 @@ bool memory_init(struct memory *memory, const struct memory_shape *shape, struct
         memory->slabs = arena_take(arena, pages + 2, sizeof(struct slab));
         memory->caches = arena_take(arena, CACHES_MAX, sizeof(struct kmem_cache));
         memory->lists = arena_take(arena, (size_t)CACHES_MAX * shape->nodes, sizeof(struct slab_lists));
+        memory->processes.process = arena_take(arena, PROCESSES_DECLARED_MAX + 1, sizeof(struct process));
         memory->mempools = arena_take(arena, MEMPOOLS_MAX + 1, sizeof(struct mempool));
         if (shape->numa)
                 memory->aliens = arena_take(arena, (size_t)CACHES_MAX * shape->nodes, sizeof(struct alien_set));

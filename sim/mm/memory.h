@@ -22,6 +22,7 @@
 #include "mm/numa.h"
 #include "mm/page.h"
 #include "mm/pool.h"
+#include "mm/process.h"
 #include "mm/slab.h"
 #include "mm/slab_debug.h"
 #include "mm/vmstat.h"
@@ -88,6 +89,8 @@ struct memory {
 
         struct mempool *mempools; /* [id], from 1 */
         uint32_t mempool_count;   /* the last id */
+
+        struct process_table processes; /* of the OOM killer */
 
         /* what only a NUMA kernel has; all zero and unused without */
         struct alien_set *aliens;    /* [cache * nodes + node], NULL without NUMA */

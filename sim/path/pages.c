@@ -90,7 +90,7 @@ enum outcome act_pa_min_got(struct machine *m, struct thread *th, struct frame *
 
 enum outcome act_pa_rebalance(struct machine *m, struct thread *th, struct frame *f)
 {
-        if (!(th->victim | th->memalloc) || th->role == ROLE_IRQ)
+        if (!(th->victim | th->memalloc || oom_is_marked(m, th)) || th->role == ROLE_IRQ)
                 return OUT_OK;
         if (f->gfp & __GFP_NOMEMALLOC)
                 return OUT_NO;
@@ -172,14 +172,6 @@ enum outcome act_pa_oom_got(struct machine *m, struct thread *th, struct frame *
         (void)m;
         (void)f;
         return got(th);
-}
-
-enum outcome act_pa_oom_kill(struct machine *m, struct thread *th, struct frame *f)
-{
-        m->mem.oom_kills++;
-        th->victim = 1;
-        machine_event(m, th, EV_OOM_KILLED, th->id, f->order, f->gfp);
-        return OUT_OK;
 }
 
 enum outcome act_pa_retry(struct machine *m, struct thread *th, struct frame *f)

@@ -238,12 +238,22 @@ struct frame {
                         uint32_t left;                 /* of a batch */
                         uint32_t scanned_1, freed;     /* asked so far, freed so far */
                 } slabs;
+                struct {
+                        uint64_t points;
+                        uint32_t chosen; /* process */
+                } oom;
+                struct {
+                        uint32_t process;
+                } px;
                 uint64_t words[6];
         };
 };
 _Static_assert(sizeof(struct frame) == 64, "a frame is one cache line");
 
 enum thread_role { ROLE_TASK, ROLE_IRQ, ROLE_KTHREAD, ROLE_CALL, ROLE_SOFTIRQ };
+
+/* Its process was killed: it ends when its op does, or has ended. */
+enum thread_killed { KILLED_NOT, KILLED_SOON, KILLED_GONE };
 
 /* What a thread is doing, as the engine sees it. */
 enum thread_state {
@@ -283,6 +293,9 @@ struct thread {
         uint32_t below;      /* thread it interrupted, 0: the CPU was idle */
         uint32_t next_waiter; /* thread behind it in the wait queue of a memory pool */
         uint64_t sleep_order; /* of the resumption that counts, while it sleeps; one due earlier is stale */
+        uint32_t process;    /* it is a task of, 0: none */
+        uint32_t waits_for_exit; /* SIM_WAKE when this process has exited, 0: none */
+        uint8_t killed;      /* enum thread_killed */
         uint8_t waits_for_mempool; /* stands in such a queue */
         uint8_t irq_pending; /* raised, not delivered */
 };
@@ -302,6 +315,7 @@ struct cpu {
         uint32_t irq_head, irq_tail;         /* interrupts raised, in order */
         uint32_t call_pending;               /* CALL_PENDING, SOFTIRQ_PENDING: what waits for interrupts on */
         uint32_t call_thread;                /* the thread that answers calls */
+        uint32_t exit_thread;                /* gives back the memory of killed processes */
         uint32_t reap_thread;
         uint32_t rcu_thread;                 /* the soft interrupt that runs RCU callbacks */
 };
@@ -379,6 +393,9 @@ struct machine {
 #endif
 };
 
+/* The memory of a process is marked for the last reserves (TIF_MEMDIE), and th is its first task. */
+bool oom_is_marked(const struct machine *m, const struct thread *th);
+
 /* run.c: takes steps of `th` from *clock_ns on, until it has to stop; *ret_clock_ns: when its next step is due. */
 enum run_end {
         RUN_HORIZON, /* the next step is SHARED and somebody else comes first */
@@ -401,6 +418,8 @@ uint64_t sim_object_lost(struct machine *m, uint32_t object);                   
 bool sim_object_unused(struct machine *m, uint32_t object, bool unused); /* false: gone, or it is so already */
 void sim_object_used(struct machine *m, uint32_t object);
 void sched_rcu_at(struct machine *m, uint32_t cpu, uint64_t t_ns);               /* callbacks of this CPU may be due then */
+void sched_killed(struct machine *m, uint32_t process, uint32_t cpu); /* end its tasks; then it exits, on cpu if it had none */
+void sched_exited(struct machine *m, uint32_t process);               /* tell who waits for that */
 
 #define INITIAL_JIFFIES 0xfffedb08u /* for HZ 250: -300 * HZ */
 

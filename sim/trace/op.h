@@ -51,7 +51,8 @@
         X(DROP_CACHES, "drop_caches", "flags is what is written to vm.drop_caches: 1 page cache, 2 shrinkers, 3 both")  \
         X(VM_SET, "vm_set", "setting number `order` (VM_SETTINGS) becomes size_bytes")                                  \
         X(KSWAPD, "kswapd", "one run of kswapd of node target_cpu (the machine asks); result: pages it freed")\
-        X(RCU, "rcu", "the machine releases slabs of RCU caches after their grace period")
+        X(RCU, "rcu", "the machine releases slabs of RCU caches after their grace period")       \
+        X(PROCESS_SET, "process_set", "attribute order_ of the process in result becomes size_bytes")
 
 enum op_kind {
 #define X(id, name, what) OP_##id,
@@ -137,6 +138,38 @@ struct cache_spec {
         uint32_t dtor_cycles; /* the same of the destructor */
 };
 
+/* What the OOM killer looks at in a process. */
+#define PROCESS_NAME_MAX 15 /* TASK_COMM_LEN less its NUL */
+
+#define PROCESS_KTHREAD   0x01u /* has no memory of its own */
+#define PROCESS_SWAPOFF   0x02u /* runs swapoff */
+#define PROCESS_ROOT      0x04u /* uid or euid 0 */
+#define PROCESS_SYS_ADMIN 0x08u /* CAP_SYS_ADMIN */
+#define PROCESS_RAWIO     0x10u /* CAP_SYS_RAWIO */
+#define PROCESS_EXITING   0x20u /* on its way out, with its memory still there */
+
+struct process_spec {
+        char name[PROCESS_NAME_MAX + 1];
+        uint32_t pid;            /* 1: init, which is never killed */
+        uint32_t parent;         /* process id, 0: none */
+        uint32_t shares;         /* process id whose memory it uses, 0: it has its own */
+        uint32_t flags;          /* PROCESS_* */
+        int32_t nice;            /* -20 .. 19 */
+        int32_t oom_adj;         /* -17 .. 15 */
+        uint64_t total_vm_pages; /* address space, resident or not */
+        uint64_t cpu_ticks;      /* user and system time used */
+        uint64_t age_s;          /* how long it has run at time 0 */
+};
+
+/* What PROCESS_SET changes. Values are 0 or more: what can be negative counts from its least value. */
+enum process_attribute {
+        PROCESS_SET_OOM_ADJ,      /* oom_adj + 17 */
+        PROCESS_SET_TOTAL_VM,     /* pages */
+        PROCESS_SET_NICE,         /* nice + 20 */
+        PROCESS_SET_SWAPOFF,      /* 0, 1 */
+        PROCESS_ATTRIBUTE_COUNT,
+};
+
 /* Where the elements of a memory pool come from: the ready-made pairs of functions of mempool.h. */
 enum mempool_kind { MEMPOOL_KMALLOC, MEMPOOL_SLAB, MEMPOOL_PAGES };
 
@@ -170,6 +203,7 @@ struct request {
         uint32_t object;     /* FREE, MEMPOOL_FREE, PAGE_ACCESS to PAGE_DELETE, PUT, GET: handle. FREE: OBJECT_NONE: kfree of
                               * the address `place`, which held size_bytes (debug_slab machines) */
         uint32_t mempool;    /* MEMPOOL_*: id, see sim_mempool_declare */
+        uint32_t process;    /* PROCESS_SET: id, see sim_process_new */
         const struct cache_spec *spec; /* CREATE; TUNE: its name alone, of a cache or not; read during sim_submit only */
         uint64_t place;      /* WRITE, FREE without handle: address. WRITE: size_bytes bytes from there on become the first
                               * `order` (1 to 4) bytes of gfp, the lowest first, over and over */
