@@ -31,8 +31,6 @@
 ---| "buddy"
 ---| "min_watermark"
 ---| "reserves"
----| "no_class"
----| "failed"
 ---| "mempool_direct"
 ---| "mempool_reserve"
 ---| "mempool_waited"
@@ -354,12 +352,12 @@ local actor = {}
 ---@class task: actor
 local task = {}
 
----nil and the path of the failure if there is no memory.
+---nil and the reason as a text if there is no memory.
 ---@param bytes size
 ---@param mask? gfp_mask # default "kernel", in an interrupt "atomic"
 ---@param node? integer # memory node asked for; default, and -1: that of the CPU
 ---@return object? object
----@return alloc_path? failed
+---@return string? reason
 function actor:kmalloc(bytes, mask, node) end
 
 ---@param object object? # nil does nothing
@@ -379,7 +377,7 @@ function actor:write(object, offset, bytes, count) end
 ---@param mask? gfp_mask
 ---@param node? integer # memory node asked for; default, and -1: that of the CPU
 ---@return object? object
----@return alloc_path? failed
+---@return string? reason
 function actor:alloc(from, mask, node) end
 
 ---kmem_cache_free. With a cache given, the object must be of that cache.
@@ -392,7 +390,7 @@ function actor:free(object, cache) end
 ---@param mask? gfp_mask
 ---@param node? integer # memory node asked for; default, and -1: that of the CPU
 ---@return object? block
----@return alloc_path? failed
+---@return string? reason
 function actor:pages(order, mask, node) end
 
 ---@param block object? # nil does nothing
@@ -488,7 +486,7 @@ function task:wait(for_what, timeout) end
 ---kmem_cache_create while the run goes on.
 ---@param fields cache_fields
 ---@return cache? cache
----@return "failed"? failed
+---@return string? reason
 function task:create(fields) end
 
 ---kmem_cache_shrink.
@@ -614,6 +612,7 @@ function task:drain() end
 ---@field work result_counts
 ---@field tune result_counts
 ---@field rcu result_counts
+---@field fault_set result_counts
 
 ---@class result_counts
 ---@field none integer
@@ -634,6 +633,7 @@ function task:drain() end
 ---@field mempool_direct integer
 ---@field mempool_reserve integer
 ---@field mempool_waited integer
+---@field fault_injected integer
 
 ---@class result_latencies
 ---@field alloc result_latency

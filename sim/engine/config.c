@@ -15,6 +15,8 @@ void sim_config_default(struct sim_config *config)
         config->threads_max = 256;
         for (uint32_t i = 0; i < COST_KIND_COUNT; i++)
                 config->cost_cycles[i] = cost_infos[i].cycles;
+        for (uint32_t i = 0; i < FAULT_CAPABILITY_COUNT; i++)
+                fault_attr_default(&config->fault.attr[i]);
 }
 
 const char *sim_config_problem(const struct sim_config *config)
@@ -70,6 +72,14 @@ const char *sim_config_problem(const struct sim_config *config)
                 return "debug_slab is 0 or 1";
         if (config->rcu_grace_ns && config->manual_clock)
                 return "with a manual clock there is no time for RCU grace periods";
+        for (uint32_t i = 0; i < FAULT_CAPABILITY_COUNT; i++) {
+                for (uint32_t attribute = 0; attribute < FAULT_ATTR_COUNT; attribute++) {
+                        uint32_t value = fault_attr_get(&config->fault.attr[i], (enum fault_attribute)attribute);
+
+                        if (fault_attr_problem((enum fault_attribute)attribute, value))
+                                return fault_attr_problem((enum fault_attribute)attribute, value);
+                }
+        }
         if (config->threads_max < 1 || config->threads_max > 60000)
                 return "a run has 1 to 60000 tasks and interrupt handlers";
         return NULL;

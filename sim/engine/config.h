@@ -8,6 +8,7 @@
 
 #include "mm/limits.h"
 #include "path/cost.h"
+#include "path/fault.h"
 
 enum machine_arch { ARCH_X86_64, ARCH_I386 };
 
@@ -29,6 +30,7 @@ struct sim_config {
         uint32_t rcu_grace_ns;                 /* from call_rcu to the tick that runs it, at least; 0: RCU slabs go at the end of the
                                                 * op that emptied them */
         uint32_t debug_slab;                   /* 1: a kernel with CONFIG_DEBUG_SLAB: red zones, poison, last users */
+        struct fault_config fault;             /* fault injection; not built in by default */
 };
 
 /* Fills in the defaults: x86_64, 2 CPUs, 1 node of 256 MiB, 256 reserved pages, 64-byte lines, HZ 250, 3000 MHz. */

@@ -330,6 +330,13 @@ void sched_irqs_on(struct machine *m, uint32_t cpu_index)
         sched_due(sim_of(m), m->now_ns, DUE_DELIVER, cpu_index);
 }
 
+/* Nobody is busy any more, so that sched_run says SIM_IDLE; the thread at fault stands on its CPU for ever. */
+void sched_halt(struct machine *m)
+{
+        sim_of(m)->busy = 0;
+        m->horizon_ns = 0;
+}
+
 void sched_call_others(struct machine *m, struct thread *caller)
 {
         struct sim *sim = sim_of(m);

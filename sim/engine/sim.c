@@ -53,6 +53,22 @@ static void set_costs(struct machine *m, const struct sim_config *config)
         m->tick_ns = 1000000000ull / config->hz;
 }
 
+/* Injection begins with the end of boot: a fault in it would be a machine that does not come up. */
+static void set_faults(struct machine *m, const struct fault_config *config)
+{
+        const struct fault_attr *attr = config->attr;
+
+        for (int i = 0; i < FAULT_CAPABILITY_COUNT; i++) {
+                m->fault.attr[i] = attr[i];
+                m->fault.at[i] = config->at[i];
+        }
+        for (uint32_t cpu = 0; cpu < MACHINE_CPUS_MAX; cpu++)
+                random32_seed(&m->fault.rng[cpu], config->seed[cpu]);
+        if (attr[FAULT_SLAB].built_in || config->at[FAULT_SLAB])
+                m->single_steps |= SINGLE_FAILSLAB;
+        m->page_faults = attr[FAULT_PAGE].built_in || config->at[FAULT_PAGE];
+}
+
 struct sim *sim_create(const struct sim_config *config, struct tape *tape, const char **ret_problem)
 {
         struct arena arena = { 0 };
@@ -102,9 +118,9 @@ struct sim *sim_create(const struct sim_config *config, struct tape *tape, const
         sim->m.rcu_grace_ns = config->rcu_grace_ns;
         sim->m.audit_steps = config->audit > 1;
 #ifdef KMEMSIM_AUDIT_FULL
-        sim->m.single_steps = 1;
+        sim->m.single_steps = SINGLE_AUDIT;
 #else
-        sim->m.single_steps = sim->m.audit_steps;
+        sim->m.single_steps = sim->m.audit_steps ? SINGLE_AUDIT : 0;
 #endif
         if (config->debug_slab)
                 sim->m.single_steps |= SINGLE_DEBUG;
@@ -123,6 +139,7 @@ struct sim *sim_create(const struct sim_config *config, struct tape *tape, const
                 sim_destroy(sim);
                 return NULL;
         }
+        set_faults(&sim->m, &config->fault);
         if (!config->manual_clock) {
                 for (uint32_t cpu = 0; cpu < config->cpus; cpu++)
                         sched_arm_reap(sim, cpu, config->hz);
@@ -161,6 +178,26 @@ static const struct thread *thread_next(const struct sim *sim, uint32_t *index)
         return i < sim->m.mem.nodes ? &sim->m.threads[sim->m.kswapd_thread[i]] : NULL;
 }
 
+void sim_thread_make_it_fail(struct sim *sim, uint32_t thread)
+{
+        sim->m.threads[sim->task_first + thread].make_it_fail = 1;
+}
+
+bool sim_thread_makes_fail(const struct sim *sim, uint32_t thread)
+{
+        return sim->m.threads[sim->task_first + thread].make_it_fail != 0;
+}
+
+uint64_t sim_fault_seen(const struct sim *sim, enum fault_capability capability)
+{
+        return sim->m.fault.seen[capability];
+}
+
+uint64_t sim_fault_injected(const struct sim *sim, enum fault_capability capability)
+{
+        return sim->m.fault.injected[capability];
+}
+
 static struct thread *workload_thread(const struct sim *sim, uint32_t thread)
 {
         CHECK(thread - 1 < sim->m.thread_count - sim->task_first);
@@ -175,7 +212,7 @@ static const char must_not_wait[] = "BUG: sleeping function called from invalid 
 static const char *check_object_gfp(uint32_t gfp, const struct thread *th)
 {
         if (gfp & ~(__GFP_DMA | GFP_LEVEL_MASK))
-                return "kernel BUG at mm/slab.c:2720! a slab cannot be asked for with these gfp bits (zero, highmem and "
+                return "kernel BUG at mm/slab.c:2730! a slab cannot be asked for with these gfp bits (zero, highmem and "
                        "dma32 are for pages)";
         if ((gfp & __GFP_WAIT) && th->role == ROLE_IRQ)
                 return must_not_wait;
@@ -236,7 +273,7 @@ static const char *begin_alloc(struct sim *sim, struct thread *th, const struct 
         th->op.cache = request->cache;
         gfp |= cache->gfpflags; /* allocations from a DMA cache always carry it */
         if ((gfp & __GFP_DMA) && !cache->gfpflags)
-                return "kernel BUG at mm/slab.c:2640! __GFP_DMA asked of a cache without SLAB_CACHE_DMA";
+                return "kernel BUG at mm/slab.c:2647! __GFP_DMA asked of a cache without SLAB_CACHE_DMA";
         f = call_path(th, ALLOC_IRQ_OFF, request->cache);
         f->gfp = gfp;
         f->alloc.size_bytes = cache->spec.size_bytes;
@@ -247,18 +284,14 @@ static const char *begin_alloc(struct sim *sim, struct thread *th, const struct 
 
 static const char *begin_pages(struct sim *sim, struct thread *th, const struct request *request)
 {
-        struct frame *f;
-
         if (request->order > 63)
                 return "the order of a page request is at most 63 (from 11 on it fails)";
         if ((request->gfp & __GFP_WAIT) && th->role == ROLE_IRQ)
                 return must_not_wait;
         if (request->node_plus_1 > sim->m.mem.nodes)
                 return no_such_node;
-        f = call_path(th, PA_FAST, CACHE_ID_NONE);
-        f->gfp = request->gfp;
-        f->order = request->order;
-        f->node = (uint8_t)(request->node_plus_1 ? request->node_plus_1 - 1u : sim->m.mem.node_of_cpu[th->cpu]);
+        call_pages(&sim->m, th, CACHE_ID_NONE, request->gfp, request->order,
+                   request->node_plus_1 ? request->node_plus_1 - 1u : sim->m.mem.node_of_cpu[th->cpu]);
         th->op.size_bytes = request->order < MAX_ORDER ? (uint64_t)PAGE_BYTES << request->order : 0;
         th->op.order = request->order;
         return NULL;
@@ -417,6 +450,25 @@ static const char *begin_hotplug(struct sim *sim, struct thread *th, const struc
                 return up ? "this CPU is online already" : "this CPU is offline already";
         f = call_path(th, up ? UP_LOCK : DOWN_LOCK, CACHE_ID_NONE);
         f->hotplug.cpu = request->cpu;
+        return NULL;
+}
+
+/* A write to a control file of fault injection, or to /proc/PID/make-it-fail. */
+static const char *begin_fault_set(struct sim *sim, struct thread *th, const struct request *request)
+{
+        enum fault_attribute attribute = (enum fault_attribute)(request->order & 31u);
+        uint32_t capability = request->order >> 5;
+
+        if (request->size_bytes > UINT32_MAX)
+                return "an attribute of fault injection has 32 bits";
+        if (fault_attr_problem(attribute, (uint32_t)request->size_bytes))
+                return fault_attr_problem(attribute, (uint32_t)request->size_bytes);
+        if (attribute != FAULT_MAKE_IT_FAIL &&
+            (capability >= FAULT_CAPABILITY_COUNT || !sim->m.fault.attr[capability].built_in))
+                return "this kernel is built without that kind of fault injection";
+        call_path(th, FAULT_SET, CACHE_ID_NONE);
+        th->op.order = request->order;
+        th->op.size_bytes = request->size_bytes;
         return NULL;
 }
 
@@ -671,6 +723,8 @@ static const char *begin_request(struct sim *sim, struct thread *th, const struc
                 return NULL;
         case OP_WRITE:
                 return begin_write(sim, th, request);
+        case OP_FAULT_SET:
+                return begin_fault_set(sim, th, request);
         case OP_WORK:
                 if (request->size_bytes > 1000000000000000ull)
                         return "a task can work for at most 1000000 s at a time";
@@ -723,7 +777,8 @@ const char *sim_submit(struct sim *sim, uint32_t thread, const struct request *r
                 CHECK(th->state == TH_HANDLER);
                 if ((request->kind >= OP_CREATE && request->kind <= OP_CPU_DOWN) || request->kind == OP_TUNE ||
                     request->kind == OP_MEMPOOL_CREATE || request->kind == OP_MEMPOOL_RESIZE ||
-                    request->kind == OP_MEMPOOL_DESTROY || (request->kind >= OP_PAGE_NEW && request->kind <= OP_VM_SET))
+                    request->kind == OP_MEMPOOL_DESTROY || (request->kind >= OP_PAGE_NEW && request->kind <= OP_VM_SET) ||
+                    request->kind == OP_FAULT_SET)
                         return "BUG: sleeping function called from invalid context: an interrupt handler can only "
                                "allocate, free and work";
         } else {

@@ -49,6 +49,10 @@ void sim_destroy(struct sim *sim);
 /* A new thread on `cpu`; ids count from 1 in order of creation and are what op_record.task holds. 0: no room left. */
 uint32_t sim_thread_new(struct sim *sim, enum thread_kind kind, uint32_t cpu);
 
+/* The task filter of fault injection finds this task from now on (make-it-fail), or asks whether it does. */
+void sim_thread_make_it_fail(struct sim *sim, uint32_t thread);
+bool sim_thread_makes_fail(const struct sim *sim, uint32_t thread);
+
 /*
  * Gives an idle thread a request. A task's request waits for its CPU; a request of an interrupt handler is allowed
  * only between its SIM_WAKE and sim_irq_return, and starts at once. Returns NULL, or one sentence saying why the
@@ -170,6 +174,9 @@ struct sim_counts {
         uint64_t ops_by_path[OP_KIND_COUNT][OP_PATH_COUNT];
 };
 const struct sim_counts *sim_counts(const struct sim *sim);
+/* Requests that fault injection could make fail, __GFP_NOFAIL left out, and how many it did. 0 when it is off. */
+uint64_t sim_fault_seen(const struct sim *sim, enum fault_capability capability);
+uint64_t sim_fault_injected(const struct sim *sim, enum fault_capability capability);
 uint64_t sim_step_count(const struct sim *sim); /* state machine steps taken, boot included */
 
 /* How often `outcome` (enum outcome) was the answer of `state` (enum state), boot included: 0 unless the core was

@@ -177,8 +177,7 @@ const char *cache_spec_problem(const struct cache_spec *spec, const struct arch 
         if (spec->name[0] == '\0' || memchr(spec->name, '\0', sizeof(spec->name)) == NULL)
                 return "a cache needs a name of 1 to 31 bytes";
         if (spec->size_bytes < arch->word_bytes || spec->size_bytes > OBJECT_BYTES_MAX)
-                return "the object size of a cache is from one machine word to 131072 bytes (kernel BUG in "
-                       "kmem_cache_create)";
+                return "kernel BUG at mm/slab.c:2130! the object size of a cache is from one machine word to 131072 bytes";
         if (spec->align_bytes & (spec->align_bytes - 1))
                 return "the alignment of a cache is a power of two";
         if (spec->align_bytes > PAGE_BYTES)

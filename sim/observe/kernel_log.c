@@ -4,14 +4,23 @@
 
 #include "mm/memory.h"
 
-static const char *zone_name(const struct memory *mem, const struct zone *zone)
+#define MEM_MAP_PLACE     0x1000000u /* physical address of the page descriptors */
+#define RATELIMIT_COST_S  5u /* printk_ratelimit_jiffies in seconds, and printk_ratelimit_burst */
+#define RATELIMIT_BURST   10u
+
+/* A line about a zone begins with its name, on NUMA builds with its node before. */
+static void append_zone(const struct memory *mem, const struct zone *zone, GString *text)
 {
-        return mem->arch->zone_names[zone->type];
+        g_string_append(text, "<4>");
+        if (mem->numa)
+                g_string_append_printf(text, "Node %u ", zone->node);
+        g_string_append(text, mem->arch->zone_names[zone->type]);
 }
 
 static void show_page_lists(const struct memory *mem, const struct zone *zone, GString *text)
 {
-        g_string_append_printf(text, "<4>%s per-cpu:\n", zone_name(mem, zone));
+        append_zone(mem, zone, text);
+        g_string_append(text, " per-cpu:\n");
         for (uint32_t cpu = 0; cpu < mem->cpus; cpu++) {
                 const struct pcp *hot = &zone->pcp[cpu][0];
                 const struct pcp *cold = &zone->pcp[cpu][1];
@@ -27,10 +36,11 @@ static void show_page_lists(const struct memory *mem, const struct zone *zone, G
 
 static void show_zone(const struct memory *mem, const struct zone *zone, GString *text)
 {
+        append_zone(mem, zone, text);
         g_string_append_printf(text,
-                               "<4>%s free:%" PRIu64 "kB min:%ukB low:%ukB high:%ukB active:0kB inactive:0kB "
+                               " free:%" PRIu64 "kB min:%ukB low:%ukB high:%ukB active:0kB inactive:0kB "
                                "present:%ukB pages_scanned:0 all_unreclaimable? no\n<4>lowmem_reserve[]:",
-                               zone_name(mem, zone), zone->free_pages * 4, zone->pages_min * 4, zone->pages_low * 4,
+                               zone->free_pages * 4, zone->pages_min * 4, zone->pages_low * 4,
                                zone->pages_high * 4, zone->present_pages * 4);
         for (uint32_t type = 0; type < ZONE_TYPES; type++)
                 g_string_append_printf(text, " %u", zone->lowmem_reserve[type]);
@@ -41,7 +51,8 @@ static void show_free_area(const struct memory *mem, const struct zone *zone, GS
 {
         uint64_t pages = 0;
 
-        g_string_append_printf(text, "<4>%s: ", zone_name(mem, zone));
+        append_zone(mem, zone, text);
+        g_string_append(text, ": ");
         for (uint32_t order = 0; order < MAX_ORDER; order++) {
                 g_string_append_printf(text, "%u*%ukB ", zone->free_area[order].count, 4u << order);
                 pages += (uint64_t)zone->free_area[order].count << order;
@@ -93,14 +104,125 @@ void kernel_log_show_mem(const struct sim *sim, GString *text)
                                        slab_pages);
 }
 
+void kernel_log_trace(const struct sim *sim, GString *text)
+{
+        g_string_append(text, sim_memory(sim)->arch->word_bytes == 8 ? "<4>\n<4>Call Trace:\n<4>\n"
+                                                                     : "<4> =======================\n");
+}
+
 void kernel_log_page_failure(const struct sim *sim, const char *task, uint32_t order, uint32_t gfp, GString *text)
 {
-        const struct memory *mem = sim_memory(sim);
-
         g_string_append_printf(text, "<4>%.15s: page allocation failure. order:%u, mode:0x%x\n", task, order, gfp);
-        if (mem->arch->word_bytes == 8)
-                g_string_append(text, "<4>\n<4>Call Trace:\n<4>\n");
-        else
-                g_string_append(text, "<4> =======================\n");
+        kernel_log_trace(sim, text);
         kernel_log_show_mem(sim, text);
+}
+
+void kernel_log_bug(const char *file, uint32_t line, GString *text)
+{
+        g_string_append_printf(text, "<0>------------[ cut here ]------------\n<2>kernel BUG at %s:%u!\n", file, line);
+}
+
+void kernel_log_panic(const char *what, GString *text)
+{
+        g_string_append_printf(text, "<0>Kernel panic - not syncing: %s\n<0>\n", what);
+}
+
+void kernel_log_slab_error(const struct sim *sim, const char *function, const char *cache, const char *what,
+                           GString *text)
+{
+        g_string_append_printf(text, "<3>slab error in %s(): cache `%s': %s\n", function, cache, what);
+        kernel_log_trace(sim, text);
+}
+
+/* The descriptors of node 0 begin where they do on the reference machine of spec 04 section 7. */
+void kernel_log_bad_page(const struct sim *sim, const char *task, uint32_t pfn, uint64_t flags, int count, GString *text)
+{
+        const struct memory *mem = sim_memory(sim);
+        const struct zone *zone = &mem->zones[mem->zone_of_section[pfn >> SECTION_SHIFT]];
+        int digits = (int)mem->arch->word_bytes * 2;
+        uint64_t descriptor = mem->arch->virtual_base + MEM_MAP_PLACE +
+                              (uint64_t)pfn * mem->arch->page_bytes;
+
+        if (mem->arch->word_bytes == 4)
+                flags |= mem->arch->highmem ? (uint64_t)zone->type << 30 : (uint64_t)zone->type << 31;
+        else
+                flags |= mem->numa ? (uint64_t)zone->node << 58 | (uint64_t)zone->type << 56 :
+                                     (uint64_t)zone->type << 62;
+        g_string_append_printf(text,
+                               "<0>Bad page state in process '%.15s'\n<0>page:%0*" PRIx64 " flags:0x%0*" PRIx64
+                               " mapping:%0*d mapcount:0 count:%d\n<0>Trying to fix it up, but a reboot is needed\n"
+                               "<0>Backtrace:\n",
+                               task, digits, descriptor, digits, flags, digits, 0, count);
+        kernel_log_trace(sim, text);
+}
+
+gboolean kernel_log_ratelimit(struct kernel_log_limit *limit, const struct sim *sim, GString *text)
+{
+        uint64_t hz = sim_memory(sim)->hz;
+        uint64_t cost = RATELIMIT_COST_S * hz, now = sim_now_ns(sim) / (1000000000u / hz);
+
+        if (!limit->is_set) {
+                limit->is_set = TRUE;
+                limit->tokens = RATELIMIT_BURST * cost;
+        }
+        limit->tokens = MIN(limit->tokens + now - limit->last, RATELIMIT_BURST * cost);
+        limit->last = now;
+        if (limit->tokens < cost) {
+                limit->missed++;
+                return FALSE;
+        }
+        limit->tokens -= cost;
+        if (limit->missed > 0)
+                g_string_append_printf(text, "<4>printk: %u messages suppressed.\n", limit->missed);
+        limit->missed = 0;
+        return TRUE;
+}
+
+static const char *cache_name(const struct sim *sim, uint64_t cache)
+{
+        return sim_memory(sim)->caches[cache].spec.name;
+}
+
+void kernel_log_report(const struct sim *sim, const struct report *report, const char *task, GString *text)
+{
+        g_autofree char *panic = NULL;
+
+        switch ((enum report_kind)report->kind) {
+        case REPORT_PAGES_FAILED:
+                kernel_log_page_failure(sim, task, (uint32_t)report->b, (uint32_t)report->a, text);
+                break;
+        case REPORT_FAULT_INJECTED:
+                g_string_append(text, "<5>FAULT_INJECTION: forcing a failure\n");
+                if (report->c > 1)
+                        kernel_log_trace(sim, text);
+                break;
+        case REPORT_CACHE_DUPLICATE:
+                g_string_append_printf(text, "<4>kmem_cache_create: duplicate cache %s\n", cache_name(sim, report->a));
+                kernel_log_trace(sim, text);
+                break;
+        case REPORT_CACHE_NO_GEOMETRY:
+                g_string_append_printf(text, "<4>kmem_cache_create: couldn't create cache %s.\n",
+                                       cache_name(sim, report->a));
+                break;
+        case REPORT_CPUCACHE_FAILED:
+                g_string_append_printf(text, "<3>enable_cpucache failed for %s, error 12.\n", cache_name(sim, report->a));
+                break;
+        case REPORT_CACHE_BUSY:
+                kernel_log_slab_error(sim, "kmem_cache_destroy", cache_name(sim, report->a), "Can't free all objects",
+                                      text);
+                break;
+        case REPORT_CREATE_PANIC:
+                panic = g_strdup_printf("kmem_cache_create(): failed to create slab `%s'", cache_name(sim, report->a));
+                kernel_log_panic(panic, text);
+                break;
+        case REPORT_KIND_COUNT:
+                break;
+        }
+}
+
+char *kernel_log_plain(const char *text)
+{
+        g_autoptr(GRegex) level = g_regex_new("^<[0-7]>", G_REGEX_MULTILINE, 0, NULL);
+
+        return g_regex_replace_literal(level, text, -1, 0, "", 0, NULL);
 }

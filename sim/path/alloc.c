@@ -32,7 +32,7 @@ enum outcome act_alloc_fail(struct machine *m, struct thread *th, struct frame *
         irq_restore(m, th, f);
         th->ret = PLACE_NONE;
         if (is_own(th, f)) {
-                th->op.path = PATH_FAILED;
+                th->op.path = (uint8_t)failed_path(th);
                 th->op.cache = f->cache;
         }
         return OUT_DONE;
@@ -232,15 +232,11 @@ enum outcome act_grow_irq_window(struct machine *m, struct thread *th, struct fr
 enum outcome act_grow_pages(struct machine *m, struct thread *th, struct frame *f)
 {
         const struct kmem_cache *cache = &m->mem.caches[f->cache];
-        struct frame *pages;
 
         f->grow.header = PLACE_NONE;
         if (f->grow.supplied)
                 return OUT_OK;
-        pages = call_path(th, PA_FAST, f->cache);
-        pages->gfp = f->gfp | cache->gfpflags;
-        pages->order = (uint8_t)cache->gfporder;
-        pages->node = f->node;
+        call_pages(m, th, f->cache, f->gfp | cache->gfpflags, cache->gfporder, f->node);
         return OUT_CALL;
 }
 

@@ -52,8 +52,10 @@ void call_free_array(struct machine *m, struct thread *th, uint32_t array)
 
 enum outcome act_create_begin(struct machine *m, struct thread *th, struct frame *f)
 {
-        if (memory_cache_find(&m->mem, m->mem.caches[f->cache].spec.name) != CACHE_ID_NONE)
+        if (memory_cache_find(&m->mem, m->mem.caches[f->cache].spec.name) != CACHE_ID_NONE) {
+                machine_report(m, th, REPORT_CACHE_DUPLICATE, f->cache, 0, 0);
                 return OUT_NO;
+        }
         call_cache_alloc(th, m->mem.cache_cache, m->mem.arch->descriptor_bytes, GFP_KERNEL);
         return OUT_CALL;
 }
@@ -74,8 +76,10 @@ enum outcome act_create_geometry(struct machine *m, struct thread *th, struct fr
         if (th->ret == PLACE_NONE)
                 return OUT_NO;
         cache->place = th->ret;
-        if (!kmem_cache_geometry(cache, m->mem.arch, m->mem.line_bytes, m->mem.break_order, false))
+        if (!kmem_cache_geometry(cache, m->mem.arch, m->mem.line_bytes, m->mem.break_order, false)) {
+                machine_report(m, th, REPORT_CACHE_NO_GEOMETRY, f->cache, 0, 0);
                 return OUT_ALT;
+        }
         find_slabp_cache(m, cache);
         return OUT_OK;
 }
@@ -96,9 +100,10 @@ enum outcome act_create_arrays(struct machine *m, struct thread *th, struct fram
 
 enum outcome act_create_arrays_done(struct machine *m, struct thread *th, struct frame *f)
 {
-        (void)m;
-        (void)f;
-        return th->ret == 0 ? OUT_OK : OUT_NO;
+        if (th->ret == 0)
+                return OUT_OK;
+        machine_report(m, th, REPORT_CPUCACHE_FAILED, f->cache, 0, 0);
+        return OUT_NO;
 }
 
 enum outcome act_create_link(struct machine *m, struct thread *th, struct frame *f)
@@ -124,12 +129,14 @@ enum outcome act_create_release(struct machine *m, struct thread *th, struct fra
 
 enum outcome act_create_fail(struct machine *m, struct thread *th, struct frame *f)
 {
-        (void)f;
         lock_drop(m, th, &m->mem.chain_mutex);
         th->op.result = 1;
         th->ret = PLACE_NONE;
-        th->op.path = PATH_FAILED;
-        return OUT_DONE;
+        th->op.path = (uint8_t)failed_path(th);
+        if (!(m->mem.caches[f->cache].spec.flags & CACHE_PANIC))
+                return OUT_DONE;
+        machine_report(m, th, REPORT_CREATE_PANIC, f->cache, 0, 0);
+        return machine_halt(m);
 }
 
 /* A cache of the boot sequence. */
@@ -744,6 +751,7 @@ enum outcome act_destroy_test(struct machine *m, struct thread *th, struct frame
 
 enum outcome act_destroy_busy(struct machine *m, struct thread *th, struct frame *f)
 {
+        machine_report(m, th, REPORT_CACHE_BUSY, f->cache, 0, 0);
         memory_chain_add(&m->mem, f->cache);
         lock_drop(m, th, &m->mem.chain_mutex);
         th->op.result = 1;

@@ -25,11 +25,8 @@ static enum outcome op_failed(struct thread *th)
 
 enum outcome act_pagen_begin(struct machine *m, struct thread *th, struct frame *f)
 {
-        struct frame *pages = call_path(th, PA_FAST, CACHE_ID_NONE);
-
         m->mem.lru.in_use = 1;
-        pages->gfp = f->gfp;
-        pages->node = f->node;
+        call_pages(m, th, CACHE_ID_NONE, f->gfp, 0, f->node);
         return OUT_CALL;
 }
 

@@ -105,11 +105,7 @@ enum outcome act_mpel_slab(struct machine *m, struct thread *th, struct frame *f
 
 enum outcome act_mpel_pages(struct machine *m, struct thread *th, struct frame *f)
 {
-        struct frame *pages = call_path(th, PA_FAST, CACHE_ID_NONE);
-
-        pages->gfp = f->gfp;
-        pages->order = (uint8_t)mempool_of(m, f)->spec.order;
-        pages->node = (uint8_t)m->mem.node_of_cpu[th->cpu];
+        call_pages(m, th, CACHE_ID_NONE, f->gfp, mempool_of(m, f)->spec.order, m->mem.node_of_cpu[th->cpu]);
         return OUT_CALL;
 }
 

@@ -25,7 +25,7 @@ enum outcome act_allocn_irq_off(struct machine *m, struct thread *th, struct fra
         irq_save(m, th, f);
         CHECK(lists_of(m, f)->present);
         if (f->node == m->mem.node_of_cpu[th->cpu])
-                return OUT_OK;
+                return m->single_steps & SINGLE_FAILSLAB ? OUT_ALT : OUT_OK;
         call_node_alloc(th, f, f->gfp, f->node, is_own(th, f));
         return OUT_CALL;
 }
@@ -156,14 +156,10 @@ enum outcome act_fallback_zone_got(struct machine *m, struct thread *th, struct 
 enum outcome act_fallback_pages(struct machine *m, struct thread *th, struct frame *f)
 {
         const struct kmem_cache *cache = &m->mem.caches[f->cache];
-        struct frame *pages;
 
         if (f->gfp & __GFP_WAIT)
                 irq_enable(m, th->cpu);
-        pages = call_path(th, PA_FAST, f->cache);
-        pages->gfp = f->gfp | cache->gfpflags;
-        pages->order = (uint8_t)cache->gfporder;
-        pages->node = (uint8_t)m->mem.node_of_cpu[th->cpu];
+        call_pages(m, th, f->cache, f->gfp | cache->gfpflags, cache->gfporder, m->mem.node_of_cpu[th->cpu]);
         return OUT_CALL;
 }
 

@@ -188,6 +188,8 @@ enum outcome act_pa_retry(struct machine *m, struct thread *th, struct frame *f)
 enum outcome act_pa_nopage(struct machine *m, struct thread *th, struct frame *f)
 {
         machine_event(m, th, EV_PAGES_FAILED, f->gfp, f->order, 0);
+        if (!(f->gfp & __GFP_NOWARN))
+                machine_report(m, th, REPORT_PAGES_FAILED, f->gfp, f->order, 0);
         th->ret = PLACE_NONE;
         if (op_is_for_pages(th))
                 th->op.path = PATH_FAILED;

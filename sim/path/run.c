@@ -30,7 +30,7 @@ enum outcome act_alloc_select_cache(struct machine *m, struct thread *th, struct
 enum outcome act_alloc_irq_off(struct machine *m, struct thread *th, struct frame *f)
 {
         irq_save(m, th, f);
-        return OUT_OK;
+        return m->single_steps & SINGLE_FAILSLAB ? OUT_ALT : OUT_OK;
 }
 
 enum outcome act_alloc_mag_check(struct machine *m, struct thread *th, struct frame *f)

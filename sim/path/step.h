@@ -24,6 +24,7 @@
 #include "base/units.h"
 #include "mm/memory.h"
 #include "path/cost.h"
+#include "path/fault.h"
 #include "trace/event.h"
 #include "trace/gfp.h"
 #include "trace/op.h"
@@ -297,7 +298,9 @@ struct thread {
         uint32_t waits_for_exit; /* SIM_WAKE when this process has exited, 0: none */
         uint8_t killed;      /* enum thread_killed */
         uint8_t waits_for_mempool; /* stands in such a queue */
+        uint64_t faulted_op; /* the op a fault was injected into last; ids are from 1 */
         uint8_t irq_pending; /* raised, not delivered */
+        uint8_t make_it_fail; /* task flag of fault injection */
 };
 
 #define CALL_PENDING    1u /* a call from another CPU */
@@ -358,6 +361,10 @@ struct reclaim {
         uint8_t note[ZONE_TYPES];          /* kswapd: priority each zone was last scanned at */
 };
 
+/* Reasons in machine.single_steps. */
+#define SINGLE_AUDIT    0x1u
+#define SINGLE_FAILSLAB 0x2u
+
 struct machine {
         struct memory mem;
         struct cpu cpus[MACHINE_CPUS_MAX];
@@ -378,11 +385,13 @@ struct machine {
         uint32_t manual_clock;
         uint32_t booting;       /* nothing goes to the tape */
         uint32_t audit_steps;   /* recount everything after every step */
-        uint32_t single_steps;  /* hits are not taken in one go: somebody watches or changes their steps */
+        uint32_t single_steps;  /* why hits are not taken in one go but state by state: SINGLE_* bits */
         uint32_t boot_lists;    /* static node lists handed out so far */
         uint32_t kswapd_thread[MACHINE_NODES_MAX];
         uint32_t kswapd_order[MACHINE_NODES_MAX]; /* kswapd_max_order: what has been asked for */
         uint32_t write_wait_first, write_wait_last; /* threads in congestion_wait(), linked through next_wait */
+        uint32_t page_faults;   /* 1: page requests begin in PA_FAULT */
+        struct fault_state fault;
         struct cross_call call;
         struct tape *tape;
         /* what path/ asks of the engine (it does not call up: it leaves a note here and engine/ reads it) */
@@ -420,6 +429,7 @@ void sim_object_used(struct machine *m, uint32_t object);
 void sched_rcu_at(struct machine *m, uint32_t cpu, uint64_t t_ns);               /* callbacks of this CPU may be due then */
 void sched_killed(struct machine *m, uint32_t process, uint32_t cpu); /* end its tasks; then it exits, on cpu if it had none */
 void sched_exited(struct machine *m, uint32_t process);               /* tell who waits for that */
+void sched_halt(struct machine *m);                                              /* nothing happens any more */
 
 #define INITIAL_JIFFIES 0xfffedb08u /* for HZ 250: -300 * HZ */
 
@@ -457,6 +467,18 @@ static inline uint64_t cycles_to_ns(const struct machine *m, uint64_t cycles)
 
 /* Writes an event of the op in hand. */
 void machine_event(struct machine *m, const struct thread *th, enum event_kind kind, uint32_t a, uint32_t b, uint32_t c);
+
+/* Tells who reads the kernel log what the kernel prints here (trace/report_kinds.def); no part of the run. */
+void machine_report(struct machine *m, const struct thread *th, enum report_kind kind, uint64_t a, uint64_t b, uint64_t c);
+
+/* A BUG or panic has been reported: the machine stops, locks stay held. The action answers with what this returns. */
+enum outcome machine_halt(struct machine *m);
+
+/* What an op that got nothing has for a path. */
+static inline enum op_path failed_path(const struct thread *th)
+{
+        return th->op.id && th->faulted_op == th->op.id ? PATH_FAULT_INJECTED : PATH_FAILED;
+}
 
 /* Pushes a zeroed frame for path `state` of `cache`. The caller answers OUT_CALL. */
 static inline struct frame *call_path(struct thread *th, enum state state, uint32_t cache)
@@ -520,6 +542,18 @@ struct frame *call_cache_alloc_node(struct machine *m, struct thread *th, uint32
 struct frame *call_free(struct machine *m, struct thread *th, uint64_t place, uint64_t size_bytes);
 struct frame *call_return_objects(struct machine *m, struct thread *th, uint32_t cache, uint32_t node, uint32_t array,
                                   uint32_t end);
+
+/* alloc_pages: a block of 2^order pages, the zonelist of `node` first. Returns its place or PLACE_NONE. */
+static inline struct frame *call_pages(struct machine *m, struct thread *th, uint32_t cache, uint32_t gfp,
+                                       uint32_t order, uint32_t node)
+{
+        struct frame *f = call_path(th, m->page_faults ? PA_FAULT : PA_FAST, cache);
+
+        f->gfp = gfp;
+        f->order = (uint8_t)order;
+        f->node = (uint8_t)node;
+        return f;
+}
 
 /* NUMA: one object straight from the slabs of a node, for the request in frame f. Leaves an object or PLACE_NONE. */
 struct frame *call_node_alloc(struct thread *th, const struct frame *f, uint32_t gfp, uint32_t node, bool own);

@@ -776,7 +776,8 @@ void recorder_set_config(struct recorder *recorder, const struct sim_config *con
         for (uint32_t i = 0; i < machine_key_count; i++) {
                 const void *field = (const char *)config + machine_keys[i].offset;
 
-                recorder_set_int(recorder, machine_keys[i].name, *(const uint32_t *)field);
+                recorder_set_int(recorder, machine_keys[i].name,
+                                 machine_keys[i].is_signed ? *(const int32_t *)field : (int64_t)*(const uint32_t *)field);
         }
         for (int cost = 0; cost < COST_KIND_COUNT; cost++) {
                 g_autofree char *key = schema_cost_key((enum cost_kind)cost);
@@ -794,16 +795,18 @@ void recorder_add_source(struct recorder *recorder, const char *name, const char
         push_values(recorder, "INSERT OR REPLACE INTO source VALUES (?, ?, ?)", values, 3);
 }
 
-void recorder_add_thread(struct recorder *recorder, uint32_t id, enum thread_kind kind, uint32_t cpu, const char *name)
+void recorder_add_thread(struct recorder *recorder, uint32_t id, enum thread_kind kind, uint32_t cpu, const char *name,
+                         gboolean make_it_fail)
 {
         const struct value values[] = {
                 int_value(id),
                 text_value(kind == THREAD_IRQ ? "irq" : "task", -1),
                 int_value(cpu),
                 text_value(name, -1),
+                int_value(make_it_fail),
         };
 
-        push_values(recorder, "INSERT INTO thread VALUES (?, ?, ?, ?)", values, 4);
+        push_values(recorder, "INSERT INTO thread VALUES (?, ?, ?, ?, ?)", values, 5);
 }
 
 void recorder_add_mempool(struct recorder *recorder, uint32_t id, const struct mempool_spec *spec)
@@ -839,6 +842,7 @@ void recorder_add_failure(struct recorder *recorder, const struct failure *failu
                 int_value((int64_t)failure->t_ns),
                 int_or_null((int64_t)failure->op, failure->op == 0),
                 int_or_null(failure->task, failure->task == 0),
+                int_or_null(failure->cpu, failure->task == 0 && failure->op == 0),
                 text_value(failure->kind, -1),
                 text_value(failure->message, -1),
                 text_value(failure->report, -1),
@@ -851,9 +855,9 @@ void recorder_add_failure(struct recorder *recorder, const struct failure *failu
         };
 
         push_values(recorder,
-                    "INSERT INTO failure (t_ns, op, task, kind, message, report, request_kind, request_frees, "
+                    "INSERT INTO failure (t_ns, op, task, cpu, kind, message, report, request_kind, request_frees, "
                     "request_cache, request_size_bytes, request_gfp, request_order) "
-                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     values, G_N_ELEMENTS(values));
 }
 

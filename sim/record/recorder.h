@@ -26,6 +26,7 @@ struct failure {
         uint64_t t_ns;
         uint64_t op;                   /* id, 0: none */
         uint32_t task;                 /* thread, 0: none */
+        uint32_t cpu;                  /* of op or task */
         const char *kind;              /* one word: alloc_failed, oom, bug, invariant, expectation, ... */
         const char *message;           /* one line */
         const char *report;            /* text of the kernel, or NULL */
@@ -45,7 +46,9 @@ void recorder_set_int(struct recorder *recorder, const char *key, int64_t value)
 void recorder_set_config(struct recorder *recorder, const struct sim_config *config);
 
 void recorder_add_source(struct recorder *recorder, const char *name, const char *text, gssize text_bytes);
-void recorder_add_thread(struct recorder *recorder, uint32_t id, enum thread_kind kind, uint32_t cpu, const char *name);
+/* make_it_fail: as sim_thread_make_it_fail was called. */
+void recorder_add_thread(struct recorder *recorder, uint32_t id, enum thread_kind kind, uint32_t cpu, const char *name,
+                         gboolean make_it_fail);
 /* One origin of requests of a trace (observer_note_site); name and task may be NULL. id from 1. */
 /* A memory pool that was declared; before the op that creates it. */
 void recorder_add_mempool(struct recorder *recorder, uint32_t id, const struct mempool_spec *spec);

@@ -218,7 +218,10 @@ static gboolean get_config(struct recording *recording, struct sim_config *confi
         for (uint32_t i = 0; i < machine_key_count; i++) {
                 void *field = (char *)config + machine_keys[i].offset;
 
-                if (!recording_get_int(recording, machine_keys[i].name, 0, UINT32_MAX, &value, error))
+                gboolean is_signed = machine_keys[i].is_signed;
+
+                if (!recording_get_int(recording, machine_keys[i].name, is_signed ? INT32_MIN : 0,
+                                       is_signed ? INT32_MAX : UINT32_MAX, &value, error))
                         return FALSE;
                 *(uint32_t *)field = (uint32_t)value;
         }

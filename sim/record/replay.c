@@ -1196,7 +1196,7 @@ static gboolean make_threads(struct replay *replay)
         g_autoptr(sqlite3_stmt) select = NULL;
         int row;
 
-        if (!recording_prepare(replay->recording, "SELECT id, kind, cpu FROM thread ORDER BY id", &select,
+        if (!recording_prepare(replay->recording, "SELECT id, kind, cpu, make_it_fail FROM thread ORDER BY id", &select,
                                &replay->error))
                 return FALSE;
         replay->players = g_new0(struct player, replay->info.config.threads_max + 2);
@@ -1214,6 +1214,8 @@ static gboolean make_threads(struct replay *replay)
                 player->cpu = (uint32_t)cpu;
                 if (sim_thread_new(replay->sim, player->kind, player->cpu) != replay->player_count)
                         return damaged(replay, "its tasks and interrupt handlers cannot be made");
+                if (sqlite3_column_int(select, 3) != 0)
+                        sim_thread_make_it_fail(replay->sim, replay->player_count);
         }
         if (row < 0)
                 return FALSE;

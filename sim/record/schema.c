@@ -74,6 +74,7 @@ static const struct column thread_columns[] = {
         OWN("kind", TEXT, "", "task or irq (an interrupt handler)"),
         OWN("cpu", INT, "", "where it runs"),
         OWN("name", TEXT, "", "given by the scenario"),
+        OWN("make_it_fail", INT, "", "1: the task filters of fault injection find it"),
 };
 
 static const struct column mempool_columns[] = {
@@ -196,6 +197,7 @@ static const struct column failure_columns[] = {
         OWN("t_ns", INT, "ns", "when"),
         OWN("op", INT, "", "op.id of the op that failed; NULL: none"),
         OWN("task", INT, "", "thread.id of the task or interrupt handler; NULL: none"),
+        OWN("cpu", INT, "", "where; NULL: nowhere"),
         OWN("kind", TEXT, "", "what sort of failure"),
         OWN("message", TEXT, "", "one line"),
         OWN("report", TEXT, "", "the text the kernel would print"),
@@ -468,7 +470,22 @@ const char schema_indexes_sql[] = "CREATE INDEX event_by_op ON event (op);\n";
 
 /* -- keys of run ---------------------------------------------------------------------------------------------------- */
 
-#define MACHINE(field, name, unit, meaning) { name, unit, meaning, offsetof(struct sim_config, field) }
+#define MACHINE(field, name, unit, meaning) { name, unit, meaning, offsetof(struct sim_config, field), FALSE }
+#define SIGNED(field, name, unit, meaning)  { name, unit, meaning, offsetof(struct sim_config, field), TRUE }
+#define FAULT_ATTRS(i, name, unit)                                                                                     \
+        MACHINE(fault.attr[i].built_in, name "_built_in", "", "1: the kernel has this kind of fault injection"),       \
+        MACHINE(fault.attr[i].probability, name "_probability", "%", "chance of a failure"),                           \
+        MACHINE(fault.attr[i].interval, name "_interval", "", "only every so many-th request is considered"),          \
+        SIGNED(fault.attr[i].times, name "_times", "", "failures at most; -1: no limit"),                              \
+        SIGNED(fault.attr[i].space, name "_space", unit, "let through first"),                                         \
+        MACHINE(fault.attr[i].verbose, name "_verbose", "", "0: silent, 1: a message, 2: with a stack trace"),         \
+        MACHINE(fault.attr[i].task_filter, name "_task_filter", "", "1: only tasks with make_it_fail"),                \
+        MACHINE(fault.attr[i].stacktrace_depth, name "_stacktrace_depth", "", "callers the filters look at"),          \
+        MACHINE(fault.attr[i].require, name "_require", "", "only inside of this function; 0: anywhere"),              \
+        MACHINE(fault.attr[i].reject, name "_reject", "", "never inside of this function; 0: none"),                   \
+        MACHINE(fault.attr[i].ignore_gfp_wait, name "_ignore_gfp_wait", "", "1: spares requests with __GFP_WAIT"),     \
+        MACHINE(fault.attr[i].ignore_gfp_highmem, name "_ignore_gfp_highmem", "", "1: spares __GFP_HIGHMEM")
+#define FAULT_SEED(i) MACHINE(fault.seed[i], "fault_seed_cpu_" #i, "", "of the random numbers of fault injection there")
 
 const struct machine_key machine_keys[] = {
         MACHINE(arch, "machine_arch", "", "0: x86_64, 1: i386"),
@@ -497,6 +514,18 @@ const struct machine_key machine_keys[] = {
                 "RCU grace period; 0: slabs of RCU caches go at the end of the op that emptied them"),
         MACHINE(threads_max, "machine_threads_max", "", "room for tasks and interrupt handlers"),
         MACHINE(debug_slab, "machine_debug_slab", "", "1: a kernel with CONFIG_DEBUG_SLAB"),
+        FAULT_ATTRS(FAULT_SLAB, "failslab", "bytes"),
+        FAULT_ATTRS(FAULT_PAGE, "fail_page_alloc", "pages"),
+        MACHINE(fault.at[FAULT_SLAB], "fault_at_slab", "", "the request for an object that failed by its number; 0: none"),
+        MACHINE(fault.at[FAULT_PAGE], "fault_at_page", "", "the request for pages that failed by its number; 0: none"),
+        FAULT_SEED(0),
+        FAULT_SEED(1),
+        FAULT_SEED(2),
+        FAULT_SEED(3),
+        FAULT_SEED(4),
+        FAULT_SEED(5),
+        FAULT_SEED(6),
+        FAULT_SEED(7),
 };
 
 const uint32_t machine_key_count = G_N_ELEMENTS(machine_keys);

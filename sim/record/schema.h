@@ -156,6 +156,7 @@ struct machine_key {
         const char *unit;
         const char *meaning;
         uint16_t offset; /* in struct sim_config, 4 bytes */
+        gboolean is_signed;
 };
 
 extern const struct machine_key machine_keys[];

@@ -12,12 +12,10 @@
  */
 #include <string.h>
 
-#include "observe/kernel_log.h"
 #include "script/scenario_parts.h"
 #include "trace/gfp.h"
 
 #define PROGRESS_EVERY 1024 /* turns of the main loop */
-#define KERNEL_NAME    15   /* bytes of a task's name in the kernel */
 #define SLABINFO_WRITE_MAX 128 /* MAX_SLABINFO_WRITE: bytes of a write to /proc/slabinfo */
 
 /* -- states, queues ----------------------------------------------------------------------------------------------- */
@@ -260,8 +258,11 @@ bool actor_attach(struct actor *actor)
         while (scenario->threads->len <= actor->thread)
                 g_ptr_array_add(scenario->threads, NULL);
         scenario->threads->pdata[actor->thread] = actor;
+        if (actor->makes_fail)
+                sim_thread_make_it_fail(scenario->sim, actor->thread);
         if (scenario->recorder)
-                recorder_add_thread(scenario->recorder, actor->thread, kind, actor->cpu, actor->name);
+                recorder_add_thread(scenario->recorder, actor->thread, kind, actor->cpu, actor->name,
+                                    actor->makes_fail);
         if (actor->is_foreground)
                 scenario->foreground++;
         return true;
@@ -348,81 +349,6 @@ static void begin(struct actor *actor)
         resume(actor, 1);
 }
 
-/* -- failures ----------------------------------------------------------------------------------------------------- */
-
-/* printk_ratelimit: ten at once, then one every five seconds. */
-static bool may_report(struct scenario *scenario)
-{
-        uint64_t hz = scenario->config.hz, tick = sim_now_ns(scenario->sim) / (1000000000u / hz);
-
-        scenario->report_tokens = MIN(scenario->report_tokens + tick - scenario->report_last_tick, 50 * hz);
-        scenario->report_last_tick = tick;
-        if (scenario->report_tokens < 5 * hz)
-                return false;
-        scenario->report_tokens -= 5 * hz;
-        return true;
-}
-
-/* One line, and in `report` what the kernel would print: nothing if the request could never have been met. */
-static char *failure_text(const struct actor *actor, const struct op_record *record, GString *report)
-{
-        const struct scenario *scenario = actor->scenario;
-        uint32_t order = record->order, gfp = record->gfp;
-        struct cache_view cache;
-
-        if (record->kind == OP_MEMPOOL_ALLOC)
-                return g_strdup_printf("%.*s: mempool_alloc: the allocator below gives nothing, the reserve is empty, and a "
-                                       "mask without __GFP_WAIT does not wait (mode:0x%x)",
-                                       KERNEL_NAME, actor->name, gfp);
-        if (record->path == PATH_NO_CLASS)
-                return g_strdup_printf("%.*s: kmalloc of %" G_GUINT64_FORMAT
-                                       " bytes: larger than the largest size class",
-                                       KERNEL_NAME, actor->name, record->size_bytes);
-        if (record->order >= MAX_ORDER)
-                return g_strdup_printf("%.*s: pages of order %u: larger than the largest block", KERNEL_NAME,
-                                       actor->name, order);
-        if (record->kind != OP_PAGES && record->cache != CACHE_ID_NONE &&
-            sim_cache_get(scenario->sim, record->cache, &cache)) {
-                order = cache.gfporder;
-                if (cache.spec.flags & CACHE_DMA)
-                        gfp |= __GFP_DMA;
-        }
-        kernel_log_page_failure(scenario->sim, actor->name, order, gfp, report);
-        return g_strdup_printf("%.*s: page allocation failure. order:%u, mode:0x%x", KERNEL_NAME, actor->name, order,
-                               gfp);
-}
-
-void actor_report_failure(struct actor *actor, const struct op_record *record)
-{
-        struct scenario *scenario = actor->scenario;
-        enum failure_policy policy = actor->policy == FAILURE_DEFAULT ? scenario->policy : actor->policy;
-        g_autofree char *text = NULL;
-        g_autoptr(GString) report = NULL;
-        struct failure failure = { .t_ns = sim_now_ns(scenario->sim), .op = record->id, .task = actor->thread,
-                                   .kind = "alloc_failed" };
-
-        if (policy == FAILURE_COUNT)
-                return;
-        if (policy == FAILURE_NIL && /* a memory pool asks below with __GFP_NOWARN */
-            ((record->gfp & __GFP_NOWARN) || record->kind == OP_MEMPOOL_ALLOC || !may_report(scenario)))
-                return;
-        report = g_string_new(NULL);
-        text = failure_text(actor, record, report);
-        failure.message = text;
-        failure.report = report->len ? report->str : NULL;
-        if (scenario->recorder)
-                recorder_add_failure(scenario->recorder, &failure);
-        if (policy == FAILURE_FATAL) {
-                struct sandbox_place place = actor->L ? sandbox_place(scenario->sandbox, actor->L, 0) : actor->declared;
-                g_autofree char *where = sandbox_place_text(scenario->sandbox, place);
-                g_autofree char *frames = actor->L ? sandbox_frames(actor->L) : g_strdup("");
-                g_autoptr(GRegex) level = g_regex_new("^<[0-7]>", G_REGEX_MULTILINE, 0, NULL);
-                g_autofree char *log = g_regex_replace_literal(level, report->str, -1, 0, "", 0, NULL);
-
-                scenario_fail(scenario, SCENARIO_ERROR_SIMULATED, "%s: %s\n%s%s", where, text, frames, log);
-        }
-}
-
 /* -- requests ----------------------------------------------------------------------------------------------------- */
 
 /* The request of the actor is done: puts what its call returns on its stack, -1 if the run ends here. Allocates
@@ -440,15 +366,16 @@ static int take_result(struct actor *actor)
         case OP_PAGES:
         case OP_MEMPOOL_ALLOC:
                 if (record->pfn == PFN_NONE) {
-                        actor_report_failure(actor, record);
+                        failure_noted(actor, record);
                         if (scenario->error)
                                 return -1;
                         lua_pushnil(L);
-                        lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->path_refs[record->path]);
+                        lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->reason_refs[failure_reason(scenario, record)]);
                         return 2;
                 }
                 object->object = sim_result_object(scenario->sim, actor->thread);
                 object->op = record->id;
+                object->allocated_ns = record->t_ns;
                 object->place = place_of(record->pfn, record->offset);
                 object->size_bytes = record->size_bytes;
                 object->cache = record->cache;
@@ -462,7 +389,7 @@ static int take_result(struct actor *actor)
         case OP_CREATE:
                 if (record->result != 0) {
                         lua_pushnil(L);
-                        lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->path_refs[PATH_FAILED]);
+                        lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->reason_refs[failure_reason(scenario, record)]);
                         return 2;
                 }
                 actor->cache->id = record->cache;
@@ -492,7 +419,7 @@ static int take_result(struct actor *actor)
         case OP_MEMPOOL_DESTROY:
                 if (record->path == PATH_FAILED) {
                         lua_pushnil(L);
-                        lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->path_refs[PATH_FAILED]);
+                        lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->reason_refs[failure_reason(scenario, record)]);
                         return 2;
                 }
                 if (record->kind != OP_MEMPOOL_CREATE) /* else the pool is on top of the stack */
@@ -575,27 +502,6 @@ static void need_yieldable(lua_State *L)
                 luaL_error(L, "the simulation cannot go on inside of a function called by sort, gsub or a metamethod");
 }
 
-/* Pushes a text of several lines as one. */
-static const char *push_one_line(lua_State *L, const char *text)
-{
-        lua_pushstring(L, luaL_gsub(L, text, "\n  ", ", "));
-        return lua_tostring(L, -1);
-}
-
-/* The simulated kernel stops here. `report` is what it would print. */
-static int kernel_bug(lua_State *L, struct actor *self, const char *message, const char *report,
-                      const struct request *refused, uint64_t refused_frees)
-{
-        struct scenario *scenario = self->scenario;
-        struct failure failure = { .t_ns = sim_now_ns(scenario->sim), .task = self->thread, .kind = "bug",
-                                   .message = push_one_line(L, message), .report = report, .refused = refused,
-                                   .refused_frees = refused_frees };
-
-        if (scenario->recorder)
-                recorder_add_failure(scenario->recorder, &failure);
-        return scenario_raise(scenario, L, SCENARIO_ERROR_SIMULATED, "%s", message);
-}
-
 static int submit(lua_State *L, struct actor *self)
 {
         struct scenario *scenario = self->scenario;
@@ -610,7 +516,7 @@ static int submit(lua_State *L, struct actor *self)
         }
         problem = sim_submit(scenario->sim, self->thread, &self->request);
         if (problem && g_str_has_prefix(problem, "kernel BUG"))
-                return kernel_bug(L, self, problem, problem, &self->request, 0);
+                return failure_refused(L, self, problem);
         if (problem)
                 return luaL_error(L, "%s", problem);
         sandbox_burst_begin(scenario->sandbox);
@@ -798,44 +704,6 @@ static int task_pages(lua_State *L)
 
 /* -- methods: free ------------------------------------------------------------------------------------------------ */
 
-static const char *thread_name(const struct scenario *scenario, uint32_t thread)
-{
-        return ((const struct actor *)scenario->threads->pdata[thread])->name;
-}
-
-/* Pushes the text, so that it needs no freeing when an error is raised. */
-static const char *push_object_text(lua_State *L, const struct scenario *scenario, const struct object *object)
-{
-        char *text = object_text(scenario, object);
-
-        lua_pushstring(L, text);
-        g_free(text);
-        return lua_tostring(L, -1);
-}
-
-static const char *push_place(lua_State *L, const struct scenario *scenario, struct sandbox_place place)
-{
-        char *text = sandbox_place_text(scenario->sandbox, place);
-
-        lua_pushstring(L, text);
-        g_free(text);
-        return lua_tostring(L, -1);
-}
-
-static int double_free(lua_State *L, struct actor *self, const struct object *object)
-{
-        struct scenario *scenario = self->scenario;
-        struct request refused = { .kind = OP_FREE, .object = object->object };
-        const char *what = push_object_text(L, scenario, object);
-        const char *allocated = push_place(L, scenario, object->allocated);
-        const char *freed = push_place(L, scenario, object->freed);
-        const char *message = lua_pushfstring(
-                L, "kernel BUG: double free of a %s\n  allocated at %s by '%s'\n  first freed at %s by '%s'", what,
-                allocated, thread_name(scenario, object->allocated_by), freed, thread_name(scenario, object->freed_by));
-
-        return kernel_bug(L, self, message, NULL, &refused, object->op);
-}
-
 /* In a debug_slab machine the kernel's own checks look at what is not, or no longer, an object. */
 static int submit_free_address(lua_State *L, struct actor *self, const struct object *object, lua_Integer offset)
 {
@@ -852,13 +720,14 @@ static int submit_free(lua_State *L, struct actor *self, struct object *object)
         if (scenario->config.debug_slab && (object->is_freed || object->is_pages))
                 return submit_free_address(L, self, object, 0);
         if (object->is_freed)
-                return double_free(L, self, object);
+                return failure_double_free(L, self, object);
         if (object->mempool)
                 return luaL_error(L, "an element of a memory pool goes back with t:mempool_free");
         need_yieldable(L);
         object->is_freed = 1;
         object->freed = sandbox_place(scenario->sandbox, L, 1);
         object->freed_by = (uint16_t)self->thread;
+        object->freed_ns = sim_now_ns(scenario->sim);
         self->object = object;
         self->request = (struct request){ .kind = OP_FREE, .object = object->object };
         return submit(L, self);
@@ -946,17 +815,6 @@ static int task_write(lua_State *L)
         return write_on(L, LUA_OK, 0);
 }
 
-static int wrong_free(lua_State *L, struct actor *self, const struct object *object, const char *how,
-                      const char *report)
-{
-        const char *what = push_object_text(L, self->scenario, object);
-        const char *allocated = push_place(L, self->scenario, object->allocated);
-
-        return kernel_bug(L, self,
-                          lua_pushfstring(L, "kernel BUG: %s of a %s\n  allocated at %s", how, what, allocated), report,
-                          NULL, 0);
-}
-
 /* t:kfree(object [, offset]): offset, in a debug_slab machine: of an address that far from the object's. */
 static int task_kfree(lua_State *L)
 {
@@ -969,8 +827,7 @@ static int task_kfree(lua_State *L)
         if (!lua_isnoneornil(L, 3))
                 return submit_free_address(L, self, object, debug_offset(L, self, object, 3, "kfree"));
         if (object->is_pages && !self->scenario->config.debug_slab)
-                return wrong_free(L, self, object, "kfree",
-                                  "<0>------------[ cut here ]------------\n<2>kernel BUG at mm/slab.c:597!");
+                return failure_wrong_free(L, self, object, WRONG_KFREE);
         return submit_free(L, self, object);
 }
 
@@ -981,11 +838,9 @@ static int task_free(lua_State *L)
         struct object *object = object_check(self->scenario, L, 2);
 
         if (object->is_pages)
-                return wrong_free(L, self, object, "kmem_cache_free",
-                                  "<0>------------[ cut here ]------------\n<2>kernel BUG at mm/slab.c:597!");
+                return failure_wrong_free(L, self, object, WRONG_CACHE_FREE);
         if (!lua_isnoneornil(L, 3) && cache_argument(L, self, 3, "free", NULL) != object->cache)
-                return wrong_free(L, self, object, "kmem_cache_free to another cache",
-                                  "<0>------------[ cut here ]------------\n<2>kernel BUG at mm/slab.c:3733!");
+                return failure_wrong_free(L, self, object, WRONG_CACHE);
         return submit_free(L, self, object);
 }
 
@@ -997,13 +852,8 @@ static int task_free_pages(lua_State *L)
         if (lua_isnil(L, 2))
                 return 0;
         object = object_check(self->scenario, L, 2);
-        if (!object->is_pages) {
-                char *report = g_strdup_printf("<0>Bad page state in process '%.*s'", KERNEL_NAME, self->name);
-
-                lua_pushstring(L, report);
-                g_free(report);
-                return wrong_free(L, self, object, "__free_pages", lua_tostring(L, -1));
-        }
+        if (!object->is_pages)
+                return failure_wrong_free(L, self, object, WRONG_FREE_PAGES);
         return submit_free(L, self, object);
 }
 
@@ -1056,10 +906,11 @@ static int task_mempool_free(lua_State *L)
         if (!lua_isnoneornil(L, 3) && mempool_argument(L, 3, "mempool_free")->id != object->mempool)
                 return luaL_error(L, "mempool_free: the element is of another memory pool");
         if (object->is_freed)
-                return double_free(L, self, object);
+                return failure_double_free(L, self, object);
         need_yieldable(L);
         object->is_freed = 1;
         object->freed = sandbox_place(self->scenario->sandbox, L, 1);
+        object->freed_ns = sim_now_ns(self->scenario->sim);
         object->freed_by = (uint16_t)self->thread;
         self->object = object;
         self->request = (struct request){ .kind = OP_MEMPOOL_FREE, .object = object->object };
@@ -1493,9 +1344,9 @@ void actor_open_methods(struct scenario *scenario, lua_State *L)
         lua_setfield(L, -2, "__index");
         lua_pop(L, 1);
 
-        for (int path = 0; path < OP_PATH_COUNT; path++) {
-                lua_pushstring(L, op_path_names[path]);
-                scenario->path_refs[path] = luaL_ref(L, LUA_REGISTRYINDEX);
+        for (int reason = 0; reason < REASON_COUNT; reason++) {
+                lua_pushstring(L, failure_reason_texts[reason]);
+                scenario->reason_refs[reason] = luaL_ref(L, LUA_REGISTRYINDEX);
         }
         lua_pushliteral(L, "timeout");
         scenario->timeout_ref = luaL_ref(L, LUA_REGISTRYINDEX);

@@ -175,6 +175,7 @@ void scenario_free(struct scenario *scenario)
         g_clear_error(&scenario->error);
         g_free(scenario->path);
         g_free(scenario->question);
+        g_free(scenario->report_text);
         g_free(scenario);
 }
 
@@ -389,7 +390,7 @@ bool scenario_run(struct scenario *scenario, struct sim *sim, struct observer *o
         scenario->sim = sim;
         scenario->observer = observer;
         scenario->recorder = recorder;
-        scenario->report_tokens = UINT64_C(50) * scenario->config.hz;
+        failure_listen(scenario);
         good = attach_all(scenario) && actor_run_all(scenario);
         if (!good) {
                 strip_newlines(scenario->error);

@@ -789,16 +789,8 @@ static void submit(struct actor *actor)
                 actor_set_state(actor, ACTOR_REQUEST);
                 return;
         }
-        if (g_str_has_prefix(problem, "kernel BUG") && scenario->recorder) {
-                struct failure failure = { .t_ns = sim_now_ns(scenario->sim),
-                                           .task = actor->thread,
-                                           .kind = "bug",
-                                           .message = problem,
-                                           .report = problem,
-                                           .refused = &actor->request };
-
-                recorder_add_failure(scenario->recorder, &failure);
-        }
+        if (g_str_has_prefix(problem, "kernel BUG"))
+                failure_bug(actor, problem);
         fail_source(source, g_str_has_prefix(problem, "kernel BUG") ? SCENARIO_ERROR_SIMULATED : SCENARIO_ERROR_SCRIPT,
                     problem);
 }
@@ -827,7 +819,7 @@ static void take_result(struct actor *actor)
         if (actor->request.kind != OP_FREE) {
                 object = sim_result_object(scenario->sim, actor->thread);
                 if (object == OBJECT_NONE)
-                        actor_report_failure(actor, sim_result(scenario->sim, actor->thread));
+                        failure_noted(actor, sim_result(scenario->sim, actor->thread));
         }
         if (feed_done(source->feed, actor->load_role, object))
                 actor_make_ready(source->actors[FEED_CONSUMER]);

@@ -4,6 +4,7 @@
  *      scenario.c          load, run, errors, expectations
  *      scenario_declare.c  the global functions: machine, cache, task, interrupt, param, expect, trace ...
  *      actor.c             the methods of tasks and interrupts, requests, waiting, the main loop
+ *      failure.c           failed requests, what the kernel prints, BUGs
  *      object.c            what kmalloc, alloc and pages return
  *      call_sites.c        where in the scenario requests come from: last users of a debug_slab machine
  *      trace_player.c      an ops file replayed without Lua
@@ -33,12 +34,20 @@
 
 #include "base/prng.h"
 #include "base/units.h"
+#include "observe/kernel_log.h"
 #include "script/ops_file.h"
 #include "script/scenario.h"
 
 enum actor_kind { ACTOR_INIT, ACTOR_TASK, ACTOR_INTERRUPT, ACTOR_PLAYER, ACTOR_LOAD };
 enum actor_state { ACTOR_IDLE, ACTOR_READY, ACTOR_RUNNING, ACTOR_REQUEST, ACTOR_SLEEPING, ACTOR_WAITING, ACTOR_ENDED };
 enum failure_policy { FAILURE_NIL, FAILURE_COUNT, FAILURE_FATAL, FAILURE_DEFAULT };
+
+/* Why a call returned nil. */
+enum failure_reason {
+        REASON_NO_PAGES, REASON_FAULT, REASON_NO_CLASS, REASON_ORDER, REASON_NO_CACHE, REASON_DUPLICATE, REASON_GEOMETRY,
+        REASON_RESERVE, REASON_ELEMENTS,
+        REASON_COUNT
+};
 
 struct actor;
 
@@ -95,6 +104,7 @@ struct object {
         uint32_t object; /* handle of the sim */
         uint32_t cache;
         struct sandbox_place allocated, freed;
+        uint64_t allocated_ns, freed_ns;
         uint16_t allocated_by, freed_by; /* threads */
         uint8_t order, path;
         uint32_t mempool; /* id of the memory pool it is an element of, 0: none */
@@ -108,6 +118,7 @@ struct actor {
         char *name;
         uint32_t thread, cpu;
         bool is_foreground; /* keeps the run going */
+        bool makes_fail;    /* the task filter of fault injection finds it */
         enum failure_policy policy;
         uint64_t start_ns;
         struct sandbox_place declared;
@@ -192,7 +203,7 @@ struct scenario {
         bool clock_is_used; /* a time was turned into cycles: machine{ } comes too late */
 
         /* Lua values that are needed where nothing may be allocated */
-        int object_meta_ref, box_meta_refs[BOX_KINDS], load_meta_refs[2], path_refs[OP_PATH_COUNT], timeout_ref, busy_ref, result_ref;
+        int object_meta_ref, box_meta_refs[BOX_KINDS], load_meta_refs[2], reason_refs[REASON_COUNT], timeout_ref, busy_ref, result_ref;
         int einval_ref, enomem_ref;
         struct text_memo gfp_memos[TEXT_MEMOS], cache_memos[TEXT_MEMOS];
 
@@ -211,7 +222,10 @@ struct scenario {
         GHashTable *call_sites;     /* struct call_site -> number; NULL: none asked yet */
         GPtrArray *call_site_names; /* by number - CALL_SITE_FIRST */
         uint64_t burst_ns;  /* time of the sim when a request last reset the burst counter */
-        uint64_t report_tokens, report_last_tick; /* printk_ratelimit */
+        struct kernel_log_limit log_limit; /* printk_ratelimit */
+        uint64_t reported_op;       /* the op that the kernel printed something about last */
+        enum report_kind reported;  /* and what */
+        char *report_text;          /* that text */
         enum scenario_error error_code; /* of the fault that was raised */
         GError *error;      /* set once: the run ends */
 };
@@ -236,9 +250,6 @@ void actor_set_state(struct actor *actor, enum actor_state state);
 bool actor_hit(struct actor *actor); /* its request is done already; else it is to be submitted */
 void actor_end(struct actor *actor);
 
-/* An allocation failed: what the failure policy says about it, which may be scenario->error. */
-void actor_report_failure(struct actor *actor, const struct op_record *record);
-
 /* The main loop; false: scenario->error. */
 bool actor_run_all(struct scenario *scenario);
 
@@ -249,6 +260,25 @@ void call_site_note(struct actor *actor);
 
 /* "overrun.lua:12 [writer]" for a caller word, NULL: it is none that this run gave. */
 const char *call_site_name(const struct scenario *scenario, uint64_t caller);
+
+/* -- failure.c ---------------------------------------------------------------------------------------------------- */
+
+/* What a call that failed returns behind nil. */
+extern const char *const failure_reason_texts[REASON_COUNT];
+enum failure_reason failure_reason(const struct scenario *scenario, const struct op_record *record);
+
+/* From here on what the simulated kernel prints becomes rows of `failure` and lines for the user. */
+void failure_listen(struct scenario *scenario);
+
+/* A request got nothing: what the failure policy says about it, which may be scenario->error. */
+void failure_noted(struct actor *actor, const struct op_record *record);
+
+/* A BUG found before anything happened. These end the run and do not return; the first is for where there is no Lua. */
+void failure_bug(struct actor *actor, const char *message);
+int failure_refused(lua_State *L, struct actor *self, const char *message);
+int failure_double_free(lua_State *L, struct actor *self, const struct object *object);
+enum wrong_free { WRONG_KFREE, WRONG_CACHE_FREE, WRONG_CACHE, WRONG_FREE_PAGES };
+int failure_wrong_free(lua_State *L, struct actor *self, const struct object *object, enum wrong_free how);
 
 /* -- object.c ----------------------------------------------------------------------------------------------------- */
 

@@ -50,9 +50,10 @@
         X(GET, "get", "an unused object is used again: off the LRU")                                                    \
         X(DROP_CACHES, "drop_caches", "flags is what is written to vm.drop_caches: 1 page cache, 2 shrinkers, 3 both")  \
         X(VM_SET, "vm_set", "setting number `order` (VM_SETTINGS) becomes size_bytes")                                  \
-        X(KSWAPD, "kswapd", "one run of kswapd of node target_cpu (the machine asks); result: pages it freed")\
-        X(RCU, "rcu", "the machine releases slabs of RCU caches after their grace period")       \
-        X(PROCESS_SET, "process_set", "attribute order_ of the process in result becomes size_bytes")
+        X(KSWAPD, "kswapd", "one run of kswapd of node target_cpu (the machine asks); result: pages it freed")         \
+        X(RCU, "rcu", "the machine releases slabs of RCU caches after their grace period")                             \
+        X(PROCESS_SET, "process_set", "attribute order_ of the process in result becomes size_bytes")                  \
+        X(FAULT_SET, "fault_set", "fault injection: attribute order_ % 32 of capability order_ / 32 becomes size_bytes")
 
 enum op_kind {
 #define X(id, name, what) OP_##id,
@@ -84,7 +85,8 @@ enum op_kind {
         X(FAILED, "failed", "failed: no memory, or refused")                                                           \
         X(MEMPOOL_DIRECT, "mempool_direct", "mempool: from or to the allocator below it")                              \
         X(MEMPOOL_RESERVE, "mempool_reserve", "mempool: from or to its reserve")                                       \
-        X(MEMPOOL_WAITED, "mempool_waited", "mempool: after waiting, the reserve being empty")
+        X(MEMPOOL_WAITED, "mempool_waited", "mempool: after waiting, the reserve being empty")                         \
+        X(FAULT_INJECTED, "fault_injected", "failed: a fault was injected into it")
 
 enum op_path {
 #define X(id, name, what) PATH_##id,

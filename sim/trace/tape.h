@@ -10,6 +10,7 @@
 
 #include "trace/event.h"
 #include "trace/op.h"
+#include "trace/report.h"
 
 struct tape {
         struct op_record *ops;
@@ -20,6 +21,8 @@ struct tape {
         uint64_t event_total;            /* the last seq given */
         void (*full)(struct tape *tape, void *context); /* must leave room in both blocks */
         void *context;
+        void (*report)(const struct report *report, void *context); /* NULL: nobody reads the kernel log */
+        void *report_context;
 };
 
 #endif

@@ -49,7 +49,7 @@ static void test_pressure(void)
                       "print(z.path, z.dur_ns // 1000000, pool.waits, pool.refused, z.pfn == x.pfn) "
                       "t:mempool_free(y) t:mempool_free(z) print(pool.curr_nr, pool.waiters) end }",
                       "mempool_reserve\tmempool_reserve\t0\n"
-                      "nil\tfailed\n"
+                      "nil\tthe reserve of the memory pool is empty\n"
                       "mempool_waited\t6000\t2\t6\ttrue\n"
                       "2\t0\n");
 }
@@ -93,7 +93,7 @@ static void test_misuse(void)
                      "local x = t:mempool_alloc(p) t:mempool_free(x) t:mempool_free(x) end }",
                      SCENARIO_ERROR_SIMULATED,
                      "s.lua:1: kernel BUG: double free of a mempool element of 'p' (op 2, page P, offset O)\n"
-                     "  allocated at s.lua:1 by 't'\n  first freed at s.lua:1 by 't'\n"
+                     "  allocated at s.lua:1 by 't' at T us\n  first freed at s.lua:1 by 't' at T us\n"
                      "  at s.lua:1 in the function at line 1\n  task 't' on CPU 0 at T us");
         assert_prints("local p = mempool { name = 'p', min_nr = 1, size = 64 } "
                       "local q = mempool { name = 'q', min_nr = 1, size = 64 } "

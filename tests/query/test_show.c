@@ -221,7 +221,7 @@ static GArray *run_live(const struct sim_config *config, const char *path)
                 uint32_t cpu = i % config->cpus;
 
                 thread = sim_thread_new(sim, kind, cpu);
-                recorder_add_thread(recorder, thread, kind, cpu, "worker");
+                recorder_add_thread(recorder, thread, kind, cpu, "worker", FALSE);
                 workers[thread] = (struct worker){ .random = 77 * thread + 1, .left = 800, .is_irq = i < 2 };
         }
         sink = recorder_sink(recorder);

@@ -338,7 +338,7 @@ static void party_start(struct party *party, const struct workload *workload, st
                 };
                 party->member_count = MAX(party->member_count, thread);
                 if (recorder != NULL)
-                        recorder_add_thread(recorder, thread, kind, cpu, name);
+                        recorder_add_thread(recorder, thread, kind, cpu, name, FALSE);
         }
 }
 

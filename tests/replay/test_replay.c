@@ -227,7 +227,7 @@ static void record_double_free(const char *path, uint64_t frees)
         sim = sim_create(&config, observer_tape(observer), &problem);
         g_assert_nonnull(sim);
         thread = sim_thread_new(sim, THREAD_TASK, 0);
-        recorder_add_thread(recorder, thread, THREAD_TASK, 0, "main");
+        recorder_add_thread(recorder, thread, THREAD_TASK, 0, "main", FALSE);
         observer_start(observer, sim, &sink);
         g_assert_null(sim_submit(sim, thread, &request));
         g_assert_cmpint(observed_run(observer, &woken), ==, SIM_DONE);
