@@ -183,6 +183,18 @@ static const char *cache_name(const struct sim *sim, uint64_t cache)
         return sim_memory(sim)->caches[cache].spec.name;
 }
 
+static const struct process *process_of(const struct sim *sim, uint64_t process)
+{
+        return &sim_memory(sim)->processes.process[process];
+}
+
+/* WARN_ON(): execution goes on. */
+static void append_warn(const struct sim *sim, const char *file, uint32_t line, const char *function, GString *text)
+{
+        g_string_append_printf(text, "<4>BUG: at %s:%u %s()\n", file, line, function);
+        kernel_log_trace(sim, text);
+}
+
 void kernel_log_report(const struct sim *sim, const struct report *report, const char *task, GString *text)
 {
         g_autofree char *panic = NULL;
@@ -214,6 +226,38 @@ void kernel_log_report(const struct sim *sim, const struct report *report, const
         case REPORT_CREATE_PANIC:
                 panic = g_strdup_printf("kmem_cache_create(): failed to create slab `%s'", cache_name(sim, report->a));
                 kernel_log_panic(panic, text);
+                break;
+        case REPORT_OOM_INVOKED:
+                g_string_append_printf(text,
+                                       "<4>%.15s invoked oom-killer: gfp_mask=0x%x, order=%u, oomkilladj=%d\n", task,
+                                       (uint32_t)report->a, (uint32_t)report->b,
+                                       report->c ? process_of(sim, report->c)->spec.oom_adj : 0);
+                kernel_log_trace(sim, text);
+                kernel_log_show_mem(sim, text);
+                break;
+        case REPORT_OOM_CHOSEN:
+                g_string_append_printf(text, "<3>%s: kill process %d (%.15s) score %" PRIu64 " or a child\n",
+                                       report->c ? "No available memory (MPOL_BIND)" : "Out of memory",
+                                       process_of(sim, report->a)->spec.pid, process_of(sim, report->a)->spec.name,
+                                       report->b);
+                break;
+        case REPORT_OOM_KILLED:
+                g_string_append_printf(text, "<3>Killed process %d (%.15s)\n", process_of(sim, report->a)->spec.pid,
+                                       process_of(sim, report->a)->spec.name);
+                break;
+        case REPORT_OOM_INIT:
+                append_warn(sim, "mm/oom_kill.c", 275, "__oom_kill_task", text);
+                g_string_append(text, "<4>tried to kill init!\n");
+                break;
+        case REPORT_OOM_NO_MM:
+                append_warn(sim, "mm/oom_kill.c", 281, "__oom_kill_task", text);
+                g_string_append(text, "<4>tried to kill an mm-less task!\n");
+                break;
+        case REPORT_OOM_PANIC:
+                kernel_log_panic("out of memory. panic_on_oom is selected", text);
+                break;
+        case REPORT_OOM_NOBODY:
+                kernel_log_panic("Out of memory and no killable processes...", text);
                 break;
         case REPORT_KIND_COUNT:
                 break;

@@ -14,12 +14,6 @@
 #include "base/core_only.h"
 #include "path/step.h"
 
-#ifndef REPORTS_LANDED
-enum { REPORT_OOM_INVOKED, REPORT_OOM_PANIC, REPORT_OOM_NOBODY, REPORT_OOM_CHOSEN, REPORT_OOM_KILLED, REPORT_OOM_INIT, REPORT_OOM_NO_MM };
-#define machine_report(m, th, k, a, b, c) ((void)(k))
-static enum outcome machine_halt(struct machine *m) { (void)m; CHECK(0); return OUT_WAIT; }
-#endif
-
 enum constraint { CONSTRAINT_NONE, CONSTRAINT_MEMORY_POLICY };
 
 static struct process *process_at(struct machine *m, uint32_t id)

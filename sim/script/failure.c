@@ -92,7 +92,7 @@ static void hear(const struct report *report, void *context)
 
         if (is_about_allocation(report->kind) && policy == FAILURE_COUNT)
                 return;
-        if (report->kind == REPORT_PAGES_FAILED && policy != FAILURE_FATAL &&
+        if (((report->kind == REPORT_PAGES_FAILED && policy != FAILURE_FATAL) || report->kind == REPORT_OOM_INVOKED) &&
             !kernel_log_ratelimit(&scenario->log_limit, scenario->sim, text))
                 return;
         kernel_log_report(scenario->sim, report, actor ? actor->name : kthread, text);
