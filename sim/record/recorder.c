@@ -4,8 +4,7 @@
  * Two threads share `queue`, `free` and `batch_count` under `lock`; `state` is atomic. Everything about the database
  * belongs to the writer's thread from recorder_open until it is joined, then to the caller of recorder_finish.
  *
- * Rows of op and event go in through a virtual table that reads the records of a batch where they lie: one statement
- * per block instead of one per row, which is about twice as fast as binding values.
+ * Rows of op and event, and of the history, go in by blocks (row_block.h).
  */
 #include "record/recorder.h"
 
@@ -20,6 +19,7 @@
 
 #include "base/units.h"
 #include "record/record_error.h"
+#include "record/row_block.h"
 #include "record/schema.h"
 #include "record/totals.h"
 #include "sim_config.h"
@@ -48,13 +48,6 @@ struct item {
         int value_count;
 };
 
-/* The records of a block, as a table to SQLite. */
-struct block_table {
-        const struct table *table;
-        const void **records;
-        uint32_t count;
-};
-
 /* Sums over the rows of op with ids first_id .. first_id + OP_CHECK_ROWS - 1 (schema.h). */
 struct op_sums {
         uint64_t first_id;
@@ -79,8 +72,8 @@ struct recorder {
 
         /* the writer's */
         GError *error;
-        struct block_table op_block, event_block;
-        sqlite3_stmt *insert_ops, *insert_events;
+        struct row_block *block;
+        const struct op_record **sorted; /* ops of a batch by id */
         GHashTable *op_sums; /* number of the block + 1 -> struct op_sums, blocks not complete or changed */
         struct totals *totals;
         uint64_t row_count, op_row_count;
@@ -89,124 +82,6 @@ struct recorder {
         gboolean has_asked; /* for a cut since the last commit */
         gint64 committed_us, started_us;
         gboolean has_cut; /* something of the run itself was written */
-};
-
-/* -- the virtual table ---------------------------------------------------------------------------------------------- */
-
-struct block_vtab {
-        sqlite3_vtab base;
-        struct block_table *block;
-};
-
-struct block_cursor {
-        sqlite3_vtab_cursor base;
-        uint32_t at;
-};
-
-static int block_connect(sqlite3 *db, void *block, int argc, const char *const *argv, sqlite3_vtab **ret, char **problem)
-{
-        const struct table *table = ((struct block_table *)block)->table;
-        GString *sql = g_string_new("CREATE TABLE block (");
-        struct block_vtab *vtab;
-        int code;
-
-        (void)argc, (void)argv, (void)problem;
-        for (uint32_t i = 0; i < table->column_count; i++)
-                g_string_append_printf(sql, "%s%s", i > 0 ? ", " : "", table->columns[i].name);
-        g_string_append_c(sql, ')');
-        code = sqlite3_declare_vtab(db, sql->str);
-        g_string_free(sql, TRUE);
-        if (code != SQLITE_OK)
-                return code;
-        vtab = sqlite3_malloc(sizeof(*vtab));
-        if (vtab == NULL)
-                return SQLITE_NOMEM;
-        *vtab = (struct block_vtab){ .block = block };
-        *ret = &vtab->base;
-        return SQLITE_OK;
-}
-
-static int block_disconnect(sqlite3_vtab *vtab)
-{
-        sqlite3_free(vtab);
-        return SQLITE_OK;
-}
-
-static int block_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info)
-{
-        (void)vtab;
-        info->estimatedCost = 1000.0;
-        return SQLITE_OK;
-}
-
-static int block_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **ret)
-{
-        struct block_cursor *cursor = sqlite3_malloc(sizeof(*cursor));
-
-        (void)vtab;
-        if (cursor == NULL)
-                return SQLITE_NOMEM;
-        *cursor = (struct block_cursor){ .at = 0 };
-        *ret = &cursor->base;
-        return SQLITE_OK;
-}
-
-static int block_close(sqlite3_vtab_cursor *cursor)
-{
-        sqlite3_free(cursor);
-        return SQLITE_OK;
-}
-
-static struct block_table *block_of(sqlite3_vtab_cursor *cursor)
-{
-        return ((struct block_vtab *)cursor->pVtab)->block;
-}
-
-static int block_filter(sqlite3_vtab_cursor *cursor, int number, const char *text, int argc, sqlite3_value **argv)
-{
-        (void)number, (void)text, (void)argc, (void)argv;
-        ((struct block_cursor *)cursor)->at = 0;
-        return SQLITE_OK;
-}
-
-static int block_next(sqlite3_vtab_cursor *cursor)
-{
-        ((struct block_cursor *)cursor)->at++;
-        return SQLITE_OK;
-}
-
-static int block_eof(sqlite3_vtab_cursor *cursor)
-{
-        return ((struct block_cursor *)cursor)->at >= block_of(cursor)->count;
-}
-
-static int block_column(sqlite3_vtab_cursor *cursor, sqlite3_context *result, int column)
-{
-        const struct block_table *block = block_of(cursor);
-        int64_t value;
-
-        if (column_value(&block->table->columns[column], block->records[((struct block_cursor *)cursor)->at], &value))
-                sqlite3_result_int64(result, value);
-        return SQLITE_OK;
-}
-
-static int block_rowid(sqlite3_vtab_cursor *cursor, sqlite3_int64 *ret)
-{
-        *ret = ((struct block_cursor *)cursor)->at;
-        return SQLITE_OK;
-}
-
-static const sqlite3_module block_module = {
-        .xConnect = block_connect, /* no xCreate: the table is simply there and never part of the file */
-        .xDisconnect = block_disconnect,
-        .xBestIndex = block_best_index,
-        .xOpen = block_open,
-        .xClose = block_close,
-        .xFilter = block_filter,
-        .xNext = block_next,
-        .xEof = block_eof,
-        .xColumn = block_column,
-        .xRowid = block_rowid,
 };
 
 /* -- values and statements ------------------------------------------------------------------------------------------ */
@@ -345,34 +220,49 @@ static int by_id(const void *a, const void *b)
         return (left > right) - (left < right); /* ids are unique: no ties */
 }
 
+/* The ops of a batch by id: they come as they end, and rows go in by id. */
+static const struct op_record **sort_ops(struct recorder *recorder, const struct batch *batch)
+{
+        gboolean sorted = TRUE;
+
+        recorder->sorted = g_renew(const struct op_record *, recorder->sorted, batch->op_cap);
+        for (uint32_t i = 0; i < batch->op_count; i++) {
+                recorder->sorted[i] = &batch->ops[i];
+                sorted = sorted && (i == 0 || batch->ops[i - 1].id < batch->ops[i].id);
+        }
+        if (!sorted)
+                qsort(recorder->sorted, batch->op_count, sizeof(*recorder->sorted), by_id);
+        return recorder->sorted;
+}
+
 static gboolean write_records(struct recorder *recorder, const struct batch *batch)
 {
-        struct block_table *ops = &recorder->op_block, *events = &recorder->event_block;
-        gboolean sorted = TRUE;
+        const struct op_record **ops;
+        int code = SQLITE_OK;
 
         if (batch->op_count == 0 && batch->event_count == 0)
                 return TRUE;
         if (!begin(recorder))
                 return FALSE;
-        ops->records = g_renew(const void *, ops->records, batch->op_cap);
-        ops->count = batch->op_count;
-        for (uint32_t i = 0; i < batch->op_count; i++) {
-                ops->records[i] = &batch->ops[i];
-                sorted = sorted && (i == 0 || batch->ops[i - 1].id < batch->ops[i].id);
-        }
-        if (!sorted) /* ops come as they end; rows go in faster by id */
-                qsort(ops->records, ops->count, sizeof(*ops->records), by_id);
-        add_to_sums(recorder, (const struct op_record *const *)ops->records, ops->count);
-        events->records = g_renew(const void *, events->records, batch->event_cap);
-        events->count = batch->event_count;
-        for (uint32_t i = 0; i < batch->event_count; i++)
-                events->records[i] = &batch->events[i];
+        ops = sort_ops(recorder, batch);
+        add_to_sums(recorder, ops, batch->op_count);
         for (uint32_t i = 0; i < batch->event_count; i++)
                 totals_event(recorder->totals, &batch->events[i]);
         totals_ops(recorder->totals, batch->ops, batch->sites, batch->op_count);
-        recorder->row_count += ops->count + events->count;
-        recorder->op_row_count += ops->count;
-        return step(recorder, recorder->insert_ops) && step(recorder, recorder->insert_events);
+        recorder->row_count += batch->op_count + batch->event_count;
+        recorder->op_row_count += batch->op_count;
+
+        row_block_begin(recorder->block, TABLE_OP);
+        for (uint32_t i = 0; i < batch->op_count && code == SQLITE_OK; i++)
+                code = row_block_add_record(recorder->block, ops[i]);
+        if (code == SQLITE_OK)
+                code = row_block_end(recorder->block);
+        row_block_begin(recorder->block, TABLE_EVENT);
+        for (uint32_t i = 0; i < batch->event_count && code == SQLITE_OK; i++)
+                code = row_block_add_record(recorder->block, &batch->events[i]);
+        if (code == SQLITE_OK)
+                code = row_block_end(recorder->block);
+        return code == SQLITE_OK ? TRUE : fail(recorder, code);
 }
 
 /* Text of a fixed field, which may lack the final 0. */
@@ -447,59 +337,67 @@ static gboolean write_zones(struct recorder *recorder, const struct sample *samp
         return TRUE;
 }
 
-static gboolean write_zone_sample(struct recorder *recorder, sqlite3_stmt *insert, uint64_t t_ns,
-                                  const struct zone_view *zone)
+static int write_zone_sample(struct row_block *block, uint64_t t_ns, const struct zone_view *zone)
 {
         int64_t pages = 0, blocks = 0, suitable;
+        int code = SQLITE_OK;
 
         for (uint32_t order = 0; order < MAX_ORDER; order++) {
                 blocks += zone->free_blocks[order];
                 pages += (int64_t)zone->free_blocks[order] << order;
         }
         suitable = pages;
-        sqlite3_bind_text(insert, 3, zone->name, -1, SQLITE_STATIC);
-        for (uint32_t order = 0; order < MAX_ORDER; order++) {
-                sqlite3_bind_int64(insert, 1, (int64_t)t_ns);
-                sqlite3_bind_int64(insert, 2, zone->node);
-                sqlite3_bind_int64(insert, 4, order);
-                sqlite3_bind_int64(insert, 5, zone->free_blocks[order]);
-                sqlite3_bind_int64(insert, 6, pages);
-                sqlite3_bind_int64(insert, 7, blocks);
-                sqlite3_bind_int64(insert, 8, suitable);
-                sqlite3_bind_int64(insert, 9, zone->pcp_pages);
-                if (!step(recorder, insert))
-                        return FALSE;
+        for (uint32_t order = 0; order < MAX_ORDER && code == SQLITE_OK; order++) {
+                row_block_int(block, (int64_t)t_ns);
+                row_block_int(block, zone->node);
+                row_block_text(block, zone->name);
+                row_block_int(block, order);
+                row_block_int(block, zone->free_blocks[order]);
+                row_block_int(block, pages);
+                row_block_int(block, blocks);
+                row_block_int(block, suitable);
+                row_block_int(block, zone->pcp_pages);
+                code = row_block_end_row(block);
                 suitable -= (int64_t)zone->free_blocks[order] << order;
         }
-        return TRUE;
+        return code;
+}
+
+static int write_cache_sample(struct row_block *block, uint64_t t_ns, const struct cache_at *at)
+{
+        row_block_int(block, (int64_t)t_ns);
+        row_block_int(block, at->cache);
+        row_block_mirrors(block, &at->stock);
+        return row_block_end_row(block);
 }
 
 static gboolean write_samples(struct recorder *recorder, const GPtrArray *samples)
 {
-        g_autoptr(sqlite3_stmt) insert_zone = NULL;
-        g_autoptr(sqlite3_stmt) insert_cache = NULL;
+        struct row_block *block = recorder->block;
+        int code = SQLITE_OK;
 
-        if (!prepare_insert(recorder, TABLE_ZONE_SAMPLE, "INSERT", &insert_zone) ||
-            !prepare_insert(recorder, TABLE_CACHE_SAMPLE, "INSERT", &insert_cache))
+        if (samples->len > 0 && !recorder->knows_zones && !write_zones(recorder, samples->pdata[0]))
                 return FALSE;
+        recorder->knows_zones = recorder->knows_zones || samples->len > 0;
+        row_block_begin(block, TABLE_ZONE_SAMPLE);
         for (guint i = 0; i < samples->len; i++) {
                 const struct sample *sample = samples->pdata[i];
 
-                if (!recorder->knows_zones && !write_zones(recorder, sample))
-                        return FALSE;
-                recorder->knows_zones = TRUE;
-                for (uint32_t zone = 0; zone < sample->zone_count; zone++)
-                        if (!write_zone_sample(recorder, insert_zone, sample->t_ns, &sample->zones[zone]))
-                                return FALSE;
-                for (uint32_t at = 0; at < sample->cache_count; at++) {
-                        sqlite3_bind_int64(insert_cache, 1, (int64_t)sample->t_ns);
-                        sqlite3_bind_int64(insert_cache, 2, sample->caches[at].cache);
-                        table_bind_mirrors(&schema_tables[TABLE_CACHE_SAMPLE], insert_cache, &sample->caches[at].stock);
-                        if (!step(recorder, insert_cache))
-                                return FALSE;
-                }
+                for (uint32_t zone = 0; zone < sample->zone_count && code == SQLITE_OK; zone++)
+                        code = write_zone_sample(block, sample->t_ns, &sample->zones[zone]);
         }
-        return TRUE;
+        if (code == SQLITE_OK)
+                code = row_block_end(block);
+        row_block_begin(block, TABLE_CACHE_SAMPLE);
+        for (guint i = 0; i < samples->len; i++) {
+                const struct sample *sample = samples->pdata[i];
+
+                for (uint32_t at = 0; at < sample->cache_count && code == SQLITE_OK; at++)
+                        code = write_cache_sample(block, sample->t_ns, &sample->caches[at]);
+        }
+        if (code == SQLITE_OK)
+                code = row_block_end(block);
+        return code == SQLITE_OK ? TRUE : fail(recorder, code);
 }
 
 /* Drops what the sampler has dropped since the last cut. */
@@ -926,13 +824,11 @@ static void recorder_free(struct recorder *recorder)
         }
         while ((batch = g_queue_pop_head(&recorder->free)) != NULL)
                 batch_free(batch);
-        sqlite3_finalize(recorder->insert_ops);
-        sqlite3_finalize(recorder->insert_events);
+        row_block_free(recorder->block);
         sqlite3_close_v2(recorder->db);
         g_hash_table_unref(recorder->op_sums);
         totals_free(recorder->totals);
-        g_free(recorder->op_block.records);
-        g_free(recorder->event_block.records);
+        g_free(recorder->sorted);
         g_clear_error(&recorder->error);
         g_mutex_clear(&recorder->lock);
         g_cond_clear(&recorder->filled);
@@ -954,7 +850,7 @@ static gboolean create_tables(struct recorder *recorder)
 
         digest_text(digest, nothing);
         digest_free(digest);
-        if (!exec(recorder, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF") || !begin(recorder) ||
+        if (!exec(recorder, "PRAGMA page_size = 16384; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF") || !begin(recorder) ||
             !exec(recorder, pragmas))
                 return FALSE;
         code = schema_create(recorder->db);
@@ -1008,21 +904,17 @@ static gboolean create_file(struct recorder *recorder, gboolean force, GError **
 /* For the run: the pragmas that last as long as the connection, and the statements of the writer. */
 static gboolean prepare_writer(struct recorder *recorder)
 {
+        static const enum table_id tables[] = { TABLE_OP, TABLE_EVENT, TABLE_ZONE_SAMPLE, TABLE_CACHE_SAMPLE };
         int code;
 
         if (!open_database(recorder, recorder->path))
                 return FALSE;
         sqlite3_busy_timeout(recorder->db, READER_WAIT_MS);
         if (!exec(recorder, "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = OFF; PRAGMA cache_size = -65536;"
-                            "PRAGMA temp_store = MEMORY;"))
+                            "PRAGMA temp_store = MEMORY; PRAGMA secure_delete = OFF"))
                 return FALSE;
-        code = sqlite3_create_module(recorder->db, "op_block", &block_module, &recorder->op_block);
-        if (code == SQLITE_OK)
-                code = sqlite3_create_module(recorder->db, "event_block", &block_module, &recorder->event_block);
-        if (code != SQLITE_OK)
-                return fail(recorder, code);
-        return prepare(recorder, "INSERT INTO op SELECT * FROM op_block", &recorder->insert_ops) &&
-               prepare(recorder, "INSERT INTO event SELECT * FROM event_block", &recorder->insert_events);
+        code = row_block_new(recorder->db, tables, G_N_ELEMENTS(tables), TRUE, &recorder->block);
+        return code == SQLITE_OK ? TRUE : fail(recorder, code);
 }
 
 struct recorder *recorder_open(const char *path, gboolean force, GError **error)
@@ -1040,8 +932,6 @@ struct recorder *recorder_open(const char *path, gboolean force, GError **error)
         g_cond_init(&recorder->emptied);
         g_queue_init(&recorder->queue);
         g_queue_init(&recorder->free);
-        recorder->op_block.table = &schema_tables[TABLE_OP];
-        recorder->event_block.table = &schema_tables[TABLE_EVENT];
         recorder->op_sums = g_hash_table_new_full(NULL, NULL, NULL, g_free);
         recorder->totals = totals_new();
         recorder->commit_every_us = COMMIT_EVERY_US;

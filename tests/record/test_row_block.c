@@ -1,0 +1,213 @@
+/*
+ * test_row_block.c - rows that go in by blocks are the rows that INSERT ... VALUES would have made: all sizes of numbers, NULLs,
+ * texts, any number of rows, several blocks in one transaction.
+ */
+#include <glib.h>
+#include <sqlite3.h>
+#include <string.h>
+
+#include "base/prng.h"
+#include "observe/sampler.h"
+#include "record/row_block.h"
+#include "record/schema.h"
+
+static const enum table_id tables[] = { TABLE_OP, TABLE_EVENT, TABLE_ZONE_SAMPLE };
+
+static sqlite3 *open_tables(void)
+{
+        sqlite3 *db;
+
+        g_assert_cmpint(sqlite3_open(":memory:", &db), ==, SQLITE_OK);
+        for (guint i = 0; i < G_N_ELEMENTS(tables); i++) {
+                g_autofree char *sql = schema_table_sql(tables[i]);
+
+                g_assert_cmpint(sqlite3_exec(db, sql, NULL, NULL, NULL), ==, SQLITE_OK);
+        }
+        return db;
+}
+
+static int take_line(void *text, int columns, char **values, char **names)
+{
+        (void)names;
+        for (int i = 0; i < columns; i++)
+                g_string_append_printf(text, "%s ", values[i] ? values[i] : "NULL");
+        g_string_append_c(text, '\n');
+        return 0;
+}
+
+/* All rows, each value with its type. */
+static char *dump(sqlite3 *db, enum table_id table)
+{
+        GString *sql = g_string_new("SELECT rowid");
+        GString *text = g_string_new(NULL);
+
+        for (uint32_t i = 0; i < schema_tables[table].column_count; i++) {
+                const char *name = schema_tables[table].columns[i].name;
+
+                g_string_append_printf(sql, ", %s, typeof(%s)", name, name);
+        }
+        g_string_append_printf(sql, " FROM main.%s ORDER BY rowid", schema_tables[table].name);
+        g_assert_cmpint(sqlite3_exec(db, sql->str, take_line, text, NULL), ==, SQLITE_OK);
+        g_string_free(sql, TRUE);
+        return g_string_free(text, FALSE);
+}
+
+static void check_integrity(sqlite3 *db)
+{
+        g_autoptr(GString) text = g_string_new(NULL);
+
+        g_assert_cmpint(sqlite3_exec(db, "PRAGMA main.integrity_check", take_line, text, NULL), ==, SQLITE_OK);
+        g_assert_cmpstr(text->str, ==, "ok \n");
+}
+
+/* A number of any size; the edges of what a record holds in so many bytes are as likely as the rest. */
+static uint64_t any_number(struct prng *prng)
+{
+        uint64_t number = UINT64_C(1) << prng_below(prng, 64);
+
+        switch (prng_below(prng, 5)) {
+        case 0: return 0;
+        case 1: return number - 1;
+        case 2: return number;
+        case 3: return UINT64_MAX - number;
+        default: return prng_next(prng) >> prng_below(prng, 64);
+        }
+}
+
+static void fill_op(struct op_record *op, struct prng *prng, uint64_t id)
+{
+        uint32_t small[7];
+
+        for (guint i = 0; i < G_N_ELEMENTS(small); i++)
+                small[i] = (uint32_t)any_number(prng);
+        *op = (struct op_record){ .id = id,
+                                  .t_ns = any_number(prng),
+                                  .dur_ns = any_number(prng),
+                                  .size_bytes = any_number(prng),
+                                  .frees = any_number(prng),
+                                  .first_seq = small[0],
+                                  .irq = small[1],
+                                  .gfp = small[2],
+                                  .cache = small[3],
+                                  .pfn = small[4],
+                                  .offset = prng_chance(prng, 1, 2) ? 0 : small[5],
+                                  .result = small[6],
+                                  .task = (uint16_t)any_number(prng),
+                                  .kind = (uint8_t)any_number(prng) };
+}
+
+static void check_code(int code)
+{
+        g_assert_cmpint(code, ==, SQLITE_OK);
+}
+
+/* The same rows by blocks into one database and one by one into another. */
+static void compare_ops(gboolean in_place, uint32_t block_rows, uint32_t blocks)
+{
+        g_autofree char *insert_sql = table_insert_sql(&schema_tables[TABLE_OP], "INSERT");
+        g_autofree char *by_block = NULL, *one_by_one = NULL;
+        sqlite3 *db = open_tables(), *other = open_tables();
+        struct row_block *block;
+        sqlite3_stmt *insert;
+        struct prng prng;
+        uint64_t id = 0;
+
+        prng_init(&prng, 1, block_rows);
+        check_code(row_block_new(db, tables, G_N_ELEMENTS(tables), in_place, &block));
+        check_code(sqlite3_prepare_v2(other, insert_sql, -1, &insert, NULL));
+        check_code(sqlite3_exec(db, "BEGIN", NULL, NULL, NULL));
+        check_code(sqlite3_exec(other, "BEGIN", NULL, NULL, NULL));
+        for (uint32_t i = 0; i < blocks; i++) {
+                row_block_begin(block, TABLE_OP);
+                for (uint32_t k = 0; k < block_rows; k++) {
+                        struct op_record op;
+
+                        id += 1 + (prng_chance(&prng, 1, 4) ? any_number(&prng) >> 16 : 0);
+                        fill_op(&op, &prng, id);
+                        check_code(row_block_add_record(block, &op));
+                        table_bind_mirrors(&schema_tables[TABLE_OP], insert, &op);
+                        sqlite3_step(insert);
+                        check_code(sqlite3_reset(insert));
+                }
+                check_code(row_block_end(block));
+        }
+        check_code(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL));
+        check_code(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL));
+        by_block = dump(db, TABLE_OP);
+        one_by_one = dump(other, TABLE_OP);
+        g_assert_cmpstr(by_block, ==, one_by_one);
+        check_integrity(db);
+        row_block_free(block);
+        sqlite3_finalize(insert);
+        g_assert_cmpint(sqlite3_close(db), ==, SQLITE_OK);
+        g_assert_cmpint(sqlite3_close(other), ==, SQLITE_OK);
+}
+
+static void test_numbers(gconstpointer in_place)
+{
+        static const uint32_t rows[] = { 0, 1, 2, 700, 2000, 20000 }; /* none, one, one leaf, several, several images */
+
+        for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
+                compare_ops(in_place != NULL, rows[i], 3);
+}
+
+static void test_texts(gconstpointer in_place)
+{
+        g_autofree char *text = NULL;
+        g_auto(GStrv) lines = NULL;
+        sqlite3 *db = open_tables();
+        struct row_block *block;
+
+        check_code(row_block_new(db, tables, G_N_ELEMENTS(tables), in_place != NULL, &block));
+        row_block_begin(block, TABLE_ZONE_SAMPLE);
+        for (int i = 0; i < 9000; i++) {
+                row_block_int(block, i);
+                row_block_int(block, 0);
+                row_block_text(block, i % 3 == 0 ? "DMA" : i % 3 == 1 ? "" : "HighMem");
+                for (int k = 0; k < 6; k++)
+                        row_block_int(block, -i);
+                check_code(row_block_end_row(block));
+        }
+        check_code(row_block_end(block));
+        text = dump(db, TABLE_ZONE_SAMPLE);
+        lines = g_strsplit(text, "\n", -1);
+        g_assert_cmpuint(g_strv_length(lines), ==, 9001);
+        g_assert_true(g_str_has_prefix(lines[0], "1 0 integer 0 integer DMA text 0 integer "));
+        g_assert_true(g_str_has_prefix(lines[1], "2 1 integer 0 integer  text -1 integer "));
+        g_assert_true(g_str_has_prefix(lines[8999], "9000 8999 integer 0 integer HighMem text -8999 integer "));
+        check_integrity(db);
+        row_block_free(block);
+        g_assert_cmpint(sqlite3_close(db), ==, SQLITE_OK);
+}
+
+/* A row that is there already is an error, and not another row. */
+static void test_twice(gconstpointer in_place)
+{
+        sqlite3 *db = open_tables();
+        struct row_block *block;
+        struct op_record op = { .id = 7 };
+        int code = SQLITE_OK;
+
+        check_code(row_block_new(db, tables, G_N_ELEMENTS(tables), in_place != NULL, &block));
+        for (int i = 0; i < 2; i++) {
+                row_block_begin(block, TABLE_OP);
+                code = row_block_add_record(block, &op);
+                if (code == SQLITE_OK)
+                        code = row_block_end(block);
+                g_assert_cmpint(code & 0xff, ==, i == 0 ? SQLITE_OK : SQLITE_CONSTRAINT);
+        }
+        row_block_free(block);
+        g_assert_cmpint(sqlite3_close(db), ==, SQLITE_OK);
+}
+
+int main(int argc, char **argv)
+{
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_data_func("/row_block/numbers", "in place", test_numbers);
+        g_test_add_data_func("/row_block/numbers_one_by_one", NULL, test_numbers);
+        g_test_add_data_func("/row_block/texts", "in place", test_texts);
+        g_test_add_data_func("/row_block/texts_one_by_one", NULL, test_texts);
+        g_test_add_data_func("/row_block/twice", "in place", test_twice);
+        g_test_add_data_func("/row_block/twice_one_by_one", NULL, test_twice);
+        return g_test_run();
+}
