@@ -21,8 +21,18 @@
 #define PAGE_IS_INNER   0x05
 #define PAGE_COUNT_AT   28u   /* in page 1 */
 
+/* A column that mirrors a field: where the field lies in the 64-bit words of the record. */
+struct field {
+        uint16_t word_at; /* bytes */
+        uint8_t shift;    /* bits */
+        uint8_t null;     /* enum column_null */
+        uint64_t mask;
+};
+
 struct target {
         enum table_id table;
+        uint32_t field_count;
+        struct field fields[OP_COLUMNS_MAX];
         uint32_t root; /* page number, from 1 */
         sqlite3_stmt *copy; /* NULL: rows go in one by one */
         sqlite3_stmt *insert;
@@ -99,22 +109,24 @@ static void add_null(struct row_block *block)
 /* Types of a record: 0 NULL; 1 to 6 whole numbers of so many bytes; 8 and 9 the numbers 0 and 1; 13 + 2 n text of n bytes. */
 static const uint8_t type_of_bytes[9] = { 1, 1, 2, 3, 4, 5, 5, 6, 6 }, bytes_of_type[7] = { 0, 1, 2, 3, 4, 6, 8 };
 
-/* In as few bytes as it has; 0 and 1 are types of their own. */
-static inline void add_int(struct row_block *block, int64_t value)
+/* The type of a number, in as few bytes as it has; 0 and 1 are types of their own. The bytes go to *body. */
+static inline uint8_t put_int(uint8_t **body, int64_t value)
 {
         uint64_t magnitude = (uint64_t)(value ^ (value >> 63)), big_endian;
-        uint8_t type, bytes;
+        uint8_t type;
 
-        if (magnitude <= 1 && value >= 0) {
-                block->types[block->column_count++] = (uint8_t)(8 + value);
-                return;
-        }
+        if ((uint64_t)value <= 1)
+                return (uint8_t)(8 + value);
         type = type_of_bytes[(72u - (uint32_t)__builtin_clzll(magnitude | 1)) / 8]; /* with the sign bit */
-        bytes = bytes_of_type[type];
-        big_endian = GUINT64_TO_BE((uint64_t)value << (64 - 8 * bytes));
-        memcpy(block->body_end, &big_endian, sizeof(big_endian));
-        block->body_end += bytes;
-        block->types[block->column_count++] = type;
+        big_endian = GUINT64_TO_BE((uint64_t)value << (64 - 8 * bytes_of_type[type]));
+        memcpy(*body, &big_endian, sizeof(big_endian));
+        *body += bytes_of_type[type];
+        return type;
+}
+
+static inline void add_int(struct row_block *block, int64_t value)
+{
+        block->types[block->column_count++] = put_int(&block->body_end, value);
 }
 
 void row_block_int(struct row_block *block, int64_t value)
@@ -132,23 +144,34 @@ void row_block_text(struct row_block *block, const char *text)
         block->types[block->column_count++] = (uint8_t)(13 + 2 * bytes);
 }
 
-static void add_mirrors(struct row_block *block, const struct table *table, uint32_t first, const void *record)
+static inline gboolean is_null(const struct field *field, uint64_t value, const void *record)
 {
-        for (uint32_t i = first; i < table->column_count; i++) {
-                int64_t value;
-
-                if (table->columns[i].bytes == 0)
-                        continue;
-                if (column_value(&table->columns[i], record, &value))
-                        add_int(block, value);
-                else
-                        add_null(block);
+        switch (field->null) {
+        case NULL_NEVER: return FALSE;
+        case NULL_IF_ZERO: return value == 0;
+        case NULL_IF_ONES: return value == field->mask;
+        default: return value == 0 && ((const struct op_record *)record)->pfn == UINT32_MAX;
         }
+}
+
+static void add_mirrors(struct row_block *block, uint32_t first, const void *record)
+{
+        const struct field *field = block->target->fields + first, *end = block->target->fields + block->target->field_count;
+        uint8_t *type = block->types + block->column_count, *body = block->body_end;
+
+        for (; field < end; field++) {
+                uint64_t value = *(const uint64_t *)(const void *)((const char *)record + field->word_at) >> field->shift &
+                                 field->mask;
+
+                *type++ = is_null(field, value, record) ? 0 : put_int(&body, (int64_t)value);
+        }
+        block->column_count = (uint32_t)(type - block->types);
+        block->body_end = body;
 }
 
 void row_block_mirrors(struct row_block *block, const void *record)
 {
-        add_mirrors(block, &schema_tables[block->target->table], 0, record);
+        add_mirrors(block, 0, record);
 }
 
 /* -- leaves --------------------------------------------------------------------------------------------------------- */
@@ -329,7 +352,7 @@ int row_block_add_record(struct row_block *block, const void *record)
         const struct table *table = &schema_tables[block->target->table];
 
         add_null(block); /* the key stands before the record */
-        add_mirrors(block, table, 1, record);
+        add_mirrors(block, 1, record);
         return add_row(block, (int64_t)column_field(&table->columns[0], record));
 }
 
@@ -437,6 +460,26 @@ static int prepare_statements(struct row_block *block, gboolean in_place)
         return code;
 }
 
+static void find_fields(struct target *target)
+{
+        const struct table *table = &schema_tables[target->table];
+
+        for (uint32_t i = 0; i < table->column_count; i++) {
+                const struct column *column = &table->columns[i];
+                uint32_t in_word = column->offset % 8u;
+
+                if (column->bytes == 0)
+                        continue;
+                g_assert(in_word + column->bytes <= 8); /* fields lie as the compiler lays them: none in two words */
+                target->fields[target->field_count++] = (struct field){
+                        .word_at = (uint16_t)(column->offset - in_word),
+                        .shift = (uint8_t)(8 * (G_BYTE_ORDER == G_LITTLE_ENDIAN ? in_word : 8 - in_word - column->bytes)),
+                        .null = column->null,
+                        .mask = column_ones(column),
+                };
+        }
+}
+
 int row_block_new(sqlite3 *db, const enum table_id *tables, uint32_t table_count, gboolean in_place,
                   struct row_block **ret)
 {
@@ -446,8 +489,10 @@ int row_block_new(sqlite3 *db, const enum table_id *tables, uint32_t table_count
         g_assert(table_count <= G_N_ELEMENTS(block->targets));
         block->db = db;
         block->target_count = table_count;
-        for (uint32_t i = 0; i < table_count; i++)
+        for (uint32_t i = 0; i < table_count; i++) {
                 block->targets[i] = (struct target){ .table = tables[i], .root = 2 + i };
+                find_fields(&block->targets[i]);
+        }
         code = make_image(block);
         if (code == SQLITE_OK && in_place)
                 code = attach_image(block, &in_place);
