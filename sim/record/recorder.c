@@ -478,7 +478,7 @@ static gboolean write_sums(struct recorder *recorder)
 
 static gboolean write_totals(struct recorder *recorder)
 {
-        int code = totals_write(recorder->totals, recorder->db);
+        int code = totals_write(recorder->totals, recorder->db, recorder->block);
 
         return code == SQLITE_OK ? TRUE : fail(recorder, code);
 }
@@ -904,7 +904,8 @@ static gboolean create_file(struct recorder *recorder, gboolean force, GError **
 /* For the run: the pragmas that last as long as the connection, and the statements of the writer. */
 static gboolean prepare_writer(struct recorder *recorder)
 {
-        static const enum table_id tables[] = { TABLE_OP, TABLE_EVENT, TABLE_ZONE_SAMPLE, TABLE_CACHE_SAMPLE };
+        static const enum table_id tables[] = { TABLE_OP, TABLE_EVENT, TABLE_ZONE_SAMPLE, TABLE_CACHE_SAMPLE,
+                                               TABLE_OP_SITE };
         int code;
 
         if (!open_database(recorder, recorder->path))

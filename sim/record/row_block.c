@@ -356,6 +356,13 @@ int row_block_add_record(struct row_block *block, const void *record)
         return add_row(block, (int64_t)column_field(&table->columns[0], record));
 }
 
+int row_block_add_pair(struct row_block *block, int64_t key, int64_t value)
+{
+        add_null(block);
+        add_int(block, value);
+        return add_row(block, key);
+}
+
 int row_block_end_row(struct row_block *block)
 {
         g_assert(block->column_count == schema_tables[block->target->table].column_count);

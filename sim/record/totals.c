@@ -694,38 +694,42 @@ int totals_write_live(const struct totals *totals, sqlite3 *db)
         return code;
 }
 
-static int write_op_lists(struct totals *totals, sqlite3 *db)
+static int by_op(const void *a, const void *b)
+{
+        uint64_t left = ((const struct op_at *)a)->op, right = ((const struct op_at *)b)->op;
+
+        return (left > right) - (left < right); /* one row for an op: no ties */
+}
+
+static int write_op_lists(struct totals *totals, sqlite3 *db, struct row_block *block)
 {
         g_autoptr(sqlite3_stmt) failed = NULL;
-        g_autoptr(sqlite3_stmt) site = NULL;
         int code = prepare_insert(db, TABLE_OP_FAILED, "INSERT", &failed);
 
-        if (code == SQLITE_OK)
-                code = prepare_insert(db, TABLE_OP_SITE, "INSERT", &site);
         for (guint i = 0; i < totals->failed->len && code == SQLITE_OK; i++) {
                 sqlite3_bind_int64(failed, 1, (int64_t)g_array_index(totals->failed, uint64_t, i));
                 code = step_once(failed);
         }
+        g_array_sort(totals->sites, by_op); /* they came as the ops ended */
+        row_block_begin(block, TABLE_OP_SITE);
         for (guint i = 0; i < totals->sites->len && code == SQLITE_OK; i++) {
                 const struct op_at *at = &g_array_index(totals->sites, struct op_at, i);
 
-                sqlite3_bind_int64(site, 1, (int64_t)at->op);
-                sqlite3_bind_int64(site, 2, at->site);
-                code = step_once(site);
+                code = row_block_add_pair(block, (int64_t)at->op, at->site);
         }
         g_array_set_size(totals->failed, 0);
         g_array_set_size(totals->sites, 0);
-        return code;
+        return code == SQLITE_OK ? row_block_end(block) : code;
 }
 
-int totals_write(struct totals *totals, sqlite3 *db)
+int totals_write(struct totals *totals, sqlite3 *db, struct row_block *block)
 {
         int code = SQLITE_OK;
 
         for (int i = 0; i < ROWS_COUNT && code == SQLITE_OK; i++)
                 if (totals->rows[i].changed->len > 0)
                         code = write_rows(&totals->rows[i], db);
-        return code == SQLITE_OK ? write_op_lists(totals, db) : code;
+        return code == SQLITE_OK ? write_op_lists(totals, db, block) : code;
 }
 
 /* -- comparing ------------------------------------------------------------------------------------------------------ */

@@ -27,6 +27,7 @@
 #include <sqlite3.h>
 #include <stdint.h>
 
+#include "record/row_block.h"
 #include "record/schema.h"
 #include "trace/event.h"
 #include "trace/op.h"
@@ -101,8 +102,8 @@ void totals_op(struct totals *totals, const struct op_record *op, uint32_t site)
 /* The same for a block of ops as they ended; sites: for each op, or NULL. */
 void totals_ops(struct totals *totals, const struct op_record *ops, const uint32_t *sites, uint32_t count);
 
-/* Writes what has changed since the last call, inside the caller's transaction. Returns an SQLite code. */
-int totals_write(struct totals *totals, sqlite3 *db);
+/* Writes what has changed since the last call, inside the caller's transaction; block: has TABLE_OP_SITE. Returns an SQLite code. */
+int totals_write(struct totals *totals, sqlite3 *db, struct row_block *block);
 
 /* Writes what is held, by place; once. */
 int totals_write_live(const struct totals *totals, sqlite3 *db);
