@@ -573,6 +573,7 @@ function task:drain() end
 ---@field pages integer # requests for pages
 ---@field magazine_hits integer # of allocs
 ---@field refills integer # of allocs
+---@field slab_errors integer # damage that a debug_slab machine found: rows of table failure, events slab_error
 ---@field slabs_made integer # allocs that had to add a slab
 ---@field live_objs integer # over all caches, also those the allocator itself uses
 ---@field requested_bytes integer # of live objects

@@ -54,7 +54,8 @@ static uint32_t debug_flags(const struct cache_spec *spec, const struct arch *ar
 
         if (!arch->debug_slab)
                 return flags;
-        flags &= ~CACHE_DEBUG_INITIAL; /* without a constructor there is no initial state to check */
+        if (!spec->ctor_cycles) /* there is no initial state to check */
+                flags &= ~CACHE_DEBUG_INITIAL;
         if (size < PAGE_BYTES || fls(size - 1) == fls(size - 1 + 3 * arch->word_bytes))
                 flags |= CACHE_RED_ZONE | CACHE_STORE_USER;
         if (!(flags & CACHE_DESTROY_BY_RCU))

@@ -84,6 +84,7 @@ struct memory {
                 uint32_t head, tail;
         } rcu_waiting[MACHINE_CPUS_MAX]; /* by the CPU that asked; slab.prev: tick (low 32 bits) from which it may go */
         uint64_t kswapd_wakeups, oom_kills;
+        uint64_t slab_errors; /* found by the checks of CONFIG_DEBUG_SLAB */
         int64_t stat[ZONE_STAT_COUNT];       /* folded figures of all zones */
         struct lru lru;
 

@@ -259,7 +259,7 @@ void kernel_log_report(const struct sim *sim, const struct report *report, const
         case REPORT_OOM_NOBODY:
                 kernel_log_panic("Out of memory and no killable processes...", text);
                 break;
-        case REPORT_KIND_COUNT:
+        default: /* slab_log.c */
                 break;
         }
 }

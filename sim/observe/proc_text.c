@@ -12,16 +12,39 @@
 #define DEF_PRIORITY       12u /* prev_priority of a zone that is not being reclaimed */
 #define STAT_THRESHOLD_MAX 125u
 
+/* What a kernel with CONFIG_DEBUG_SLAB has counted; the four tabs are its own. */
+static void append_statistics(const struct kmem_cache *cache, GString *text)
+{
+        g_string_append_printf(text,
+                               " : globalstat %7" PRIu64 " %6" PRIu64 " %5" PRIu64 " %4" PRIu64 " \t\t\t\t%4u %4" PRIu64
+                               " %4" PRIu64 " %4" PRIu64 " %4" PRIu64,
+                               cache->allocs, cache->high, cache->grown, cache->reaped, 0u, cache->max_freeable,
+                               cache->node_allocs, cache->node_frees, cache->node_overflow);
+        g_string_append_printf(text, " : cpustat %6" PRIu64 " %6" PRIu64 " %6" PRIu64 " %6" PRIu64, cache->allochit,
+                               cache->allocmiss, cache->freehit, cache->freemiss);
+}
+
 void proc_slabinfo(const struct sim *sim, GString *text)
 {
         const struct memory *mem = sim_memory(sim);
+        gboolean debug = mem->arch->debug_slab != 0;
 
-        g_string_append(text,
-                        "slabinfo - version: 2.1\n"
-                        "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> "
-                        "<batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
-        for (uint32_t cache = mem->chain; cache != CACHE_ID_NONE; cache = mem->caches[cache].next)
+        g_string_append_printf(
+                text,
+                "slabinfo - version: 2.1%s\n"
+                "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> "
+                "<batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>%s\n",
+                debug ? " (statistics)" : "",
+                debug ? " : globalstat <listallocs> <maxobjs> <grown> <reaped> <error> <maxfreeable> <nodeallocs> <remotefrees> "
+                        "<alienoverflow> : cpustat <allochit> <allocmiss> <freehit> <freemiss>" : "");
+        for (uint32_t cache = mem->chain; cache != CACHE_ID_NONE; cache = mem->caches[cache].next) {
                 slabinfo_line(sim, cache, text);
+                if (!debug)
+                        continue;
+                g_string_truncate(text, text->len - 1);
+                append_statistics(&mem->caches[cache], text);
+                g_string_append_c(text, '\n');
+        }
 }
 
 static void append_zone_name(const struct memory *mem, const struct zone *zone, GString *text)

@@ -15,7 +15,7 @@
 #include "engine/sim.h"
 
 /* Each appends the whole file. */
-void proc_slabinfo(const struct sim *sim, GString *text);  /* version 2.1, without statistics */
+void proc_slabinfo(const struct sim *sim, GString *text);  /* version 2.1; debug_slab: with statistics */
 void proc_buddyinfo(const struct sim *sim, GString *text);
 void proc_zoneinfo(const struct sim *sim, GString *text);
 

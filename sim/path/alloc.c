@@ -111,7 +111,7 @@ enum outcome act_refill_take_obj(struct machine *m, struct thread *th, struct fr
         uint32_t taken = 0;
 
         if (is_debug(m) && !debug_check_slab(m, th, f->alloc.slab))
-                return slab_halt(m);
+                return machine_halt(m);
         CHECK(slab->inuse < slab->num);
         while (slab->inuse < slab->num && f->alloc.want > 0) {
                 uint32_t index = slab_get(slab, &m->mem.pool);
@@ -124,7 +124,7 @@ enum outcome act_refill_take_obj(struct machine *m, struct thread *th, struct fr
         }
         CHECK(ac->avail <= ac->limit);
         if (is_debug(m) && !debug_check_slab(m, th, f->alloc.slab))
-                return slab_halt(m);
+                return machine_halt(m);
         cache->allocs += taken;
         cache->num_active += taken;
         if (cache->num_active > cache->high)
@@ -325,7 +325,8 @@ enum outcome act_grow_init(struct machine *m, struct thread *th, struct frame *f
                 m->mem.pages[slab->pfn + i].slab = id;
         }
         f->grow.slab = id;
-        construct(m, cache, cache->num);
+        if (!(cache->flags & CACHE_POISON)) /* the fill would be written over: constructed when it is handed out */
+                construct(m, cache, cache->num);
         spend(m, COST_INIT_OBJ, cache->num);
         spend(m, COST_INIT_PAGE, 1u << cache->gfporder);
         return OUT_OK;
@@ -408,7 +409,8 @@ enum outcome act_slabd_rcu(struct machine *m, struct thread *th, struct frame *f
 
         if (is_debug(m))
                 debug_destroyed(m, th, id);
-        destruct(m, &m->mem.caches[slab->cache], slab->num);
+        if (!(m->mem.caches[slab->cache].flags & CACHE_POISON))
+                destruct(m, &m->mem.caches[slab->cache], slab->num);
         if (!(m->mem.caches[slab->cache].flags & CACHE_DESTROY_BY_RCU))
                 return OUT_OK;
         if (m->rcu_grace_ns) {

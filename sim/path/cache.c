@@ -56,6 +56,8 @@ enum outcome act_create_begin(struct machine *m, struct thread *th, struct frame
                 machine_report(m, th, REPORT_CACHE_DUPLICATE, f->cache, 0, 0);
                 return OUT_NO;
         }
+        if (is_debug(m))
+                debug_created(m, th, f->cache);
         call_cache_alloc(th, m->mem.cache_cache, m->mem.arch->descriptor_bytes, GFP_KERNEL);
         return OUT_CALL;
 }

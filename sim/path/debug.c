@@ -10,10 +10,11 @@
 #include "base/core_only.h"
 #include "path/step.h"
 
-static void found(struct machine *m, struct thread *th, enum slab_report kind, uint64_t place, uint64_t b)
+static void found(struct machine *m, struct thread *th, enum report_kind kind, uint64_t place, uint64_t b)
 {
-        machine_event(m, th, EV_SLAB_ERROR, kind, place_pfn(place), place_offset(place));
-        slab_report(m, th, kind, place, b);
+        m->mem.slab_errors++;
+        machine_event(m, th, EV_SLAB_ERROR, kind - REPORT_SLAB_POISON, place_pfn(place), place_offset(place));
+        machine_report(m, th, kind, place, b, 0);
 }
 
 /* The function of the allocator that asks for an object or gives one back, from where it goes on afterwards. */
@@ -85,6 +86,8 @@ enum outcome act_alloc_debug(struct machine *m, struct thread *th, struct frame 
                         found(m, th, REPORT_SLAB_ALLOC_ZONES, place, 0);
                 slab_debug_set_zones(&m->mem, place, true);
         }
+        if (cache->flags & CACHE_POISON)
+                construct(m, cache, 1);
         return OUT_DONE;
 }
 
@@ -98,11 +101,11 @@ enum outcome act_free_debug(struct machine *m, struct thread *th, struct frame *
 
         if (place_pfn(place) >= m->mem.page_count) {
                 found(m, th, REPORT_KFREE_RANGE, place, 0);
-                return slab_halt(m);
+                return machine_halt(m);
         }
         if (m->mem.pages[place_pfn(place)].state != PAGE_SLAB) {
                 found(m, th, REPORT_KFREE_BAD, place, 0);
-                return slab_halt(m);
+                return machine_halt(m);
         }
         slab = &m->mem.slabs[memory_slab_of(&m->mem, place)];
         cache = &m->mem.caches[slab->cache];
@@ -126,13 +129,16 @@ enum outcome act_free_debug(struct machine *m, struct thread *th, struct frame *
         first = place_of(slab->pfn, 0) + slab->colouroff;
         if (place < first || (place - first) / cache->buffer_size >= slab->num) {
                 found(m, th, REPORT_SLAB_BUG, place, 2877);
-                return slab_halt(m);
+                return machine_halt(m);
         }
         if ((place - first) % cache->buffer_size) {
                 found(m, th, REPORT_SLAB_BUG, place, 2878);
-                return slab_halt(m);
+                return machine_halt(m);
         }
+        if (cache->flags & CACHE_DEBUG_INITIAL) /* the constructor looks at the state it had made */
+                construct(m, cache, 1);
         if (cache->flags & CACHE_POISON) {
+                destruct(m, cache, 1);
                 slab_debug_fill(&m->mem, place, POISON_FREE);
                 spend_fill(m, cache);
         }
@@ -149,6 +155,15 @@ bool debug_check_slab(struct machine *m, struct thread *th, uint32_t slab)
                 return true;
         found(m, th, REPORT_SLAB_CHAIN, place_of(s->pfn, 0), slab);
         return false;
+}
+
+/* What kmem_cache_create says about the flags it was given. */
+void debug_created(struct machine *m, struct thread *th, uint32_t cache)
+{
+        const struct cache_spec *spec = &m->mem.caches[cache].spec;
+
+        if ((spec->flags & CACHE_DEBUG_INITIAL) && !spec->ctor_cycles)
+                machine_report(m, th, REPORT_NO_CTOR, cache, 0, 0);
 }
 
 /* The debug half of slab_get_obj. */

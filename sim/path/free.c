@@ -80,11 +80,11 @@ enum outcome act_retobj_put(struct machine *m, struct thread *th, struct frame *
         f->ret.slab = id;
         slab_list_remove(m->mem.slabs, lists->list, id);
         if (is_debug(m) && !(debug_check_slab(m, th, id) && debug_put(m, th, id, index)))
-                return slab_halt(m);
+                return machine_halt(m);
         CHECK(slab->inuse > 0);
         slab_put(slab, &m->mem.pool, index);
         if (is_debug(m) && !debug_check_slab(m, th, id))
-                return slab_halt(m);
+                return machine_halt(m);
         cache->num_active--;
         lists->free_objects++;
         spend(m, COST_MISS, 2);

@@ -77,14 +77,14 @@ enum outcome act_node_take(struct machine *m, struct thread *th, struct frame *f
         uint32_t index;
 
         if (is_debug(m) && !debug_check_slab(m, th, id))
-                return slab_halt(m);
+                return machine_halt(m);
         CHECK(slab->inuse < slab->num);
         index = slab_get(slab, &m->mem.pool);
         th->ret = memory_object_place(&m->mem, slab, index);
         if (is_debug(m)) {
                 debug_taken(m, th, id, index);
                 if (!debug_check_slab(m, th, id))
-                        return slab_halt(m);
+                        return machine_halt(m);
         }
         lists->free_objects--;
         slab_list_remove(m->mem.slabs, lists->list, id);

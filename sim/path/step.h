@@ -41,14 +41,6 @@ enum state {
         DONE = STATE_COUNT, /* the path ends */
 };
 
-/* What the debug code of slabs finds (spec 07 section 10.5). */
-enum slab_report { REPORT_SLAB_POISON, REPORT_SLAB_ALLOC_ZONES, REPORT_SLAB_DOUBLE_FREE, REPORT_SLAB_FREE_ZONES,
-                   REPORT_SLAB_DESTROY_START, REPORT_SLAB_DESTROY_END, REPORT_KFREE_RANGE, REPORT_KFREE_BAD, REPORT_SLAB_BUG,
-                   REPORT_SLAB_BUFCTL, REPORT_SLAB_CHAIN, REPORT_SLAB_NODE_GET, REPORT_SLAB_NODE_PUT };
-#define slab_report(m, th, kind, a, b) ((void)(b))
-#define slab_halt(m)                   ((void)(m), check_failed("kernel BUG", __FILE__, __LINE__), OUT_WAIT)
-#define SINGLE_DEBUG                   0x8u /* machine.single_steps: CONFIG_DEBUG_SLAB */
-
 enum outcome { OUT_OK, OUT_NO, OUT_ALT, OUT_CALL, OUT_DONE, OUT_WAIT, OUT_SLEEP, OUT_PARK };
 
 enum held { HELD_ON, HELD_OFF, HELD_LIST, HELD_ZONE, HELD_ALIEN, HELD_CHAIN, HELD_MEMPOOL, HELD_LRU };
@@ -364,6 +356,7 @@ struct reclaim {
 /* Reasons in machine.single_steps. */
 #define SINGLE_AUDIT    0x1u
 #define SINGLE_FAILSLAB 0x2u
+#define SINGLE_DEBUG    0x4u /* CONFIG_DEBUG_SLAB */
 
 struct machine {
         struct memory mem;
@@ -610,6 +603,7 @@ void call_free_aliens(struct thread *th, uint32_t cache, uint32_t node, bool is_
 bool debug_check_slab(struct machine *m, struct thread *th, uint32_t slab);
 void debug_taken(struct machine *m, struct thread *th, uint32_t slab, uint32_t index);
 bool debug_put(struct machine *m, struct thread *th, uint32_t slab, uint32_t index);
+void debug_created(struct machine *m, struct thread *th, uint32_t cache);
 void debug_grown(struct machine *m, uint32_t slab);
 void debug_destroyed(struct machine *m, struct thread *th, uint32_t slab);
 uint64_t array_bytes(const struct machine *m, uint32_t entries); /* cache.c: struct array_cache with so many */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "mm/memory.h"
+#include "observe/slab_log.h"
 #include "script/scenario_parts.h"
 #include "trace/gfp.h"
 
@@ -80,6 +81,11 @@ static bool is_about_allocation(enum report_kind kind)
         return kind == REPORT_PAGES_FAILED || kind == REPORT_FAULT_INJECTED;
 }
 
+static const char *caller_name(uint64_t caller, void *context)
+{
+        return call_site_name(context, caller);
+}
+
 static void hear(const struct report *report, void *context)
 {
         struct scenario *scenario = context;
@@ -95,7 +101,10 @@ static void hear(const struct report *report, void *context)
         if (((report->kind == REPORT_PAGES_FAILED && policy != FAILURE_FATAL) || report->kind == REPORT_OOM_INVOKED) &&
             !kernel_log_ratelimit(&scenario->log_limit, scenario->sim, text))
                 return;
-        kernel_log_report(scenario->sim, report, actor ? actor->name : kthread, text);
+        if (slab_log_is_about(report))
+                slab_log_report(scenario->sim, report, caller_name, scenario, text);
+        else
+                kernel_log_report(scenario->sim, report, actor ? actor->name : kthread, text);
         message = first_line(text->str);
         failure.message = message;
         failure.report = text->str;
@@ -107,6 +116,14 @@ static void hear(const struct report *report, void *context)
         if (is_about_allocation(report->kind))
                 return;
         plain = kernel_log_plain(text->str);
+        if (slab_log_is_about(report)) {
+                char *where = g_strdup_printf("at %" G_GUINT64_FORMAT ".%03u us, CPU %u, task %s, op %" G_GUINT64_FORMAT ":\n%s",
+                                              report->t_ns / 1000, (unsigned)(report->t_ns % 1000), report->cpu,
+                                              actor ? actor->name : kthread, report->op, plain);
+
+                g_free(plain);
+                plain = where;
+        }
         if (report_kind_infos[report->kind].is_fatal)
                 scenario_fail(scenario, SCENARIO_ERROR_SIMULATED, "%s", plain);
         else

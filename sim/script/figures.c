@@ -133,6 +133,7 @@ struct figures *figures_new(const struct sim *sim, struct observer *observer)
         figures->time_ns = sim_now_ns(sim);
         figures->ops = observer_op_count(observer);
         figures->events = observer_event_count(observer);
+        figures->slab_errors = sim_memory(sim)->slab_errors;
         observer_digest(observer, figures->digest);
         add_counts(figures, sim_counts(sim));
         add_latency(figures, observer_latency(observer));

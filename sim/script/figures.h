@@ -46,6 +46,7 @@ struct figures {
         uint64_t objects_failed;
         uint64_t pages_asked, pages_failed; /* requests */
         uint64_t frees;
+        uint64_t slab_errors;      /* damage found by a debug_slab machine */
         uint64_t live_objs;
         uint64_t requested_bytes, allocated_bytes, slab_bytes; /* at the end, over all caches */
         struct figures_latency latency[LATENCY_CLASS_COUNT];

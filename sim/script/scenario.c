@@ -582,6 +582,7 @@ static int make_result(lua_State *L)
         set_integer(L, "pages", figures->pages_asked);
         set_integer(L, "magazine_hits", figures->magazine_hits);
         set_integer(L, "refills", figures->refills);
+        set_integer(L, "slab_errors", figures->slab_errors);
         set_integer(L, "slabs_made", figures->slabs_made);
         set_integer(L, "live_objs", figures->live_objs);
         set_integer(L, "requested_bytes", figures->requested_bytes);

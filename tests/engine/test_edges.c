@@ -62,6 +62,7 @@ static void run_workloads(void)
                 shape.tune = seed % 3 == 0;
                 shape.caches |= shape.tune;
                 config.audit = 0;
+                config.debug_slab = seed % 4 == 1;
                 bed = testbed_new(&config);
                 workload_run(bed, &shape, &result);
                 collect(bed);
