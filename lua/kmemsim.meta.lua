@@ -131,6 +131,40 @@ function mempool(fields) end
 ---@field order? integer # elements are blocks of 2^order pages
 ---@field node? integer # memory node of the pool's own record and array; default: that of the CPU
 
+---Fault injection into requests for objects: the attributes of /debug/failslab, or "interval,probability,space,times".
+---@param fields failslab_fields|string
+function failslab(fields) end
+
+---Fault injection into requests for pages: the attributes of /debug/fail_page_alloc, or "interval,probability,space,times".
+---@param fields fail_page_alloc_fields|string
+function fail_page_alloc(fields) end
+
+---@class failslab_fields
+---@field probability? integer # per cent, default 0
+---@field interval? integer # only every so many-th request is considered, default 1
+---@field times? integer # failures at most; default 1, -1: no limit
+---@field space? size # bytes of objects, or pages, that are let through first
+---@field verbose? integer # 0: no report, 1: a line, 2 (default): a stack trace as well
+---@field task_filter? boolean # only requests of tasks with make_it_fail
+---@field ignore_gfp_wait? boolean # default true: requests with __GFP_WAIT never fail
+---@field ignore_gfp_highmem? boolean # default true: nor those with __GFP_HIGHMEM
+---@field require? string|false # only inside of this function of the kernel
+---@field reject? string|false # never inside of this function
+---@field stacktrace_depth? integer # callers these two look at, default 32
+
+---@class fail_page_alloc_fields
+---@field probability? integer # per cent, default 0
+---@field interval? integer # only every so many-th request is considered, default 1
+---@field times? integer # failures at most; default 1, -1: no limit
+---@field space? size # bytes of objects, or pages, that are let through first
+---@field verbose? integer # 0: no report, 1: a line, 2 (default): a stack trace as well
+---@field task_filter? boolean # only requests of tasks with make_it_fail
+---@field ignore_gfp_wait? boolean # default true: requests with __GFP_WAIT never fail
+---@field ignore_gfp_highmem? boolean # default true: nor those with __GFP_HIGHMEM
+---@field require? string|false # only inside of this function of the kernel
+---@field reject? string|false # never inside of this function
+---@field stacktrace_depth? integer # callers these two look at, default 32
+
 ---A task on one CPU. The run ends when all tasks that are no daemons have ended.
 ---@param fields task_fields
 ---@return task
@@ -143,6 +177,7 @@ function task(fields) end
 ---@field at? time # when it begins; default 0
 ---@field daemon? boolean # does not keep the run going
 ---@field on_failure? failure_policy
+---@field make_it_fail? boolean # the task filters of fault injection find it; of t:spawn: inherited
 
 ---An interrupt handler on one CPU. It must not wait; its requests are "atomic" if nothing else is said.
 ---@param fields interrupt_fields
@@ -234,6 +269,7 @@ function load(fields) end
 ---@field at? time # when it begins; default 0
 ---@field drain? boolean # frees what is left at the end
 ---@field on_failure? failure_policy
+---@field make_it_fail? boolean # the task filters of fault injection find it
 
 ---One of kmalloc, cache and pages.
 ---@class load_alloc
@@ -520,6 +556,18 @@ function task:mempool_resize(pool, min_nr, mask) end
 ---@return "failed"? failed # other requests to it are under way
 function task:mempool_destroy(pool) end
 
+---Writes the attributes given to the control files of failslab; the main part must have declared it.
+---@param fields failslab_fields
+function task:failslab(fields) end
+
+---The same of fail_page_alloc.
+---@param fields fail_page_alloc_fields
+function task:fail_page_alloc(fields) end
+
+---The task's own flag for the task filters of fault injection.
+---@param on? boolean # default true
+function task:make_it_fail(on) end
+
 ---@class tune_fields
 ---@field limit? integer # objects a magazine holds
 ---@field batchcount? integer # objects moved at a time
@@ -568,6 +616,8 @@ function task:drain() end
 ---@field ops integer # requests done
 ---@field events integer
 ---@field failures integer # allocations that got no memory
+---@field faults_slab integer # faults injected into requests for objects
+---@field faults_page integer # and for pages
 ---@field allocs integer # kmalloc and kmem_cache_alloc
 ---@field frees integer # of objects and pages
 ---@field pages integer # requests for pages

@@ -4,6 +4,10 @@
 #ifndef KMEMSIM_CLI_CLI_H
 #define KMEMSIM_CLI_CLI_H
 
+#include <stdint.h>
+
+#include "path/fault.h"
+
 enum {
         EXIT_OK = 0,
         EXIT_INTERNAL = 1,
@@ -28,6 +32,10 @@ int cmd_paths(int argc, char **argv);
 
 /* The folder `sub` ("lua", "reports", "scenarios") of the installation or of the checkout. Newly allocated. */
 char *data_dir(const char *sub);
+
+/* "page:17" or "slab:3" into at[FAULT_PAGE] or at[FAULT_SLAB]. FALSE: it is neither. */
+int fault_parse(const char *text, uint32_t at[FAULT_CAPABILITY_COUNT]);
+extern const char *const fault_words[FAULT_CAPABILITY_COUNT]; /* "slab", "page" */
 
 /* How the user called the program: the launcher says it in KMEMSIM_COMMAND, an installed program is "kmemsim". */
 const char *command_name(void);

@@ -56,6 +56,7 @@ struct run {
         /* options */
         char *scenario_path, *output_path;
         uint64_t seed, limit, memory_bytes;
+        uint32_t fault_at[FAULT_CAPABILITY_COUNT];
         char **settings;
         gboolean is_recorded, force;
         enum progress_style progress;
@@ -144,7 +145,7 @@ static void show_progress(void *context)
 /* -- options ------------------------------------------------------------------------------------------------------ */
 
 struct option_words {
-        char *seed, *record, *progress, *color, *limit, *memory;
+        char *seed, *fault, *record, *progress, *color, *limit, *memory;
 };
 
 static gboolean bad_value(GError **error, const char *option, const char *allowed, const char *word)
@@ -162,6 +163,8 @@ static gboolean read_words(struct run *run, const struct option_words *words, GE
         run->seed = 1;
         if (words->seed && !g_ascii_string_to_unsigned(words->seed, 10, 0, G_MAXUINT64, &run->seed, NULL))
                 return bad_value(error, "--seed", "a whole number, 0 or more", words->seed);
+        if (words->fault && !fault_parse(words->fault, run->fault_at))
+                return bad_value(error, "--fault", "page:N or slab:N, N from 1", words->fault);
         if (words->limit) {
                 if (!g_ascii_string_to_unsigned(words->limit, 10, 1000, G_MAXINT64 / TOTAL_PER_BURST, &limit, NULL))
                         return bad_value(error, "--limit", "a number of instructions, 1000 or more", words->limit);
@@ -212,6 +215,7 @@ static void scenario_options(struct run *run, const char *library, struct scenar
                                           .message = show_message,
                                           .context = run };
         sandbox_limits_default(&ret->limits);
+        memcpy(ret->fault_at, run->fault_at, sizeof(ret->fault_at));
         if (run->progress != PROGRESS_NONE)
                 ret->progress = show_progress;
         if (run->memory_bytes)
@@ -291,7 +295,11 @@ static int parse_options(struct run *run, int argc, char **argv)
                   "the recording (default: name of the scenario with .db, in this folder)", "FILE.db" },
                 { "seed", 0, 0, G_OPTION_ARG_STRING, &words.seed, "of all random numbers (default: 1)", "N" },
                 { "set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &run->settings,
-                  "a parameter of the scenario; may be repeated (SCENARIO.lua --help lists them)", "KEY=VALUE" },
+                  "a parameter of the scenario (SCENARIO.lua --help lists them), or an attribute of fault injection such as "
+                  "fail_page_alloc.probability; may be repeated",
+                  "KEY=VALUE" },
+                { "fault", 0, 0, G_OPTION_ARG_STRING, &words.fault,
+                  "the request for pages, or for an object, with this number fails (kmemsim faults)", "page:N|slab:N" },
                 { "record", 0, 0, G_OPTION_ARG_STRING, &words.record, "rows (default) or none: no file", "HOW" },
                 { "force", 0, 0, G_OPTION_ARG_NONE, &run->force, "overwrite FILE.db", NULL },
                 { "limit", 0, 0, G_OPTION_ARG_STRING, &words.limit,
@@ -324,6 +332,7 @@ static int parse_options(struct run *run, int argc, char **argv)
         g_option_context_add_main_entries(context, entries, NULL);
         good = g_option_context_parse(context, &count, &left, &error) && read_words(run, &words, &error);
         g_free(words.seed);
+        g_free(words.fault);
         g_free(words.record);
         g_free(words.progress);
         g_free(words.color);
@@ -501,6 +510,12 @@ static void print_summary(const struct run *run, const struct figures *figures, 
         if (figures->pages_asked) {
                 heading(run, "pages");
                 printf("%" PRIu64 " allocations, %" PRIu64 " failed\n", figures->pages_asked, figures->pages_failed);
+        }
+        if (figures->faults_asked[FAULT_SLAB] || figures->faults_asked[FAULT_PAGE]) {
+                heading(run, "faults");
+                printf("%" PRIu64 " of %" PRIu64 " requests for objects, %" PRIu64 " of %" PRIu64 " for pages\n",
+                       figures->faults_injected[FAULT_SLAB], figures->faults_asked[FAULT_SLAB],
+                       figures->faults_injected[FAULT_PAGE], figures->faults_asked[FAULT_PAGE]);
         }
         print_latency(run, figures);
         print_fragmentation(run, figures);
@@ -682,6 +697,11 @@ static int carry_out(struct run *run)
                 status = "failed, the recording is incomplete";
         }
         print_summary(run, figures, status);
+        for (int i = 0; i < FAULT_CAPABILITY_COUNT; i++) {
+                if (run->fault_at[i] > figures->faults_asked[i])
+                        say(run, "--fault %s:%u: the run made %" PRIu64 " such requests, so that none failed",
+                            fault_words[i], run->fault_at[i], figures->faults_asked[i]);
+        }
         if (run->recorder && code == EXIT_OK)
                 print_next(run);
         figures_free(figures);

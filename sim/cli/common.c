@@ -36,6 +36,24 @@ char *data_dir(const char *sub)
         return g_build_filename(KMEMSIM_SOURCE_DIR, sub, NULL);
 }
 
+const char *const fault_words[FAULT_CAPABILITY_COUNT] = { [FAULT_SLAB] = "slab", [FAULT_PAGE] = "page" };
+
+int fault_parse(const char *text, uint32_t at[FAULT_CAPABILITY_COUNT])
+{
+        for (int i = 0; i < FAULT_CAPABILITY_COUNT; i++) {
+                size_t length = strlen(fault_words[i]);
+                guint64 number;
+
+                if (strncmp(text, fault_words[i], length) != 0 || text[length] != ':')
+                        continue;
+                if (!g_ascii_string_to_unsigned(text + length + 1, 10, 1, UINT32_MAX - 1, &number, NULL))
+                        return 0;
+                at[i] = (uint32_t)number;
+                return 1;
+        }
+        return 0;
+}
+
 const char *command_name(void)
 {
         const char *name = g_getenv("KMEMSIM_COMMAND");

@@ -175,10 +175,10 @@ static void push_run(lua_State *L, int index, const char *what)
 
 struct actor *actor_declare_task(struct scenario *scenario, lua_State *L, int index, const char *what)
 {
-        static const char *const known[] = { "name", "cpu", "run", "at", "daemon", "on_failure", NULL };
+        static const char *const known[] = { "name", "cpu", "run", "at", "daemon", "on_failure", "make_it_fail", NULL };
         const char *name = NULL;
         uint64_t cpu = 0, start_ns = 0;
-        bool daemon = false;
+        bool daemon = false, makes_fail = false;
         enum failure_policy policy = FAILURE_DEFAULT;
         struct actor *actor;
 
@@ -188,6 +188,7 @@ struct actor *actor_declare_task(struct scenario *scenario, lua_State *L, int in
         fields_integer(L, index, what, "cpu", 0, MACHINE_CPUS_MAX - 1, &cpu);
         fields_time(L, index, what, "at", &start_ns);
         fields_boolean(L, index, what, "daemon", &daemon);
+        fields_boolean(L, index, what, "make_it_fail", &makes_fail);
         if (lua_getfield(L, index, "on_failure") != LUA_TNIL)
                 policy = value_policy(L, -1, what);
         push_run(L, index, what);
@@ -196,6 +197,7 @@ struct actor *actor_declare_task(struct scenario *scenario, lua_State *L, int in
         actor->start_ns = start_ns;
         actor->is_foreground = !daemon;
         actor->policy = policy;
+        actor->makes_fail = makes_fail;
         give_lua(actor, L, lua_gettop(L));
         return actor;
 }
@@ -938,6 +940,64 @@ static int task_mempool_destroy(lua_State *L)
         return submit(L, self);
 }
 
+/* -- methods: fault injection ------------------------------------------------------------------------------------- */
+
+/* Each attribute of the table at 2 is one write to its control file; from attribute `at` & 255 on. */
+static int write_faults(lua_State *L, int status, lua_KContext at)
+{
+        struct actor *self = self_of(L);
+        enum fault_capability capability = (enum fault_capability)(at >> 8);
+        uint32_t attribute = (uint32_t)at & 255u;
+
+        (void)status;
+        while (attribute < FAULT_ATTR_COUNT) {
+                const char *problem;
+                uint32_t value;
+
+                if (!faults_field(L, 2, capability, (enum fault_attribute)attribute++, &value))
+                        continue;
+                self->request = (struct request){ .kind = OP_FAULT_SET, .size_bytes = value,
+                                                  .order = (uint8_t)FAULT_ATTR_OF(capability, attribute - 1) };
+                problem = sim_submit(self->scenario->sim, self->thread, &self->request);
+                if (problem)
+                        return luaL_error(L, "%s: %s (the main part says %s { ... })", fault_capability_names[capability],
+                                          problem, fault_capability_names[capability]);
+                sandbox_burst_begin(self->scenario->sandbox);
+                actor_set_state(self, ACTOR_REQUEST);
+                wait_for_then(L, self, SIM_DONE, (lua_KContext)capability << 8 | attribute, write_faults);
+        }
+        return 0;
+}
+
+static int set_faults(lua_State *L, enum fault_capability capability)
+{
+        task_of(L, fault_capability_names[capability]);
+        faults_check(L, 2, capability);
+        need_yieldable(L);
+        lua_settop(L, 2);
+        return write_faults(L, LUA_OK, (lua_KContext)capability << 8);
+}
+
+static int task_failslab(lua_State *L)
+{
+        return set_faults(L, FAULT_SLAB);
+}
+
+static int task_fail_page_alloc(lua_State *L)
+{
+        return set_faults(L, FAULT_PAGE);
+}
+
+/* t:make_it_fail([true or false]): the task's own flag, as a write to /proc/self/make-it-fail. */
+static int task_make_it_fail(lua_State *L)
+{
+        struct actor *self = task_of(L, "make_it_fail");
+        bool is_on = lua_isnoneornil(L, 2) || lua_toboolean(L, 2);
+
+        self->request = (struct request){ .kind = OP_FAULT_SET, .order = FAULT_MAKE_IT_FAIL, .size_bytes = is_on };
+        return submit(L, self);
+}
+
 /* -- methods: caches, CPUs, time ---------------------------------------------------------------------------------- */
 
 static int task_create(lua_State *L)
@@ -1222,6 +1282,9 @@ static int task_spawn(lua_State *L)
 
         if (actor->cpu >= scenario->config.cpus)
                 return luaL_error(L, "spawn: the machine has no CPU %d", (int)actor->cpu);
+        if (lua_getfield(L, 2, "make_it_fail") == LUA_TNIL) /* children inherit it */
+                actor->makes_fail = sim_thread_makes_fail(scenario->sim, self->thread);
+        lua_pop(L, 1);
         if (!actor_attach(actor)) {
                 lua_pushstring(L, scenario->error->message);
                 g_clear_error(&scenario->error);
@@ -1323,6 +1386,8 @@ void actor_open_methods(struct scenario *scenario, lua_State *L)
                 { "alloc", task_alloc },     { "chance", task_chance },   { "cpu", task_cpu },
                 { "create", task_create },   { "destroy", task_destroy }, { "drain", task_drain },
                 { "free", task_free },       { "free_pages", task_free_pages }, { "kfree", task_kfree },
+                { "failslab", task_failslab },               { "fail_page_alloc", task_fail_page_alloc },
+                { "make_it_fail", task_make_it_fail },
                 { "mempool_alloc", task_mempool_alloc },     { "mempool_create", task_mempool_create },
                 { "mempool_destroy", task_mempool_destroy }, { "mempool_free", task_mempool_free },
                 { "mempool_resize", task_mempool_resize },

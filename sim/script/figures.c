@@ -57,13 +57,15 @@ static void add_counts(struct figures *figures, const struct sim_counts *counts)
                 figures->refills += by_path[PATH_SHARED] + by_path[PATH_PARTIAL_SLAB] + by_path[PATH_FREE_SLAB] +
                                     by_path[PATH_NEW_SLAB];
                 figures->slabs_made += by_path[PATH_NEW_SLAB];
-                figures->objects_failed += by_path[PATH_FAILED] + by_path[PATH_NO_CLASS];
+                figures->objects_failed += by_path[PATH_FAILED] + by_path[PATH_NO_CLASS] +
+                                           by_path[PATH_FAULT_INJECTED];
         }
         for (uint32_t path = 0; path < OP_PATH_COUNT; path++) {
                 figures->pages_asked += figures->by_path[OP_PAGES][path];
                 figures->frees += figures->by_path[OP_FREE][path];
         }
-        figures->pages_failed = figures->by_path[OP_PAGES][PATH_FAILED];
+        figures->pages_failed = figures->by_path[OP_PAGES][PATH_FAILED] +
+                                figures->by_path[OP_PAGES][PATH_FAULT_INJECTED];
 }
 
 static void add_latency(struct figures *figures, const struct latency *latency)
@@ -136,6 +138,10 @@ struct figures *figures_new(const struct sim *sim, struct observer *observer)
         figures->slab_errors = sim_memory(sim)->slab_errors;
         observer_digest(observer, figures->digest);
         add_counts(figures, sim_counts(sim));
+        for (int i = 0; i < FAULT_CAPABILITY_COUNT; i++) {
+                figures->faults_asked[i] = sim_fault_seen(sim, (enum fault_capability)i);
+                figures->faults_injected[i] = sim_fault_injected(sim, (enum fault_capability)i);
+        }
         add_latency(figures, observer_latency(observer));
         add_zones(figures, sim);
         add_caches(figures, sim);

@@ -47,6 +47,8 @@ struct figures {
         uint64_t pages_asked, pages_failed; /* requests */
         uint64_t frees;
         uint64_t slab_errors;      /* damage found by a debug_slab machine */
+        uint64_t faults_asked[FAULT_CAPABILITY_COUNT];    /* requests that fault injection looked at; 0: it was off */
+        uint64_t faults_injected[FAULT_CAPABILITY_COUNT]; /* and let fail */
         uint64_t live_objs;
         uint64_t requested_bytes, allocated_bytes, slab_bytes; /* at the end, over all caches */
         struct figures_latency latency[LATENCY_CLASS_COUNT];

@@ -212,7 +212,7 @@ static bool check_settings(struct scenario *scenario)
         for (const char *const *setting = scenario->settings; setting && *setting; setting++) {
                 const char *equals = strchr(*setting, '=');
                 size_t length = equals ? (size_t)(equals - *setting) : strlen(*setting);
-                bool known = false;
+                bool known = faults_is_setting(*setting);
 
                 for (uint32_t i = 0; i < scenario->params->len && !known; i++) {
                         const char *name = ((const struct scenario_param *)scenario->params->pdata[i])->name;
@@ -285,7 +285,7 @@ static bool run_main_part(struct scenario *scenario)
                 return false;
         }
         lua_settop(scenario->main, 0);
-        return check_settings(scenario) && check_declarations(scenario);
+        return check_settings(scenario) && faults_settle(scenario) && check_declarations(scenario);
 }
 
 struct scenario *scenario_load(const char *path, const struct scenario_options *options, GError **error)
@@ -577,6 +577,8 @@ static int make_result(lua_State *L)
         set_integer(L, "ops", figures->ops);
         set_integer(L, "events", figures->events);
         set_integer(L, "failures", figures->objects_failed + figures->pages_failed);
+        set_integer(L, "faults_slab", figures->faults_injected[FAULT_SLAB]);
+        set_integer(L, "faults_page", figures->faults_injected[FAULT_PAGE]);
         set_integer(L, "allocs", figures->objects_asked);
         set_integer(L, "frees", figures->frees);
         set_integer(L, "pages", figures->pages_asked);

@@ -43,6 +43,7 @@ struct scenario_options {
         const char *const *settings;       /* "KEY=VALUE", ends with NULL; may be NULL */
         const char *library;               /* folder of the Lua library */
         struct sandbox_limits limits;
+        uint32_t fault_at[FAULT_CAPABILITY_COUNT]; /* this request fails, whatever the attributes say; 0: none */
         const volatile sig_atomic_t *stop; /* may be NULL */
         /* Called about every thousand events of the workload while the sim runs; may be NULL. */
         void (*progress)(void *context);

@@ -886,6 +886,9 @@ static int declare_param(lua_State *L)
         unit = luaL_optstring(L, 4, "");
         if (*name == '\0' || strpbrk(name, "= \t\n"))
                 return luaL_error(L, "param: '%s' is no name", name);
+        lua_pushfstring(L, "%s=", name);
+        if (faults_is_setting(name) || faults_is_setting(lua_tostring(L, -1)))
+                return luaL_error(L, "param: '%s' belongs to fault injection", name);
         for (uint32_t i = 0; i < scenario->params->len; i++)
                 if (strcmp(((struct scenario_param *)scenario->params->pdata[i])->name, name) == 0)
                         return luaL_error(L, "param '%s' is declared twice", name);
@@ -920,6 +923,18 @@ static int declare_param(lua_State *L)
         g_free(param->value);
         param->value = g_strdup(text ? text : param->preset);
         return 1;
+}
+
+/* -- fault injection ---------------------------------------------------------------------------------------------- */
+
+static int declare_failslab(lua_State *L)
+{
+        return faults_declare(declaring(L, "failslab"), L, FAULT_SLAB);
+}
+
+static int declare_fail_page_alloc(lua_State *L)
+{
+        return faults_declare(declaring(L, "fail_page_alloc"), L, FAULT_PAGE);
 }
 
 /* -- trace -------------------------------------------------------------------------------------------------------- */
@@ -991,6 +1006,7 @@ void declare_open(struct scenario *scenario, lua_State *L)
                 { "interrupt", declare_interrupt },   { "mailbox", declare_mailbox },  { "event", declare_event },
                 { "expect", declare_expect },         { "summary", declare_summary },  { "param", declare_param },
                 { "on_failure", declare_on_failure }, { "stop_at", declare_stop_at },  { "seed", declare_seed },
+                { "failslab", declare_failslab },     { "fail_page_alloc", declare_fail_page_alloc },
                 { "trace", declare_trace },           { "mempool", declare_mempool_here }, { NULL, NULL },
         };
 

@@ -613,7 +613,7 @@ static int declare_load(lua_State *L)
 {
         static const char *const known[] = { "name",     "cpu",   "free_cpu",   "arrival", "alloc", "gfp", "node",
                                              "lifetime", "batch", "live",       "phases",  "count", "duration",
-                                             "at",       "drain", "on_failure", NULL };
+                                             "at",       "drain", "on_failure", "make_it_fail", NULL };
         struct scenario *scenario = declaring(L, "load");
         enum failure_policy policy = FAILURE_DEFAULT;
         struct load_source *source;
@@ -623,6 +623,7 @@ static int declare_load(lua_State *L)
         const char *name = NULL, *problem;
         uint64_t cpu = 0, free_cpu, node;
         uint8_t node_plus_1 = 0;
+        bool makes_fail = false;
         uint32_t gfp;
 
         fields_check(L, 1, "load", known);
@@ -632,6 +633,7 @@ static int declare_load(lua_State *L)
         fields_integer(L, 1, "load", "cpu", 0, MACHINE_CPUS_MAX - 1, &cpu);
         free_cpu = cpu;
         fields_integer(L, 1, "load", "free_cpu", 0, MACHINE_CPUS_MAX - 1, &free_cpu);
+        fields_boolean(L, 1, "load", "make_it_fail", &makes_fail);
         read_spec(scenario, L, &spec);
         caches = read_asks(scenario, L, &spec);
         if (lua_getfield(L, 1, "gfp") == LUA_TNIL)
@@ -661,6 +663,9 @@ static int declare_load(lua_State *L)
 
                 add_actor(source, L, FEED_CONSUMER, free_name, free_cpu, policy);
         }
+        for (int role = 0; role < FEED_ROLE_COUNT; role++)
+                if (source->actors[role])
+                        source->actors[role]->makes_fail = makes_fail;
         box_push(scenario, L, BOX_EVENT, end);
         return 1;
 }

@@ -5,6 +5,7 @@
  *      scenario_declare.c  the global functions: machine, cache, task, interrupt, param, expect, trace ...
  *      actor.c             the methods of tasks and interrupts, requests, waiting, the main loop
  *      failure.c           failed requests, what the kernel prints, BUGs
+ *      faults.c            failslab, fail_page_alloc
  *      object.c            what kmalloc, alloc and pages return
  *      call_sites.c        where in the scenario requests come from: last users of a debug_slab machine
  *      trace_player.c      an ops file replayed without Lua
@@ -279,6 +280,21 @@ int failure_refused(lua_State *L, struct actor *self, const char *message);
 int failure_double_free(lua_State *L, struct actor *self, const struct object *object);
 enum wrong_free { WRONG_KFREE, WRONG_CACHE_FREE, WRONG_CACHE, WRONG_FREE_PAGES };
 int failure_wrong_free(lua_State *L, struct actor *self, const struct object *object, enum wrong_free how);
+
+/* -- faults.c ----------------------------------------------------------------------------------------------------- */
+
+/* failslab{ ... } and fail_page_alloc{ ... } of the main part; the argument is at index 1. */
+int faults_declare(struct scenario *scenario, lua_State *L, enum fault_capability capability);
+
+/* A table of attributes: refuses unknown ones; reads one, false: it is not in the table. */
+void faults_check(lua_State *L, int index, enum fault_capability capability);
+bool faults_field(lua_State *L, int index, enum fault_capability capability, enum fault_attribute attribute,
+                  uint32_t *ret);
+
+/* Does this key of --set, or name of a parameter, belong to fault injection? */
+bool faults_is_setting(const char *name);
+/* After the main part: what --set says, and the seeds. False: scenario->error. */
+bool faults_settle(struct scenario *scenario);
 
 /* -- object.c ----------------------------------------------------------------------------------------------------- */
 

@@ -36,6 +36,8 @@ end
 
 show_fields("cache", cache, { ["?"] = 1 })
 show_fields("mempool", mempool, { ["?"] = 1 })
+show_fields("failslab", failslab, { ["?"] = 1 })
+show_fields("fail_page_alloc", fail_page_alloc, { ["?"] = 1 })
 show_fields("task", task, { ["?"] = 1 })
 show_fields("interrupt", interrupt, { ["?"] = 1 })
 show_fields("trace", trace, { ["?"] = 1 })
