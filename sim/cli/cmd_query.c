@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/why_failed.h"
 #include "record/record_error.h"
 #include "record/recording.h"
 
@@ -612,6 +613,23 @@ static int show_sql(const char *name)
         return EXIT_OK;
 }
 
+/* What why_failed is about to read; its parameters say of which request. */
+static int prepare_why_failed(const struct query *query, struct recording *recording, const char *report)
+{
+        g_autoptr(GPtrArray) comment = report_comment(report);
+        g_autofree char *op = find_value(query, comment, "op");
+        g_autofree char *failure = find_value(query, comment, "failure");
+        g_autoptr(GError) error = NULL;
+
+        if (!check_type(comment, "op", op) || !check_type(comment, "failure", failure))
+                return EXIT_USAGE;
+        if (why_failed_prepare(recording, (uint64_t)MAX(g_ascii_strtoll(op, NULL, 10), 0),
+                               (uint64_t)MAX(g_ascii_strtoll(failure, NULL, 10), 0), &error))
+                return EXIT_OK;
+        fprintf(stderr, "kmemsim query: %s\n", error->message);
+        return g_error_matches(error, RECORD_ERROR, RECORD_ERROR_USAGE) ? EXIT_USAGE : EXIT_IO;
+}
+
 static int run_query(struct query *query)
 {
         g_autoptr(recording_auto) recording = NULL;
@@ -627,6 +645,12 @@ static int run_query(struct query *query)
         if (recording == NULL) {
                 fprintf(stderr, "kmemsim query: %s\n", error->message);
                 return EXIT_IO;
+        }
+        if (strcmp(query->what, WHY_FAILED_NAME) == 0) {
+                int code = prepare_why_failed(query, recording, report);
+
+                if (code != EXIT_OK)
+                        return code;
         }
         return ask(query, recording, report != NULL ? report : query->what);
 }

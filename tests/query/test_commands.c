@@ -23,11 +23,11 @@
 #include "record/scratch.h"
 
 static const char *program, *checkout;
-static char *small, *empty, *failing, *killed, *traced;
+static char *small, *empty, *failing, *killed, *traced, *fragmented;
 
 static const char *const reports[] = {
         "cache_hits", "cross_cpu_free", "failures",    "fragmentation",  "latency", "lifetimes", "lock_waits",
-        "pinning",    "slab_growth",    "slab_occupancy", "summary",     "top_sites", "waste",
+        "pinning",    "slab_growth",    "slab_occupancy", "summary",     "top_sites", "waste",      "why_failed",
 };
 
 struct answer {
@@ -487,6 +487,113 @@ static void test_pinning(void)
         }
 }
 
+/* -- why a request failed ------------------------------------------------------------------------------------------- */
+
+/* Cell of a row of an answer in CSV without quotes; NULL: there is no such row. Rows count from 1, 0 has the names. */
+static char *cell(const char *csv, const char *part, int nr, int column)
+{
+        g_auto(GStrv) lines = g_strsplit(csv, "\r\n", -1);
+
+        for (char **line = lines + 1; *line != NULL; line++) {
+                g_auto(GStrv) cells = g_strsplit(*line, ",", 6);
+
+                if (g_strcmp0(cells[0], part) == 0 && --nr == 0)
+                        return g_strdup(cells[column]);
+        }
+        return NULL;
+}
+
+static int64_t number(const char *csv, const char *part, int nr, int column)
+{
+        g_autofree char *text = cell(csv, part, nr, column);
+
+        g_assert_nonnull(text);
+        return g_ascii_strtoll(text, NULL, 10);
+}
+
+static void has_cell(const char *csv, const char *part, int nr, int column, const char *text)
+{
+        g_autofree char *found = cell(csv, part, nr, column);
+
+        if (found == NULL || strstr(found, text) == NULL)
+                g_error("%s %d: %s, not %s", part, nr, found != NULL ? found : "no such row", text);
+}
+
+enum { ZONE = 1, BLOCKS, PAGES, AGE_NS, DETAIL };
+
+/* Single pages that nobody gave back, one in eight: the ops that hold them, one for each block of order 3. */
+#define ONE_IN_EIGHT                                                                                                           "FROM op o JOIN op_kind k ON k.id = o.kind WHERE k.name = 'pages' AND o.order_ = 0 AND o.pfn % 8 = 0 AND o.id NOT IN "         "(SELECT frees FROM op WHERE frees IS NOT NULL)"
+
+static void test_why_fragmented(void)
+{
+        g_autofree char *csv = SAY("query", fragmented, "why_failed", "-p", "failure=2", "-p", "limit=0", "--csv");
+        int64_t op = value_in(fragmented, "SELECT op FROM op_failed ORDER BY op LIMIT 1 OFFSET 1");
+        g_autofree char *op_text = g_strdup_printf("op=%" PRId64, op);
+        g_autofree char *by_op = SAY("query", fragmented, "why_failed", "-p", op_text, "-p", "limit=0", "--csv");
+        g_autofree char *request = g_strdup_printf("op %" PRId64 ": pages of order 3", op);
+        int64_t oldest = value_in(fragmented, "SELECT min(o.id) " ONE_IN_EIGHT " AND o.pfn / 8 IN (SELECT pfn / 8 FROM op WHERE "
+                                              "order_ = 0 AND frees IS NULL GROUP BY pfn / 8 HAVING count(*) = 8)");
+        g_autofree char *block_sql = g_strdup_printf("SELECT pfn FROM op WHERE id = %" PRId64, oldest);
+        g_autofree char *block = NULL;
+        int64_t ample;
+
+        block = g_strdup_printf("from page %" PRId64 ": 1 page, op %" PRId64 " of filler", value_in(fragmented, block_sql), oldest);
+        g_assert_cmpstr(by_op, ==, csv);
+        has_cell(csv, "request", 1, DETAIL, request);
+        has_cell(csv, "request", 1, DETAIL, "order 3, mode 0x20");
+        has_cell(csv, "verdict", 1, DETAIL, "fragmentation: ");
+        has_cell(csv, "zone", 1, DETAIL, "low: pages_low ");
+        has_cell(csv, "zone", 3, DETAIL, "min: pages_min ");
+        has_cell(csv, "zone", 3, DETAIL, ": refused at order 3");
+        ample = number(csv, "zone", 3, PAGES); /* seven of eight pages, and what was never taken */
+        g_assert_cmpint(ample, >, 7 * 8000 / 8);
+        g_assert_cmpint(ample, ==,
+                        value_in(fragmented, "SELECT c FROM event_named WHERE kind = 'zone_refused' AND zone = 'DMA32' AND op = "
+                                             "(SELECT op FROM op_failed ORDER BY op LIMIT 1 OFFSET 1) ORDER BY seq DESC LIMIT 1"));
+        has_cell(csv, "holder", 1, DETAIL, "pages of filler (op ");
+        g_assert_cmpint(number(csv, "holder", 1, PAGES), ==, value_in(fragmented, "SELECT count(*) " ONE_IN_EIGHT));
+        has_cell(csv, "block", 1, DETAIL, block);
+        g_assert_cmpint(number(csv, "block", 1, PAGES), ==, 1);
+        g_assert_cmpint(number(csv, "block", 1, AGE_NS), >, 9000000);
+        for (int nr = 2; nr < 100; nr++) /* fewest pages in use first, then the oldest */
+                g_assert_true(number(csv, "block", nr, PAGES) > number(csv, "block", nr - 1, PAGES) ||
+                              number(csv, "block", nr, AGE_NS) < number(csv, "block", nr - 1, AGE_NS));
+}
+
+/* Out of memory: what the holders have and what is free are all the pages there are. */
+static void test_why_lack(void)
+{
+        g_autofree char *csv = SAY("query", failing, "why_failed", "-p", "limit=0", "--csv");
+        int64_t pages = 0;
+
+        has_cell(csv, "verdict", 1, DETAIL, "lack of memory: ");
+        has_cell(csv, "zone", 1, DETAIL, "low: ");
+        has_cell(csv, "zone", 2, DETAIL, "less half for __GFP_HIGH: ");
+        has_cell(csv, "zone", 2, DETAIL, ": refused at order 0");
+        for (int nr = 1;; nr++) {
+                g_autofree char *row = cell(csv, "holder", nr, PAGES);
+
+                if (row == NULL)
+                        break;
+                pages += g_ascii_strtoll(row, NULL, 10);
+        }
+        g_assert_cmpint(number(csv, "zone", 2, PAGES) + pages, ==, 4096 - 256);
+        has_cell(csv, "holder", 1, DETAIL, "slabs of size-16384, oldest object of hungry-");
+}
+
+static void test_why_other(void)
+{
+        g_autofree char *none = SAY("query", empty, "why_failed", "--csv");
+        g_autofree char *no_class = SAY("query", small, "why_failed", "--csv");
+
+        g_assert_cmpstr(none, ==, "part,zone,blocks,pages,age_ns,detail\r\n");
+        has_cell(no_class, "request", 1, DETAIL, "path no_class");
+        has_cell(no_class, "verdict", 1, DETAIL, "no watermark refused it");
+        expect_error(ask("query", small, "why_failed", "-p", "failure=2", NULL), 2, "no failed request number 2");
+        expect_error(ask("query", small, "why_failed", "-p", "op=1", NULL), 2, "op 1 is no request that failed");
+        expect_error(ask("query", small, "why_failed", "-p", "op=x", NULL), 2, "op is a whole number");
+}
+
 /* -- show and diff -------------------------------------------------------------------------------------------------- */
 
 static void test_show(void)
@@ -595,6 +702,7 @@ int main(int argc, char **argv)
         small = record_scenario("small");
         empty = record_scenario("empty");
         failing = record_scenario("failing");
+        fragmented = record_scenario("fragmented");
         traced = record_scenario("trace");
         killed = record_killed();
         g_test_add_func("/query/named/expected-text", test_expected);
@@ -609,6 +717,9 @@ int main(int argc, char **argv)
         g_test_add_func("/query/waste/adds-up-to-the-pages-held", test_waste);
         g_test_add_func("/query/waste/of-a-killed-run", test_waste_of_killed);
         g_test_add_func("/query/pinning/with-and-without-an-end", test_pinning);
+        g_test_add_func("/query/why-failed/fragmentation", test_why_fragmented);
+        g_test_add_func("/query/why-failed/lack-of-memory", test_why_lack);
+        g_test_add_func("/query/why-failed/other-reasons", test_why_other);
         g_test_add_func("/query/show/who-holds-what", test_show_holders);
         g_test_add_func("/query/show/failure", test_show_failure);
         g_test_add_func("/query/show/texts", test_show);
