@@ -138,24 +138,41 @@ static char *select_mirrors(enum table_id id, const char *from)
         return g_string_free(sql, FALSE);
 }
 
+static gboolean is_same_value(sqlite3_stmt *a, sqlite3_stmt *b, int column)
+{
+        return sqlite3_column_int64(a, column) == sqlite3_column_int64(b, column) &&
+               (sqlite3_column_type(a, column) == SQLITE_NULL) == (sqlite3_column_type(b, column) == SQLITE_NULL);
+}
+
 static gboolean is_same_row(sqlite3_stmt *a, sqlite3_stmt *b, uint32_t count)
 {
         for (int i = 0; i < (int)count; i++)
-                if (sqlite3_column_int64(a, i) != sqlite3_column_int64(b, i) ||
-                    (sqlite3_column_type(a, i) == SQLITE_NULL) != (sqlite3_column_type(b, i) == SQLITE_NULL))
+                if (!is_same_value(a, b, i))
                         return FALSE;
         return TRUE;
 }
 
-/* The row as people read it, from the view with names. */
-static void print_named(struct diff *diff, struct recording *recording, const char *label, const char *view,
-                        const char *key, int64_t id)
+/* Names of the columns in which two rows differ. */
+static void print_differing(sqlite3_stmt *a, sqlite3_stmt *b, const struct table *table)
 {
-        g_autofree char *sql = g_strdup_printf("SELECT * FROM %s WHERE %s = %" PRId64, view, key, id);
+        printf("  differ in:");
+        for (int i = 0; i < (int)table->column_count; i++)
+                if (!is_same_value(a, b, i))
+                        printf(" %s", table->columns[i].name);
+        printf("\n");
+}
+
+/* The row as people read it, from the view with names. */
+static void print_named(struct diff *diff, struct recording *recording, const char *label, enum table_id table, int64_t id)
+{
+        static const char op_sql[] = "SELECT * FROM op_named WHERE id = ?";
+        static const char event_sql[] = "SELECT seq, t_ns, cpu, op, kind, args, cache, node, zone FROM event_named WHERE seq = ?";
+        const char *sql = table == TABLE_OP ? op_sql : event_sql;
         g_autoptr(sqlite3_stmt) select = NULL;
 
         if (diff->error != NULL || !recording_prepare(recording, sql, &select, &diff->error))
                 return;
+        sqlite3_bind_int64(select, 1, id);
         printf("  %s:", label);
         if (recording_step(recording, select, &diff->error) <= 0) {
                 printf(" no such row\n");
@@ -171,7 +188,7 @@ static void print_named(struct diff *diff, struct recording *recording, const ch
 }
 
 /* from: the lowest number that can differ, as SQL. */
-static void diff_rows(struct diff *diff, enum table_id id, const char *view, const char *from)
+static void diff_rows(struct diff *diff, enum table_id id, const char *from)
 {
         const struct table *table = &schema_tables[id];
         g_autofree char *sql = select_mirrors(id, from);
@@ -194,8 +211,10 @@ static void diff_rows(struct diff *diff, enum table_id id, const char *view, con
         else
                 number = sqlite3_column_int64(has_a > 0 ? a : b, 0);
         printf("first %s that differs: %s %" PRId64 "\n", table->name, table->columns[0].name, number);
-        print_named(diff, diff->a, "a", view, table->columns[0].name, number);
-        print_named(diff, diff->b, "b", view, table->columns[0].name, number);
+        print_named(diff, diff->a, "a", id, number);
+        print_named(diff, diff->b, "b", id, number);
+        if (has_a > 0 && has_b > 0 && is_same_value(a, b, 0))
+                print_differing(a, b, table);
         printf("\n");
         diff->differs = TRUE;
 }
@@ -220,6 +239,19 @@ static int64_t first_op_block(struct diff *diff)
                         break;
         }
         return first_id;
+}
+
+/* The digest is over all ops and events: with the same one there is nothing to look for. */
+static gboolean has_same_digest(struct diff *diff)
+{
+        static const char sql[] = "SELECT key, value FROM run WHERE key IN ('digest', 'op_count', 'event_count') ORDER BY key";
+        g_autoptr(facts_auto) a = read_facts(diff, diff->a, sql);
+        g_autoptr(facts_auto) b = read_facts(diff, diff->b, sql);
+
+        for (guint i = 0; i < a->names->len; i++)
+                if (g_strcmp0(find_value(a, a->names->pdata[i]), find_value(b, a->names->pdata[i])) != 0)
+                        return FALSE;
+        return a->names->len == 3;
 }
 
 /* -- figures -------------------------------------------------------------------------------------------------------- */
@@ -300,16 +332,24 @@ static void diff_all(struct diff *diff)
 
         printf("a: %s\nb: %s\n\n", diff->a->path, diff->b->path);
         diff_facts(diff, "machine",
-                   "SELECT key, value FROM run WHERE key GLOB 'machine_*' OR key GLOB 'cost_*' OR key = 'model_version' "
-                   "ORDER BY key");
+                   "SELECT r.key || CASE WHEN d.unit <> '' THEN ', ' || d.unit ELSE '' END, CASE r.key WHEN 'machine_arch' THEN "
+                   "CASE r.value WHEN 0 THEN 'x86_64' ELSE 'i386' END ELSE r.value END "
+                   "FROM run r LEFT JOIN column_doc d ON d.table_ = 'run' AND d.column_ = r.key "
+                   "WHERE (r.key GLOB 'machine_*' OR r.key GLOB 'cost_*' OR r.key = 'model_version') "
+                   "AND r.key <> 'machine_threads_max' ORDER BY r.key"); /* room for tasks follows from the workload */
+        diff_facts(diff, "caches",
+                   "SELECT 'cache ' || name, buffer_size || ' bytes, ' || num || ' in ' || (1 << gfporder) || ' pages, limit ' "
+                   "|| limit_ || '/' || batchcount || '/' || shared FROM cache ORDER BY id");
         diff_facts(diff, "workload",
                    "SELECT key, value FROM run WHERE key = 'seed' OR key = 'scenario' OR key GLOB 'param_*' "
                    "OR key GLOB 'trace*' UNION ALL SELECT * FROM (SELECT 'file ' || name, substr(sha256, 1, 16) FROM source "
                    "ORDER BY name) UNION ALL SELECT * FROM (SELECT 'thread ' || id, kind || ' ' || name || ' on CPU ' || cpu "
                    "FROM thread ORDER BY id)");
-        from = g_strdup_printf("%" PRId64, first_op_block(diff));
-        diff_rows(diff, TABLE_OP, "op_named", from);
-        diff_rows(diff, TABLE_EVENT, "event_named", "1");
+        if (!has_same_digest(diff)) {
+                from = g_strdup_printf("%" PRId64, first_op_block(diff));
+                diff_rows(diff, TABLE_OP, from);
+                diff_rows(diff, TABLE_EVENT, "1");
+        }
         diff_figures(diff);
 }
 

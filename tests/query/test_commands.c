@@ -130,6 +130,29 @@ static char *record_killed(void)
         return path;
 }
 
+/* The same of two recordings, the second as schema b. */
+static int64_t value_in_two(const char *path, const char *path_b, const char *sql)
+{
+        sqlite3 *db = NULL;
+        sqlite3_stmt *select = NULL;
+        g_autofree char *attach = g_strdup_printf("ATTACH '%s' AS b", path_b);
+        int64_t value = -1;
+
+        if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
+            sqlite3_exec(db, attach, NULL, NULL, NULL) == SQLITE_OK &&
+            sqlite3_prepare_v2(db, sql, -1, &select, NULL) == SQLITE_OK && sqlite3_step(select) == SQLITE_ROW)
+                value = sqlite3_column_int64(select, 0);
+        sqlite3_finalize(select);
+        sqlite3_close(db);
+        return value;
+}
+
+static void expect_code(struct answer answer, int code)
+{
+        g_assert_cmpint(answer.code, ==, code);
+        clear(&answer);
+}
+
 /* -- what the queries say ------------------------------------------------------------------------------------------- */
 
 static void test_expected(void)
@@ -657,37 +680,101 @@ static void test_show_damaged(void)
         expect_error(ask("show", damaged, "slabinfo", NULL), 13, ", column pfn: recorded ");
 }
 
-static void test_diff(void)
+static gboolean has_line(const char *answer, const char *text)
 {
-        g_autofree char *other = scratch_path("other.db");
-        g_autofree char *scenario = g_build_filename(checkout, "tests", "query", "small.lua", NULL);
-        g_autofree char *same = NULL;
-        g_autofree char *different = NULL;
-        struct answer answer = ask("run", scenario, "-o", other, "--progress", "none", "--seed", "2", NULL);
+        return strstr(answer, text) != NULL;
+}
 
+static char *run_other(const char *name, const char *scenario, const char *option, const char *value)
+{
+        g_autofree char *source = g_build_filename(checkout, "tests", "query", scenario, NULL);
+        char *path = scratch_path(name);
+        struct answer answer = ask("run", source, "-o", path, "--force", "--progress", "none", option, value, NULL);
+
+        if (answer.code != 0)
+                g_error("%s: %s%s", scenario, answer.out, answer.err);
         clear(&answer);
-        same = SAY("diff", small, small, "--exit-code");
+        return path;
+}
+
+static void test_diff_equal(void)
+{
+        g_autofree char *again = run_other("again.db", "mixed.lua", NULL, NULL);
+        g_autofree char *once = run_other("once.db", "mixed.lua", NULL, NULL);
+        g_autofree char *same = SAY("diff", again, once, "--exit-code");
+
         g_assert_true(g_str_has_suffix(same, "\nresult: equal\n"));
-        different = SAY("diff", small, failing);
+        g_assert_true(has_line(same, "\nfigures "));
+        g_assert_false(has_line(same, "differs"));
+        g_assert_false(has_line(same, "\nmachine\n"));
+        g_assert_false(has_line(same, "\nworkload\n"));
+        g_assert_false(has_line(same, "first op"));
+}
+
+/* The same scenario with another seed: what differs first must be what plain SQL finds. */
+static void test_diff_seeds(void)
+{
+        g_autofree char *one = run_other("one.db", "mixed.lua", NULL, NULL);
+        g_autofree char *two = run_other("two.db", "mixed.lua", "--seed", "2");
+        g_autofree char *different = SAY("diff", one, two);
+        const char *op_sql = "SELECT min(id) FROM (SELECT * FROM op EXCEPT SELECT * FROM b.op)";
+        const char *event_sql = "SELECT min(seq) FROM (SELECT * FROM event EXCEPT SELECT * FROM b.event)";
+        g_autofree char *op = g_strdup_printf("\nfirst op that differs: id %" PRId64 "\n  a: id=", value_in_two(one, two, op_sql));
+        g_autofree char *event = g_strdup_printf("\nfirst event that differs: seq %" PRId64 "\n  a: seq=",
+                                                 value_in_two(one, two, event_sql));
+
         g_assert_true(g_str_has_suffix(different, "\nresult: different\n"));
-        g_assert_nonnull(strstr(different, "\nmachine\n"));
-        g_assert_nonnull(strstr(different, "machine_arch "));
-        g_assert_nonnull(strstr(different, "\nworkload\n"));
-        g_assert_nonnull(strstr(different, "\nfirst op that differs: id 1\n"));
-        g_assert_nonnull(strstr(different, "\nfirst event that differs: seq 1\n"));
-        g_assert_nonnull(strstr(different, "\nfigures "));
-        g_free(different);
-        different = SAY("diff", small, other); /* the scenario draws no random numbers: only the seed differs */
-        g_assert_nonnull(strstr(different, "\nworkload\n  seed "));
-        g_assert_null(strstr(different, "first op"));
-        sql_do(other, "UPDATE event SET c = c + 1 WHERE seq = 100; DELETE FROM run WHERE key = 'seed'");
-        g_free(different);
-        different = SAY("diff", small, other);
-        g_assert_nonnull(strstr(different, "first event that differs: seq 100\n  a: seq=100 "));
-        answer = ask("diff", small, other, "--exit-code", NULL);
-        g_assert_cmpint(answer.code, ==, 13);
-        g_assert_cmpstr(answer.err, ==, "");
-        clear(&answer);
+        g_assert_false(has_line(different, "\nmachine\n"));
+        g_assert_true(has_line(different, "\nworkload\n  seed                                      1                                 2\n"));
+        if (!has_line(different, op) || !has_line(different, event))
+                g_error("not %s and %s: %s", op, event, different);
+        g_assert_true(has_line(different, "\n  differ in: "));
+        expect_code(ask("diff", one, two, "--exit-code", NULL), 13);
+        expect_code(ask("diff", two, one, "--exit-code", NULL), 13);
+}
+
+static void test_diff_machines(void)
+{
+        g_autofree char *one = run_other("one.db", "mixed.lua", NULL, NULL);
+        g_autofree char *two = run_other("two.db", "mixed.lua", "--set", "arch=i386");
+        g_autofree char *different = SAY("diff", one, two);
+
+        g_assert_true(has_line(different, "\nmachine\n  machine_arch                              x86_64                            i386\n"));
+        g_assert_true(has_line(different, "\n  machine_line_bytes, bytes                 64                                32\n"));
+        g_assert_true(has_line(different, "\ncaches\n"));
+        g_assert_true(has_line(different, "\n  cache size-96                             (none)                            96 bytes, "));
+        g_assert_true(has_line(different, "\n  param_arch                                x86_64                            i386\n"));
+        g_assert_false(has_line(different, "machine_threads_max"));
+}
+
+/* One is the beginning of the other: the first op that differs is the first that the shorter one does not have. */
+static void test_diff_shorter(void)
+{
+        g_autofree char *whole = run_other("whole.db", "mixed.lua", NULL, NULL);
+        g_autofree char *cut = scratch_path("cut.db");
+        g_autofree char *different = NULL;
+        g_autofree char *turned = NULL;
+
+        copy_file(whole, cut);
+        sql_do(cut, "DELETE FROM op WHERE id > 2000; DELETE FROM op_check WHERE first_id > 1024; UPDATE run SET value = 'cut' WHERE "
+                    "key = 'digest'");
+        different = SAY("diff", whole, cut);
+        turned = SAY("diff", cut, whole);
+        g_assert_true(has_line(different, "\nfirst op that differs: id 2001\n  a: id=2001 "));
+        g_assert_true(has_line(different, "\n  b: no such row\n"));
+        g_assert_true(has_line(turned, "\nfirst op that differs: id 2001\n  a: no such row\n  b: id=2001 "));
+        g_assert_false(has_line(different, "first event"));
+}
+
+static void test_diff_scenarios(void)
+{
+        g_autofree char *different = SAY("diff", small, failing);
+        g_autofree char *of_killed = SAY("diff", killed, small);
+
+        g_assert_true(g_str_has_suffix(different, "\nresult: different\n"));
+        g_assert_true(has_line(different, "\nmachine\n"));
+        g_assert_true(has_line(different, "\n  allocations failed, ops "));
+        g_assert_true(g_str_has_suffix(of_killed, "\nresult: different\n"));
 }
 
 int main(int argc, char **argv)
@@ -724,7 +811,11 @@ int main(int argc, char **argv)
         g_test_add_func("/query/show/failure", test_show_failure);
         g_test_add_func("/query/show/texts", test_show);
         g_test_add_func("/query/show/damaged-recording", test_show_damaged);
-        g_test_add_func("/query/diff", test_diff);
+        g_test_add_func("/query/diff/equal", test_diff_equal);
+        g_test_add_func("/query/diff/seeds", test_diff_seeds);
+        g_test_add_func("/query/diff/machines", test_diff_machines);
+        g_test_add_func("/query/diff/one-is-shorter", test_diff_shorter);
+        g_test_add_func("/query/diff/scenarios", test_diff_scenarios);
         result = g_test_run();
         scratch_remove_all();
         return result;
