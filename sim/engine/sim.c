@@ -1318,11 +1318,12 @@ void sim_page_lost(struct machine *m, uint32_t object)
         handle_unused(sim, object);
 }
 
-uint64_t sim_object_lost(struct machine *m, uint32_t object)
+uint64_t sim_object_lost(struct machine *m, uint32_t object, uint64_t *ret_op)
 {
         struct sim *sim = (struct sim *)(void *)m;
 
         CHECK(sim->objects[object].state == OBJECT_PUT);
+        *ret_op = sim->objects[object].op;
         handle_unused(sim, object);
         return place_of(sim->objects[object].pfn, sim->objects[object].offset);
 }

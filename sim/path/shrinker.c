@@ -74,13 +74,16 @@ enum outcome act_sslab_object(struct machine *m, struct thread *th, struct frame
 {
         struct shrinker *s = shrinker_in_hand(m, f);
         uint32_t object = s->tail;
+        uint64_t place, op;
 
         if (!f->slabs.left || object == OBJECT_NONE)
                 return OUT_NO;
         f->slabs.left--;
         f->slabs.freed++;
         shrinker_remove(&m->mem.lru, f->slabs.id, object);
-        call_free(m, th, sim_object_lost(m, object), m->mem.caches[s->cache].spec.size_bytes);
+        place = sim_object_lost(m, object, &op);
+        machine_event(m, th, EV_OBJECT_SHRUNK, (uint32_t)op, (uint32_t)(op >> 32), s->cache);
+        call_free(m, th, place, m->mem.caches[s->cache].spec.size_bytes);
         return OUT_CALL;
 }
 

@@ -416,7 +416,7 @@ bool sched_wake_kswapd(struct machine *m, const struct thread *waker, uint32_t n
 void sched_write_started(struct machine *m);                                     /* its end is timed, if writes take time */
 uint32_t sim_page_handle(struct machine *m, struct thread *th, uint32_t pfn);    /* a handle for the page of the op in hand */
 void sim_page_lost(struct machine *m, uint32_t object);                          /* reclaim has taken what it stood for */
-uint64_t sim_object_lost(struct machine *m, uint32_t object);                    /* the same, an object: its place */
+uint64_t sim_object_lost(struct machine *m, uint32_t object, uint64_t *ret_op);  /* the same, an object: its place */
 bool sim_object_unused(struct machine *m, uint32_t object, bool unused); /* false: gone, or it is so already */
 void sim_object_used(struct machine *m, uint32_t object);
 void sched_rcu_at(struct machine *m, uint32_t cpu, uint64_t t_ns);               /* callbacks of this CPU may be due then */

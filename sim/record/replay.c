@@ -543,6 +543,12 @@ static gboolean find_name(struct replay *replay, const struct op_record *op, str
         return name != NULL && g_strlcpy(spec->name, name, sizeof(spec->name)) < sizeof(spec->name);
 }
 
+/* Does it name a page or object by the op that made it? Reclaim may have taken that: the core looks. */
+static bool asks_for_object(const struct op_record *op)
+{
+        return (op->kind >= OP_PAGE_ACCESS && op->kind <= OP_PAGE_DELETE) || op->kind == OP_PUT || op->kind == OP_GET;
+}
+
 static gboolean ask(struct replay *replay, const struct recorded_op *recorded, struct player *player)
 {
         const struct op_record *op = &recorded->op;
@@ -551,6 +557,8 @@ static gboolean ask(struct replay *replay, const struct recorded_op *recorded, s
                 .kind = op->kind,
                 .order = op->order,
                 .cpu = op->target_cpu,
+                .flags = op->flags,
+                .owner = op->owner,
                 .node_plus_1 = op->node_plus_1,
                 .gfp = op->gfp,
                 .size_bytes = op->size_bytes,
@@ -570,6 +578,16 @@ static gboolean ask(struct replay *replay, const struct recorded_op *recorded, s
                         return FALSE;
                 }
                 request.object = (uint32_t)GPOINTER_TO_SIZE(handle) - 1;
+        }
+        if (asks_for_object(op)) {
+                gpointer handle = g_hash_table_lookup(replay->objects, GSIZE_TO_POINTER(op->frees));
+
+                if (handle == NULL) {
+                        differ_by_request(replay, op, "there was no such page or object");
+                        return FALSE;
+                }
+                request.object = (uint32_t)GPOINTER_TO_SIZE(handle) - 1;
+                request.op = op->frees;
         }
         if (request.object == OBJECT_NONE || op->kind == OP_WRITE) {
                 request.place = place_of(op->pfn, op->offset);

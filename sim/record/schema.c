@@ -98,11 +98,11 @@ static const struct column mempool_columns[] = {
         OP(cache, "cache", INT, "", NULL_IF_ONES, "cache.id of the object's cache; NULL: pages or none"),              \
         OP(size_bytes, "size_bytes", INT, "bytes", NULL_NEVER,                                                         \
            "kmalloc: asked for; alloc: object size asked for at creation; pages: 4096 << order_; tick: ticks; work: ns; "       \
-           "mempool: of an element, resize: elements; write: bytes"),                                                  \
+           "mempool: of an element, resize: elements; write: bytes; vm_set: the value"),                                                  \
         OP(gfp, "gfp", INT, "", NULL_NEVER, "gfp mask, bits as in gfp_flag; write: the bytes, the lowest first"),      \
         OP(frees, "frees", INT, "", NULL_IF_ZERO,                                                                      \
            "free, mempool_free: id of the op whose object or pages it gives back, NULL: kfree of an address; "         \
-           "write: id of the op whose object is meant"),                                                               \
+           "write, page_*, put, get: id of the op whose object is meant"),                                                               \
         OP(path, "path", INT, "", NULL_NEVER, "which way it went: op_path.id"),                                        \
         OP(pfn, "pfn", INT, "", NULL_IF_ONES, "page frame of what was returned or freed; NULL: failed or nothing"),    \
         OP(offset, "offset", INT, "bytes", NULL_WITHOUT_PFN, "byte in the page"),                                      \
@@ -110,10 +110,15 @@ static const struct column mempool_columns[] = {
         OP(irq, "irq", INT, "", NULL_NEVER, "number of the interrupt it ran in; 0: a task"),                           \
         OP(first_seq, "first_seq", INT, "", NULL_NEVER, "low 32 bits of the last event.seq before it began"),          \
         OP(result, "result", INT, "", NULL_NEVER,                                                                      \
-           "shrink, destroy: 0 or 1; create: 1 = failed; reap: slabs released; mempool_*: mempool.id"),                                       \
+           "shrink, destroy: 0 or 1; create: 1 = failed; reap: slabs released; mempool_*: mempool.id; "           \
+           "page_*, put, get, shrinker: 1 = failed; kswapd, drop_caches, process_exit: pages"),                                       \
         OP(origin, "origin", INT, "", NULL_NEVER, "0: the workload asked; 1: the machine itself (reaper)"),            \
         OP(node_plus_1, "node_plus_1", INT, "", NULL_NEVER, "1 + memory node asked for; 0: that of its CPU"),          \
-        OP(target_cpu, "target_cpu", INT, "", NULL_NEVER, "cpu_up, cpu_down: which CPU")
+        OP(target_cpu, "target_cpu", INT, "", NULL_NEVER, "cpu_up, cpu_down: which CPU; kswapd: which node"),          \
+        OP(flags, "flags", INT, "", NULL_NEVER,                                                                        \
+           "page_new: 1 anonymous, 2 mapped, 4 dirty, 8 no write method, 16 read ahead; shrinker: 1 needs FS, "        \
+           "2 reports hundreds, 128 removed; drop_caches: what is written to it"),                                     \
+        OP(owner, "owner", INT, "", NULL_NEVER, "page_new, process_exit: the process")
 
 static const struct column op_columns[] = { OP_COLUMNS };
 
@@ -431,7 +436,7 @@ static const char views_sql[] =
         "            coalesce((SELECT name FROM gfp_mask WHERE value = o.gfp),\n"
         "                     (SELECT group_concat(name, '|') FROM gfp_flag WHERE o.gfp & bit)) END AS gfp,\n"
         "       o.frees, p.name AS path, o.pfn, o.offset, o.order_, o.irq, o.first_seq, o.result, o.origin,\n"
-        "       o.node_plus_1, o.target_cpu, s.name AS site, s.task AS site_task\n"
+        "       o.node_plus_1, o.target_cpu, o.flags, o.owner, s.name AS site, s.task AS site_task\n"
         "FROM op o LEFT JOIN op_kind k ON k.id = o.kind LEFT JOIN op_path p ON p.id = o.path\n"
         "     LEFT JOIN thread t ON t.id = o.task LEFT JOIN cache c ON c.id = o.cache\n"
         "     LEFT JOIN op_site os ON os.op = o.id LEFT JOIN site s ON s.id = os.site;\n"

@@ -232,6 +232,7 @@ struct op_at {
 struct totals {
         struct rows rows[ROWS_COUNT];
         struct live_map live;
+        GHashTable *shrunk;   /* op whose record is still to come -> the struct op_record of its free by a shrinker */
         GHashTable *waited;   /* op under way -> GArray of the ids of lock_total it waited for */
         GArray *failed;       /* uint64_t, since the last write */
         GArray *sites;        /* struct op_at, since the last write */
@@ -269,6 +270,7 @@ struct totals *totals_new(void)
         totals->live.slots = g_new0(uint32_t, totals->live.mask + 1);
         totals->live.cap = 512;
         totals->live.entries = g_new(struct live, totals->live.cap);
+        totals->shrunk = g_hash_table_new_full(NULL, NULL, NULL, g_free);
         totals->waited = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)g_array_unref);
         totals->failed = g_array_new(FALSE, FALSE, sizeof(uint64_t));
         totals->sites = g_array_new(FALSE, FALSE, sizeof(struct op_at));
@@ -283,6 +285,7 @@ void totals_free(struct totals *totals)
                 rows_clear(&totals->rows[i]);
         g_free(totals->live.slots);
         g_free(totals->live.entries);
+        g_hash_table_unref(totals->shrunk);
         g_hash_table_unref(totals->waited);
         g_array_unref(totals->failed);
         g_array_unref(totals->sites);
@@ -372,6 +375,20 @@ static void lock_waited(struct totals *totals, const struct event_record *event)
         g_array_append_val(before, total->head.id);
 }
 
+static void add_free(struct totals *totals, const struct op_record *op);
+
+/* A shrinker has freed what an op got. Events run ahead of ops: the record of that op may be still to come. */
+static void object_shrunk(struct totals *totals, const struct event_record *event)
+{
+        struct op_record op = { .kind = OP_FREE, .frees = (uint64_t)event->b << 32 | event->a, .t_ns = event->t_ns,
+                                .cpu = event->cpu, .cache = event->c };
+
+        if (live_find(&totals->live, op.frees) != NULL)
+                add_free(totals, &op);
+        else
+                g_hash_table_insert(totals->shrunk, GSIZE_TO_POINTER(op.frees), g_memdup2(&op, sizeof(op)));
+}
+
 void totals_event(struct totals *totals, const struct event_record *event)
 {
         switch (event->kind) {
@@ -381,6 +398,7 @@ void totals_event(struct totals *totals, const struct event_record *event)
         case EV_SLAB_RELEASED: slab_released(totals, event); break;
         case EV_GROW_FAILED: slab_total_of(totals, event->a)->grow_failed++; break;
         case EV_LOCK_WAITED: lock_waited(totals, event); break;
+        case EV_OBJECT_SHRUNK: object_shrunk(totals, event); break;
         default: break;
         }
 }
@@ -395,6 +413,8 @@ static gboolean is_alloc(const struct op_record *op)
 static gboolean has_failed(const struct op_record *op)
 {
         if (op->kind >= OP_MEMPOOL_CREATE && op->kind <= OP_MEMPOOL_DESTROY)
+                return op->path == PATH_FAILED;
+        if (op->kind == OP_PAGE_NEW || op->kind == OP_SHRINKER)
                 return op->path == PATH_FAILED;
         return is_alloc(op) ? op->pfn == PFN_NONE : (op->kind == OP_CREATE || op->kind == OP_DESTROY) && op->result == 1;
 }
@@ -575,10 +595,18 @@ void totals_op(struct totals *totals, const struct op_record *op, uint32_t site)
 
                 g_array_append_val(totals->sites, at);
         }
-        if (is_alloc(op))
+        if (is_alloc(op)) {
+                const struct op_record *freed = g_hash_table_size(totals->shrunk) == 0 ? NULL :
+                                                g_hash_table_lookup(totals->shrunk, GSIZE_TO_POINTER(op->id));
+
                 add_alloc(totals, op, site);
-        else if (op->kind == OP_FREE)
+                if (freed != NULL) {
+                        add_free(totals, freed);
+                        g_hash_table_remove(totals->shrunk, GSIZE_TO_POINTER(op->id));
+                }
+        } else if (op->kind == OP_FREE) {
                 add_free(totals, op);
+        }
         if (g_hash_table_size(totals->waited) > 0)
                 g_hash_table_remove(totals->waited, GSIZE_TO_POINTER(op->id));
 }
