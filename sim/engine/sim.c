@@ -351,6 +351,10 @@ static const char *begin_free(struct sim *sim, struct thread *th, const struct r
         struct object *object = &sim->objects[request->object];
         struct frame *f;
 
+        if (request->object < sim->object_count && object->state == OBJECT_PUT)
+                return "the object lies unused on the LRU of its cache's shrinker: get it back before it is freed";
+        if (request->object < sim->object_count && object->state == OBJECT_PAGE)
+                return "a page of the page cache or of a process goes with page_delete";
         if (request->object < sim->object_count && object->state == OBJECT_ELEMENT)
                 return "an element of a memory pool goes back with mempool_free";
         if (request->object == OBJECT_NONE && sim->config.debug_slab)

@@ -439,6 +439,35 @@ static int take_result(struct actor *actor)
                 else
                         lua_pushinteger(L, actor->written);
                 return 1;
+        case OP_PAGE_NEW:
+                if (record->pfn == PFN_NONE)
+                        failure_noted(actor, record);
+                if (scenario->error)
+                        return -1;
+                pressure_took_page(actor, record);
+                return 0;
+        case OP_PAGE_ACCESS:
+        case OP_PAGE_TOUCH:
+        case OP_PAGE_WRITE:
+        case OP_PAGE_MLOCK:
+        case OP_PAGE_MUNLOCK:
+        case OP_PAGE_LOCK:
+        case OP_PAGE_UNLOCK:
+        case OP_PAGE_PIN:
+        case OP_PAGE_UNPIN:
+        case OP_PAGE_DELETE:
+                actor->pages_done += record->result == 0;
+                return 0;
+        case OP_PROCESS_EXIT:
+        case OP_DROP_CACHES:
+                lua_pushinteger(L, record->result);
+                return 1;
+        case OP_SHRINKER:
+        case OP_PUT:
+        case OP_GET:
+        case OP_VM_SET:
+                lua_pushboolean(L, record->result == 0);
+                return 1;
         default:
                 return 0;
         }
@@ -656,6 +685,70 @@ static uint32_t cache_argument(lua_State *L, struct actor *self, int index, cons
         return declared->id;
 }
 
+/* -- for the methods of pressure.c -------------------------------------------------------------------------------- */
+
+struct actor *actor_self_of(lua_State *L)
+{
+        return self_of(L);
+}
+
+struct actor *actor_task_of(lua_State *L, const char *what)
+{
+        return task_of(L, what);
+}
+
+void actor_need_yieldable(lua_State *L)
+{
+        need_yieldable(L);
+}
+
+uint32_t actor_gfp_argument(lua_State *L, struct actor *self, int index, const char *what)
+{
+        return gfp_argument(L, self, index, what);
+}
+
+uint8_t actor_node_argument(lua_State *L, const struct actor *self, int index, const char *what)
+{
+        return node_argument(L, self, index, what);
+}
+
+uint32_t actor_cache_argument(lua_State *L, struct actor *self, int index, const char *what)
+{
+        return cache_argument(L, self, index, what, NULL);
+}
+
+int actor_submit(lua_State *L, struct actor *self)
+{
+        return submit(L, self);
+}
+
+void actor_submit_then(lua_State *L, struct actor *self, lua_KContext at, lua_KFunction then)
+{
+        const char *problem = sim_submit(self->scenario->sim, self->thread, &self->request);
+
+        if (problem)
+                luaL_error(L, "%s", problem);
+        sandbox_burst_begin(self->scenario->sandbox);
+        actor_set_state(self, ACTOR_REQUEST);
+        wait_for_then(L, self, SIM_DONE, at, then);
+}
+
+uint16_t actor_process_argument(lua_State *L, const struct actor *self, int index, const char *what)
+{
+        lua_Integer process = lua_isinteger(L, index) ? lua_tointeger(L, index) : 0;
+
+        (void)self;
+        if (process < 1 || process >= (lua_Integer)PROCESSES_MAX)
+                luaL_error(L, "%s: a process is a number from 1 to 65535", what);
+        return (uint16_t)process;
+}
+
+uint16_t actor_process_of(const struct actor *self)
+{
+        (void)self;
+        return 0;
+}
+
 /* -- methods: allocate -------------------------------------------------------------------------------------------- */
 
 static int submit_alloc(lua_State *L, struct actor *self)
@@ -725,6 +818,8 @@ static int submit_free(lua_State *L, struct actor *self, struct object *object)
                 return failure_double_free(L, self, object);
         if (object->mempool)
                 return luaL_error(L, "an element of a memory pool goes back with t:mempool_free");
+        if (object->was_put && !pressure_is_alive(scenario, object->object, object->op))
+                return luaL_error(L, "the shrinker of its cache has freed this object: t:get says whether it is still there");
         need_yieldable(L);
         object->is_freed = 1;
         object->freed = sandbox_place(scenario->sandbox, L, 1);
@@ -1006,6 +1101,9 @@ static int task_create(lua_State *L)
         struct cache_spec spec;
 
         declare_cache_spec(self->scenario, L, 2, "create", &spec);
+        if (lua_getfield(L, 2, "shrinker") != LUA_TNIL)
+                return luaL_error(L, "create: a cache made during the run gets its shrinker with t:set_shrinker");
+        lua_pop(L, 1);
         self->cache = declare_cache(self->scenario, L, &spec);
         self->request = (struct request){ .kind = OP_CREATE, .spec = &self->cache->spec };
         return submit(L, self);
@@ -1400,8 +1498,10 @@ void actor_open_methods(struct scenario *scenario, lua_State *L)
                 { "write_slabinfo", task_write_slabinfo },                { NULL, NULL },
         };
 
+        pressure_open(scenario, L);
         lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->box_meta_refs[BOX_ACTOR]);
         luaL_newlib(L, methods);
+        luaL_setfuncs(L, pressure_methods, 0);
         lua_newtable(L);
         lua_pushcfunction(L, unknown_method);
         lua_setfield(L, -2, "__index");
@@ -1484,7 +1584,22 @@ static void init_step(struct actor *actor, struct declared_cache *done)
         struct declared_cache *next = NULL;
         const char *problem;
 
-        if (done) {
+        if (scenario->vm_asked < scenario->vm_requests->len) { /* machine { swap, vm } */
+                actor->request = g_array_index(scenario->vm_requests, struct request, scenario->vm_asked++);
+                problem = sim_submit(scenario->sim, actor->thread, &actor->request);
+                if (problem)
+                        scenario_fail(scenario, SCENARIO_ERROR_SCRIPT, "machine: %s", problem);
+                else
+                        actor_set_state(actor, ACTOR_REQUEST);
+                return;
+        }
+        if (done && sim_result(scenario->sim, actor->thread)->kind == OP_SHRINKER) {
+                if (sim_result(scenario->sim, actor->thread)->result != 0) {
+                        scenario_fail(scenario, SCENARIO_ERROR_SIMULATED, "the shrinker of cache '%s' could not be registered",
+                                      done->spec.name);
+                        return;
+                }
+        } else if (done) {
                 const struct op_record *record = sim_result(scenario->sim, actor->thread);
                 g_autofree char *where = sandbox_place_text(scenario->sandbox, done->place);
 
@@ -1494,6 +1609,17 @@ static void init_step(struct actor *actor, struct declared_cache *done)
                         return;
                 }
                 done->id = record->cache;
+                if (done->shrinker.kind == OP_SHRINKER) {
+                        actor->request = done->shrinker;
+                        actor->request.cache = done->id;
+                        problem = sim_submit(scenario->sim, actor->thread, &actor->request);
+                        if (problem)
+                                scenario_fail(scenario, SCENARIO_ERROR_SCRIPT, "%s: cache '%s': %s", where, done->spec.name,
+                                              problem);
+                        else
+                                actor_set_state(actor, ACTOR_REQUEST);
+                        return;
+                }
         }
         for (uint32_t i = 0; i < scenario->declared_caches && !next; i++) {
                 struct declared_cache *cache = scenario->caches->pdata[i];

@@ -140,6 +140,7 @@ static struct scenario *scenario_new(const char *path, const struct scenario_opt
         scenario->actors_by_name = g_hash_table_new(g_str_hash, g_str_equal);
         scenario->mailboxes = g_ptr_array_new_with_free_func(free_mailbox);
         scenario->events = g_ptr_array_new_with_free_func(free_event);
+        scenario->vm_requests = g_array_new(FALSE, FALSE, sizeof(struct request));
         scenario->expectations = g_array_new(FALSE, FALSE, sizeof(struct expectation));
         scenario->summaries = g_array_new(FALSE, FALSE, sizeof(struct expectation));
         g_array_set_clear_func(scenario->expectations, clear_expectation);
@@ -165,6 +166,7 @@ void scenario_free(struct scenario *scenario)
         g_ptr_array_unref(scenario->actors);
         g_ptr_array_unref(scenario->mailboxes);
         g_ptr_array_unref(scenario->events);
+        g_array_unref(scenario->vm_requests);
         g_array_unref(scenario->expectations);
         g_array_unref(scenario->summaries);
         g_ptr_array_unref(scenario->summary_lines);
@@ -609,6 +611,8 @@ static int make_result(lua_State *L)
         lua_setfield(L, -2, "zones");
         load_push_results(scenario, L);
         lua_setfield(L, -2, "loads");
+        pressure_push_vmstat(L, scenario->sim);
+        lua_setfield(L, -2, "vmstat");
         push_mempools(L, scenario);
         push_trace(L, scenario);
         scenario->result_ref = luaL_ref(L, LUA_REGISTRYINDEX);

@@ -427,7 +427,7 @@ static int declare_machine(lua_State *L)
 {
         static const char *const known[] = { "arch",       "cpus", "memory",  "numa",  "nodes", "reserved", "reserved_pages",
                                              "cache_line", "hz",   "cpu_mhz", "costs", "audit", "threads",
-                                             "debug_slab", "rcu_grace", NULL };
+                                             "debug_slab", "rcu_grace", "swap", "vm", NULL };
         static const char *const audits[] = { "none", "op", "step" };
         struct scenario *scenario = declaring(L, "machine");
         struct sim_config new_config = scenario->config; /* taken when all of it is right */
@@ -485,6 +485,7 @@ static int declare_machine(lua_State *L)
         text = sim_config_problem(config);
         if (text)
                 return luaL_error(L, "machine: %s", text);
+        declare_vm(scenario, L, 1);
         scenario->config = new_config;
         scenario->has_machine = true;
         return 0;
@@ -543,7 +544,7 @@ static uint32_t read_object_cycles(struct scenario *scenario, lua_State *L, int 
 
 void declare_cache_spec(struct scenario *scenario, lua_State *L, int index, const char *what, struct cache_spec *ret)
 {
-        static const char *const known[] = { "name", "size", "align", "flags", "ctor", "dtor", NULL };
+        static const char *const known[] = { "name", "size", "align", "flags", "ctor", "dtor", "shrinker", NULL };
         const char *name = NULL;
         uint64_t number = 0;
 
@@ -701,13 +702,16 @@ static int mempool_index(lua_State *L)
 static int declare_cache_here(lua_State *L)
 {
         struct scenario *scenario = declaring(L, "cache");
+        struct request shrinker = { 0 };
         struct cache_spec spec;
 
         declare_cache_spec(scenario, L, 1, "cache", &spec);
+        if (lua_getfield(L, 1, "shrinker") != LUA_TNIL)
+                declare_shrinker(L, lua_gettop(L), "cache: shrinker", &shrinker);
         for (uint32_t i = 0; i < scenario->caches->len; i++)
                 if (strcmp(((struct declared_cache *)scenario->caches->pdata[i])->spec.name, spec.name) == 0)
                         return luaL_error(L, "cache '%s' is declared twice", spec.name);
-        declare_cache(scenario, L, &spec);
+        declare_cache(scenario, L, &spec)->shrinker = shrinker;
         scenario->declared_caches = scenario->caches->len;
         return 1;
 }

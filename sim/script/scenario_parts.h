@@ -7,6 +7,7 @@
  *      failure.c           failed requests, what the kernel prints, BUGs
  *      faults.c            failslab, fail_page_alloc
  *      object.c            what kmalloc, alloc and pages return
+ *      pressure.c          pages that reclaim can take, shrinkers, settings of the virtual memory
  *      call_sites.c        where in the scenario requests come from: last users of a debug_slab machine
  *      trace_player.c      an ops file replayed without Lua
  *      scenario_load.c     load { ... }: work declared as data, carried out without Lua
@@ -85,6 +86,7 @@ struct declared_cache {
         struct cache_spec spec;
         uint32_t id; /* CACHE_ID_NONE: not created yet, or destroyed */
         bool is_destroyed;
+        struct request shrinker; /* kind OP_SHRINKER: registered once the cache is there */
         struct sandbox_place place;
 };
 
@@ -109,6 +111,7 @@ struct object {
         uint16_t allocated_by, freed_by; /* threads */
         uint8_t order, path;
         uint32_t mempool; /* id of the memory pool it is an element of, 0: none */
+        uint8_t was_put; /* its cache's shrinker may have freed it */
         uint8_t is_pages, is_live, is_freed; /* is_freed from the moment the free is submitted */
 };
 
@@ -135,6 +138,8 @@ struct actor {
         struct object *object;       /* being allocated or freed; lives on the coroutine's stack */
         struct declared_cache *cache; /* being created or destroyed */
         struct declared_mempool *mempool; /* being created */
+        struct pages *pages;          /* being made, one after the other; lives on the coroutine's stack */
+        uint64_t pages_done;          /* of a set so far */
         lua_Integer written;          /* bytes written to /proc/slabinfo, -1: t:tune */
 
         /* waiting */
@@ -185,6 +190,8 @@ struct scenario {
         struct sim_config config;
         bool has_machine, is_declaring, is_running;
         uint32_t spare_threads;
+        GArray *vm_requests;  /* struct request: swap and settings of machine{}, made before the caches */
+        uint32_t vm_asked;
         uint64_t stop_at_ns;  /* TIME_NEVER: no limit */
         bool runs_until_stop; /* nothing but stop_at ends it */
         enum failure_policy policy;
@@ -205,7 +212,7 @@ struct scenario {
 
         /* Lua values that are needed where nothing may be allocated */
         int object_meta_ref, box_meta_refs[BOX_KINDS], load_meta_refs[2], reason_refs[REASON_COUNT], timeout_ref, busy_ref, result_ref;
-        int einval_ref, enomem_ref;
+        int einval_ref, enomem_ref, pages_meta_ref;
         struct text_memo gfp_memos[TEXT_MEMOS], cache_memos[TEXT_MEMOS];
 
         /* while it runs */
@@ -253,6 +260,31 @@ void actor_end(struct actor *actor);
 
 /* The main loop; false: scenario->error. */
 bool actor_run_all(struct scenario *scenario);
+
+/* What pressure.c needs of tasks: whose method runs, arguments, a request that is the method's last step, or with a
+ * continuation: `then` is called with `at` when it is done, unless the call returns first. */
+struct actor *actor_self_of(lua_State *L);
+struct actor *actor_task_of(lua_State *L, const char *what);
+void actor_need_yieldable(lua_State *L);
+uint32_t actor_gfp_argument(lua_State *L, struct actor *self, int index, const char *what);
+uint8_t actor_node_argument(lua_State *L, const struct actor *self, int index, const char *what);
+uint32_t actor_cache_argument(lua_State *L, struct actor *self, int index, const char *what);
+uint16_t actor_process_argument(lua_State *L, const struct actor *self, int index, const char *what);
+uint16_t actor_process_of(const struct actor *self); /* 0: of none */
+int actor_submit(lua_State *L, struct actor *self);
+void actor_submit_then(lua_State *L, struct actor *self, lua_KContext at, lua_KFunction then);
+
+/* -- pressure.c --------------------------------------------------------------------------------------------------- */
+
+extern const luaL_Reg pressure_methods[]; /* methods of tasks */
+void pressure_open(struct scenario *scenario, lua_State *L);
+void pressure_took_page(struct actor *actor, const struct op_record *record); /* a page_new is done */
+bool pressure_is_alive(const struct scenario *scenario, uint32_t object, uint64_t op);
+void pressure_push_vmstat(lua_State *L, const struct sim *sim); /* a table of the counters of /proc/vmstat */
+/* shrinker = { seeks, fs, hundreds } at stack index `index` */
+void declare_shrinker(lua_State *L, int index, const char *what, struct request *ret);
+/* swap and vm of the table at `index` */
+void declare_vm(struct scenario *scenario, lua_State *L, int index);
 
 /* -- call_sites.c ------------------------------------------------------------------------------------------------- */
 
