@@ -57,6 +57,20 @@ function machine(fields) end
 ---@field audit? "none"|"op"|"step" # recount every structure after every op, or step
 ---@field threads? integer # room for t:spawn; default 256
 ---@field debug_slab? boolean # a kernel with CONFIG_DEBUG_SLAB: red zones, poison, last users, and the checks
+---@field swap? size # whole pages; default none
+---@field vm? vm_settings # of the virtual memory, in force before the first task begins
+
+---@class vm_settings
+---@field swappiness? integer # 0 to 100, default 60
+---@field write_time? time # of the device for one page; default 0: what was started ends with the next wait of anybody
+---@field congested? boolean|integer # the device is write-congested
+---@field laptop_mode? boolean|integer
+---@field dirty_ratio? integer # percent, default 40
+---@field dirty_background_ratio? integer # percent, default 10
+---@field vfs_cache_pressure? integer # percent, default 100
+---@field zone_reclaim_mode? integer # 1 on, 2 may write, 4 may unmap
+---@field min_unmapped_ratio? integer # percent of a zone, default 1
+---@field min_slab_ratio? integer # percent of a zone, default 5
 
 ---@class machine_node
 ---@field memory size # 4 MiB or more, in whole MiB
@@ -99,6 +113,12 @@ function machine(fields) end
 ---@field list_check? integer
 ---@field free_walk? integer
 ---@field step? integer
+---@field page_scan? integer # this one and the next five: reclaim
+---@field page_unmap? integer
+---@field page_write? integer
+---@field active_scan? integer
+---@field referenced? integer
+---@field list_put? integer
 
 ---An object cache, made before the tasks begin.
 ---@param fields cache_fields
@@ -114,6 +134,12 @@ function cache(fields) end
 ---@field flags? cache_flag|cache_flag[]
 ---@field ctor? integer|string # what the constructor takes for each object of a new slab: cycles, or a time such as "80ns"
 ---@field dtor? integer|string # and the destructor for each object of one that goes
+---@field shrinker? shrinker_fields # cache{} only: its unused objects (t:put) can be freed under pressure
+
+---@class shrinker_fields
+---@field seeks? integer # what it costs to make an object again; 1 to 255, default 2
+---@field fs? boolean # its callback refuses without __GFP_FS, as those of dentries and inodes do; default true
+---@field hundreds? boolean # it reports (unused / 100) * vfs_cache_pressure, as those two do; default false
 
 ---A memory pool, made after the caches and before the tasks begin.
 ---@param fields mempool_fields
@@ -445,6 +471,16 @@ function actor:mempool_alloc(pool, mask) end
 ---@param pool? mempool
 function actor:mempool_free(element, pool) end
 
+---Is the page still there, or the object that was put? Of a set of pages: how many.
+---@param of pages|object
+---@return boolean|integer
+function actor:alive(of) end
+
+---The counters of /proc/vmstat by name (those by zone also summed under the name without zone), or one of them.
+---@param name? string
+---@return table<string, integer>|integer
+function actor:vmstat(name) end
+
 ---Computes for a time: the CPU is busy.
 ---@param duration time
 function actor:work(duration) end
@@ -568,6 +604,129 @@ function task:fail_page_alloc(fields) end
 ---@param on? boolean # default true
 function task:make_it_fail(on) end
 
+---@class file_page_fields
+---@field dirty? boolean
+---@field mapped? boolean # into the process, and young
+---@field writable? boolean # false: of a file system in memory, which has no write method; default true
+---@field read_ahead? boolean # nobody has accessed it yet
+---@field gfp? gfp_mask # default "highuser"
+---@field node? integer
+---@field process? integer|process # whose table maps it; default that of the task
+
+---@class anon_page_fields
+---@field gfp? gfp_mask # default "highuser"
+---@field node? integer
+---@field process? integer|process # whose it is; default that of the task
+
+---A page of the page cache; nil and a reason if there is none.
+---@param fields? file_page_fields
+---@return page? page
+---@return string? failed
+function task:file_page(fields) end
+
+---A page of a process: mapped, young, its entry dirty.
+---@param fields? anon_page_fields
+---@return page? page
+---@return string? failed
+function task:anon_page(fields) end
+
+---So many pages of the page cache, one request each. With a reason: it ended early.
+---@param count integer
+---@param fields? file_page_fields
+---@return pages pages
+---@return string? failed
+function task:page_cache(count, fields) end
+
+---@param count integer
+---@param fields? anon_page_fields
+---@return pages pages
+---@return string? failed
+function task:anon_pages(count, fields) end
+
+---A read or write call touches the page: mark_page_accessed.
+---@param pages pages
+---@return boolean|integer done # of one page: whether; of a set: for how many, those gone passed over
+function task:access(pages) end
+
+---The process touches the mapped page: its entry is young.
+---@param pages pages
+---@return boolean|integer done # of one page: whether; of a set: for how many, those gone passed over
+function task:touch(pages) end
+
+---The page is written to: a mapped one by its entry, another by write().
+---@param pages pages
+---@return boolean|integer done # of one page: whether; of a set: for how many, those gone passed over
+function task:set_page_dirty(pages) end
+
+---Of a mapped page: it stays.
+---@param pages pages
+---@return boolean|integer done # of one page: whether; of a set: for how many, those gone passed over
+function task:mlock(pages) end
+
+---@param pages pages
+---@return boolean|integer done # of one page: whether; of a set: for how many, those gone passed over
+function task:munlock(pages) end
+
+---false if it is locked already.
+---@param pages pages
+---@return boolean|integer done # of one page: whether; of a set: for how many, those gone passed over
+function task:lock_page(pages) end
+
+---@param pages pages
+---@return boolean|integer done # of one page: whether; of a set: for how many, those gone passed over
+function task:unlock_page(pages) end
+
+---One more reference: reclaim leaves it alone.
+---@param pages pages
+---@return boolean|integer done # of one page: whether; of a set: for how many, those gone passed over
+function task:get_page(pages) end
+
+---@param pages pages
+---@return boolean|integer done # of one page: whether; of a set: for how many, those gone passed over
+function task:put_page(pages) end
+
+---Its owner gives it up: truncate, munmap. Waits while the page is being written; false for a locked page.
+---@param pages pages
+---@return boolean|integer done # of one page: whether; of a set: for how many, those gone passed over
+function task:delete_page(pages) end
+
+---All pages of a process go.
+---@param process integer|process
+---@return integer pages
+function task:process_exit(process) end
+
+---set_shrinker for a cache.
+---@param of cache_ref
+---@param fields? shrinker_fields
+---@return boolean done # false: no memory
+function task:set_shrinker(of, fields) end
+
+---Its unused objects stay, and are ordinary ones from then on.
+---@param of cache_ref
+---@return boolean done
+function task:remove_shrinker(of) end
+
+---The object is unused from now on: the newest of its cache's LRU, which the shrinker frees from the other end.
+---@param object object
+---@return boolean done
+function task:put(object) end
+
+---An unused object is used again; false if the shrinker has freed it.
+---@param object object
+---@return boolean done
+function task:get(object) end
+
+---Writes 1 (page cache), 2 (shrinkers) or 3 to vm.drop_caches.
+---@param what integer
+---@return integer pages # of the page cache
+function task:drop_caches(what) end
+
+---Changes a setting: "swap", or one of machine.vm.
+---@param name string
+---@param value any
+---@return boolean done # false: more swap is in use
+function task:vm_set(name, value) end
+
 ---@class tune_fields
 ---@field limit? integer # objects a magazine holds
 ---@field batchcount? integer # objects moved at a time
@@ -609,6 +768,16 @@ function task:drain() end
 ---@field path alloc_path # which way the allocation went
 ---@field dur_ns integer # how long it took, waiting included
 
+---Pages of the page cache or of processes, which reclaim can take at any moment. pages[i] is one of them.
+---@class pages
+---@field count integer
+---@field alive integer|boolean # how many are still there; of one page: whether
+---@operator len: integer
+
+---@class page: pages
+---@field pfn integer # page frame
+---@field op integer # id of the op that made it
+
 -- -- the result: what expect and summary are given ------------------------------------------------------------------------------
 
 ---@class result
@@ -636,6 +805,7 @@ function task:drain() end
 ---@field latency result_latencies
 ---@field caches table<string, result_cache> # by name; an unknown name is an error
 ---@field mempools table<string, result_mempool>
+---@field vmstat table<string, integer> # as t:vmstat()
 ---@field zones result_zone[] # populated ones, from the lowest
 ---@field loads table<string, result_load> # by name; an unknown name is an error
 ---@field trace result_trace? # nil without a trace
@@ -662,6 +832,24 @@ function task:drain() end
 ---@field tick result_counts
 ---@field work result_counts
 ---@field tune result_counts
+---@field page_new result_counts
+---@field page_access result_counts
+---@field page_touch result_counts
+---@field page_write result_counts
+---@field page_mlock result_counts
+---@field page_munlock result_counts
+---@field page_lock result_counts
+---@field page_unlock result_counts
+---@field page_pin result_counts
+---@field page_unpin result_counts
+---@field page_delete result_counts
+---@field process_exit result_counts
+---@field shrinker result_counts
+---@field put result_counts
+---@field get result_counts
+---@field drop_caches result_counts
+---@field vm_set result_counts
+---@field kswapd result_counts # runs of kswapd
 ---@field rcu result_counts
 ---@field fault_set result_counts
 

@@ -302,7 +302,7 @@ static void test_declaration_errors(void)
 {
         fails("machine { cpu = 2 }",
               "s.lua:1: machine has no field 'cpu'; it has arch, cpus, memory, numa, nodes, reserved, reserved_pages, "
-              "cache_line, hz, cpu_mhz, costs, audit, threads, debug_slab, rcu_grace" IN_MAIN);
+              "cache_line, hz, cpu_mhz, costs, audit, threads, debug_slab, rcu_grace, swap, vm" IN_MAIN);
         fails("machine { cpus = 9 }", "s.lua:1: machine: cpus is a whole number from 1 to 8" IN_MAIN);
         fails("machine { memory = '100KiB' }", "s.lua:1: machine: memory comes in whole MiB" IN_MAIN);
         fails("machine { memory = '1MiB' }", "s.lua:1: machine: a machine has 8 MiB to 64 GiB of memory" IN_MAIN);
@@ -313,7 +313,7 @@ static void test_declaration_errors(void)
         fails("machine(5)", "s.lua:1: machine needs a table: machine { ... }" IN_MAIN);
         fails("machine { 5 }",
               "s.lua:1: machine has fields with names only: arch, cpus, memory, numa, nodes, reserved, reserved_pages, cache_line, "
-              "hz, cpu_mhz, costs, audit, threads, debug_slab, rcu_grace" IN_MAIN);
+              "hz, cpu_mhz, costs, audit, threads, debug_slab, rcu_grace, swap, vm" IN_MAIN);
         fails("machine { costs = { mag_pop = -1 } }",
               "s.lua:1: costs: mag_pop is a whole number from 0 to 1000000000" IN_MAIN);
         fails("cache { size = 5 }", "s.lua:1: cache needs a field 'name'" IN_MAIN);

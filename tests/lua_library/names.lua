@@ -49,6 +49,8 @@ show_fields("load.alloc", load, { name = "l", arrival = "1us", alloc = { ["?"] =
 show_fields("load.phases", load, { name = "l", arrival = "1us", phases = { ["?"] = 1 } })
 show_fields("machine", machine, { ["?"] = 1 })
 show_fields("costs", machine, { costs = { ["?"] = 1 } })
+show_fields("machine.vm", machine, { vm = { ["?"] = 1 } })
+show_fields("shrinker", cache, { name = "c", size = 100, shrinker = { ["?"] = 1 } })
 show_fields("machine.nodes", machine, { nodes = { { ["?"] = 1 } } })
 
 mempool { name = "pool", min_nr = 1, size = 100 }
@@ -71,6 +73,15 @@ task { name = "looks", run = function(t)
         show_fields("task", function(wrong) t:spawn(wrong) end, { ["?"] = 1 })
         show_fields("tune", function(wrong) t:tune("size-64", wrong) end, { ["?"] = 1 })
         show_fields("cache", function(wrong) t:create(wrong) end, { ["?"] = 1 })
+        show_fields("file_page", function(wrong) t:file_page(wrong) end, { ["?"] = 1 })
+        show_fields("anon_page", function(wrong) t:anon_page(wrong) end, { ["?"] = 1 })
+        for prefix, value in pairs({ page = t:file_page(), pages = t:page_cache(1) }) do
+                for _, name in ipairs({ "count", "alive", "pfn", "op" }) do
+                        if pcall(function() return value[name] end) and not (prefix == "page" and name < "n") then
+                                show(prefix .. "." .. name)
+                        end
+                end
+        end
 end }
 
 summary("the result", function(r)
