@@ -81,7 +81,6 @@ struct recorder {
         gboolean in_transaction, knows_zones;
         gboolean has_asked; /* for a cut since the last commit */
         gint64 committed_us, started_us;
-        gboolean has_cut; /* something of the run itself was written */
 };
 
 /* -- values and statements ------------------------------------------------------------------------------------------ */
@@ -536,18 +535,11 @@ static void ask_if_time(struct recorder *recorder, gint64 interval_us)
                 ask_for_cut(recorder);
 }
 
-/* is_last: nothing else is waiting. */
-static gboolean do_item(struct recorder *recorder, const struct item *item, gboolean is_last)
+/* Facts are committed with the next cut; so those from before the run are all there, or none is. */
+static gboolean do_item(struct recorder *recorder, const struct item *item)
 {
-        if (item->batch == NULL) {
-                if (!begin(recorder) || !run_values(recorder, item->sql, item->values, item->value_count))
-                        return FALSE;
-                if (recorder->has_cut || !is_last)
-                        return TRUE;
-                recorder->in_transaction = FALSE; /* facts before the run need no cut */
-                return exec(recorder, "COMMIT");
-        }
-        recorder->has_cut = TRUE;
+        if (item->batch == NULL)
+                return begin(recorder) && run_values(recorder, item->sql, item->values, item->value_count);
         if (!write_records(recorder, item->batch))
                 return FALSE;
         return item->batch->cut == NULL || write_cut(recorder, item->batch->cut);
@@ -594,12 +586,11 @@ static gpointer writer(gpointer context)
 
         g_mutex_lock(&recorder->lock);
         while ((item = wait_for_item(recorder)) != NULL) {
-                gboolean is_last = g_queue_is_empty(&recorder->queue);
                 gint64 interval_us = commit_interval_us(recorder);
 
                 g_mutex_unlock(&recorder->lock);
                 if (recorder->error == NULL) {
-                        if (do_item(recorder, item, is_last))
+                        if (do_item(recorder, item))
                                 ask_if_time(recorder, interval_us);
                         else
                                 give_up(recorder);

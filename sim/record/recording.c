@@ -155,6 +155,15 @@ int recording_step(struct recording *recording, sqlite3_stmt *statement, GError 
         return -1;
 }
 
+/* With the first cut everything that is known of a run before it begins is there. */
+static gboolean has_begun(struct recording *recording)
+{
+        g_autoptr(sqlite3_stmt) statement = NULL;
+
+        return recording_prepare(recording, "SELECT 1 FROM run WHERE key IN ('op_count', 'digest')", &statement, NULL) &&
+               recording_step(recording, statement, NULL) != 0;
+}
+
 /* The statement stands on the value of `key`. */
 static gboolean find_key(struct recording *recording, const char *key, sqlite3_stmt **ret, GError **error)
 {
@@ -164,7 +173,10 @@ static gboolean find_key(struct recording *recording, const char *key, sqlite3_s
                 return FALSE;
         sqlite3_bind_text(*ret, 1, key, -1, SQLITE_STATIC);
         row = recording_step(recording, *ret, error);
-        if (row == 0)
+        if (row == 0 && !has_begun(recording))
+                g_set_error(error, RECORD_ERROR, RECORD_ERROR_FORMAT,
+                            "%s ends before its run began: nothing was committed to it", recording->path);
+        else if (row == 0)
                 g_set_error(error, RECORD_ERROR, RECORD_ERROR_FORMAT, "%s is damaged: table run has no %s",
                             recording->path, key);
         return row > 0;
