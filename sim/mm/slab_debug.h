@@ -44,8 +44,32 @@
 #define CALLER_TASK      0x80000000u /* + id of the thread */
 #define CALLER_KERNEL    0xffff0000u /* + enum kernel_caller */
 
-enum kernel_caller { CALLER_CACHE_CREATE, CALLER_ARRAY_CACHE, CALLER_TUNE, CALLER_SLABMGMT, CALLER_SLAB_DESTROY,
-                     CALLER_FREE_ARRAY, CALLER_CACHE_DESTROY, CALLER_KMEMLIST, CALLER_HOTPLUG, KERNEL_CALLERS };
+/* X(enum suffix, function of 2.6.20) */
+#define KERNEL_CALLERS(X)                                                                                              \
+        X(CACHE_CREATE, "kmem_cache_create")                                                                           \
+        X(CACHE_DESTROY, "__kmem_cache_destroy")                                                                       \
+        X(ALLOC_ARRAY, "alloc_arraycache")                                                                             \
+        X(FREE_ALIENS, "free_alien_cache")                                                                             \
+        X(TUNE, "do_tune_cpucache")                                                                                    \
+        X(KMEMLIST, "alloc_kmemlist")                                                                                  \
+        X(SLABMGMT, "alloc_slabmgmt")                                                                                  \
+        X(SLAB_DESTROY, "slab_destroy")                                                                                \
+        X(CPUUP, "cpuup_callback")                                                                                     \
+        X(ZONES, "process_zones")                                                                                      \
+        X(FREE_ZONES, "free_zone_pagesets")                                                                            \
+        X(MEMPOOL_CREATE, "mempool_create_node")                                                                       \
+        X(MEMPOOL_ALLOC, "mempool_alloc_slab")                                                                         \
+        X(MEMPOOL_FREE, "mempool_free_slab")                                                                           \
+        X(MEMPOOL_RESIZE, "mempool_resize")                                                                            \
+        X(MEMPOOL_DESTROY, "mempool_destroy")                                                                          \
+        X(SHRINK_SLAB, "shrink_slab")
+
+enum kernel_caller {
+#define X(id, name) CALLER_##id,
+        KERNEL_CALLERS(X)
+#undef X
+        KERNEL_CALLER_COUNT
+};
 
 struct memory;
 

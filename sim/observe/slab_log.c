@@ -21,19 +21,17 @@ struct slab_log {
         GString *text;
 };
 
-static const char *const kernel_functions[KERNEL_CALLERS] = {
-        [CALLER_CACHE_CREATE] = "kmem_cache_create", [CALLER_ARRAY_CACHE] = "alloc_arraycache",
-        [CALLER_TUNE] = "do_tune_cpucache",          [CALLER_SLABMGMT] = "alloc_slabmgmt",
-        [CALLER_SLAB_DESTROY] = "slab_destroy",      [CALLER_FREE_ARRAY] = "free_block",
-        [CALLER_CACHE_DESTROY] = "__kmem_cache_destroy", [CALLER_KMEMLIST] = "alloc_kmemlist",
-        [CALLER_HOTPLUG] = "cpuup_callback",
+static const char *const kernel_functions[KERNEL_CALLER_COUNT] = {
+#define X(id, name) [CALLER_##id] = name,
+        KERNEL_CALLERS(X)
+#undef X
 };
 
 void slab_log_symbol(uint64_t caller, slab_log_caller name, void *context, GString *text)
 {
         const char *known = name != NULL ? name(caller, context) : NULL;
 
-        if (caller >= CALLER_KERNEL && caller < (uint64_t)CALLER_KERNEL + KERNEL_CALLERS)
+        if (caller >= CALLER_KERNEL && caller < (uint64_t)CALLER_KERNEL + KERNEL_CALLER_COUNT)
                 known = kernel_functions[caller - CALLER_KERNEL];
         if (known != NULL)
                 g_string_append(text, known);

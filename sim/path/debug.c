@@ -17,35 +17,40 @@ static void found(struct machine *m, struct thread *th, enum report_kind kind, u
         machine_report(m, th, kind, place, b, 0);
 }
 
-/* The function of the allocator that asks for an object or gives one back, from where it goes on afterwards. */
-static enum kernel_caller kernel_caller(const struct thread *th, const struct frame *f)
+/* The function of the kernel that asks for an object or gives one back, from where its path goes on afterwards. */
+static enum kernel_caller kernel_caller(const struct frame *asks, bool frees)
 {
-        enum state state = (enum state)(f - 1)->state;
+        static const struct {
+                uint16_t first, last; /* enum state */
+                uint8_t alloc, free;  /* enum kernel_caller */
+        } sections[] = {
+                { GROW_BEGIN, GROW_FAIL, CALLER_SLABMGMT, CALLER_SLABMGMT },
+                { SLABD_RCU, SLABD_END, CALLER_SLAB_DESTROY, CALLER_SLAB_DESTROY },
+                { ALIENS_NEW, ALIENS_FREE, CALLER_ALLOC_ARRAY, CALLER_FREE_ALIENS },
+                { CREATE_LOCK, BOOTR_GOT, CALLER_CACHE_CREATE, CALLER_CACHE_CREATE },
+                { TUNE_MAG_GOT, TUNE_MAG_GOT, CALLER_ALLOC_ARRAY, CALLER_ALLOC_ARRAY },
+                { KML_NODE, KML_END, CALLER_KMEMLIST, CALLER_KMEMLIST },
+                { TUNE_WORK, KML_END, CALLER_TUNE, CALLER_TUNE },
+                { RELEASE_MAG, RELNODE_END, CALLER_CACHE_DESTROY, CALLER_CACHE_DESTROY },
+                { UP_LOCK, DOWN_END, CALLER_CPUUP, CALLER_CPUUP },
+                { PAGESETS_NEXT, PAGESETS_FREE, CALLER_ZONES, CALLER_FREE_ZONES },
+                { MPEL_ALLOC, MPEL_END, CALLER_MEMPOOL_ALLOC, CALLER_MEMPOOL_FREE },
+                { MPC_RECORD, MP_FAIL, CALLER_MEMPOOL_CREATE, CALLER_MEMPOOL_CREATE },
+                { MPGONE_ELEMENT, MPGONE_END, CALLER_MEMPOOL_DESTROY, CALLER_MEMPOOL_DESTROY },
+                { MPR_LOCK, MPR_SPARE, CALLER_MEMPOOL_RESIZE, CALLER_MEMPOOL_RESIZE },
+        };
 
-        if (state >= GROW_BEGIN && state <= GROW_FAIL)
-                return CALLER_SLABMGMT;
-        if (state >= SLABD_RCU && state <= SLABD_END)
-                return CALLER_SLAB_DESTROY;
-        if (state >= ALIENS_NEW && state <= ALIENS_FREE)
-                return CALLER_ARRAY_CACHE;
-        if (state >= CREATE_LOCK && state <= BOOTR_GOT)
-                return CALLER_CACHE_CREATE;
-        if (state == TUNE_MAG_GOT)
-                return CALLER_ARRAY_CACHE;
-        if (state >= TUNE_WORK && state < KML_NODE)
-                return CALLER_TUNE;
-        if (state >= KML_NODE && state <= KML_END)
-                return CALLER_KMEMLIST;
-        if (state >= RELEASE_MAG && state <= RELNODE_END)
-                return CALLER_CACHE_DESTROY;
-        (void)th;
-        return CALLER_HOTPLUG;
+        for (uint32_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
+                if (asks->state >= sections[i].first && asks->state <= sections[i].last)
+                        return (enum kernel_caller)(frees ? sections[i].free : sections[i].alloc);
+        }
+        return CALLER_SHRINK_SLAB;
 }
 
-static uint32_t caller_of(const struct thread *th, const struct frame *f)
+static uint32_t caller_of(const struct thread *th, const struct frame *f, bool frees)
 {
         if (!is_own(th, f))
-                return CALLER_KERNEL + kernel_caller(th, f);
+                return CALLER_KERNEL + kernel_caller(f - 1, frees);
         return th->site ? th->site : CALLER_TASK + th->op.task;
 }
 
@@ -79,7 +84,7 @@ enum outcome act_alloc_debug(struct machine *m, struct thread *th, struct frame 
         if (cache->flags & (CACHE_RED_ZONE | CACHE_STORE_USER))
                 spend(m, COST_DEBUG_OBJ, 1);
         if (cache->flags & CACHE_STORE_USER)
-                slab_debug_set_caller(&m->mem, place, caller_of(th, f));
+                slab_debug_set_caller(&m->mem, place, caller_of(th, f, false));
         if (cache->flags & CACHE_RED_ZONE) {
                 slab_debug_zones(&m->mem, place, &zone1, &zone2);
                 if (zone1 != RED_ZONE_FREE || zone2 != RED_ZONE_FREE)
@@ -125,7 +130,7 @@ enum outcome act_free_debug(struct machine *m, struct thread *th, struct frame *
                 slab_debug_set_zones(&m->mem, place, false);
         }
         if (cache->flags & CACHE_STORE_USER)
-                slab_debug_set_caller(&m->mem, place, caller_of(th, f));
+                slab_debug_set_caller(&m->mem, place, caller_of(th, f, true));
         first = place_of(slab->pfn, 0) + slab->colouroff;
         if (place < first || (place - first) / cache->buffer_size >= slab->num) {
                 found(m, th, REPORT_SLAB_BUG, place, 2877);
