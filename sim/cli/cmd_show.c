@@ -10,7 +10,9 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "mm/slab_debug.h"
 #include "observe/proc_text.h"
+#include "observe/slab_log.h"
 #include "observe/state_text.h"
 #include "record/record_error.h"
 #include "record/recording.h"
@@ -71,9 +73,11 @@ struct shown {
         struct state_target target;
         struct recording *recording;
         GString *text;
-        char *problem;
+        char *caller, *problem;
         GError *error;
 };
+
+static const char allocators[] = "slab_allocators";
 
 /* "op 12: kmalloc of 100 bytes, GFP_KERNEL, by worker at 2483 ns, 118866 ns ago". */
 static void append_op(uint64_t op, uint64_t now_ns, GString *text, void *context)
@@ -96,12 +100,34 @@ static void append_op(uint64_t op, uint64_t now_ns, GString *text, void *context
                                (uint64_t)sqlite3_column_int64(select, 1), now_ns - (uint64_t)sqlite3_column_int64(select, 1));
 }
 
+/* "overrun.lua:12 [writer]" for a caller word; valid until the next one. */
+static const char *caller_name(uint64_t caller, void *context)
+{
+        struct shown *shown = context;
+        gboolean is_task = caller >= CALLER_TASK;
+        g_autoptr(sqlite3_stmt) select = NULL;
+
+        g_clear_pointer(&shown->caller, g_free);
+        if (shown->error != NULL ||
+            !recording_prepare(shown->recording, is_task ? "SELECT name FROM thread WHERE id = ?" :
+                               "SELECT coalesce(name, '?') || coalesce(' [' || task || ']', '') FROM site WHERE id = ?",
+                               &select, &shown->error))
+                return NULL;
+        sqlite3_bind_int64(select, 1, (int64_t)(is_task ? caller - CALLER_TASK : caller));
+        if (recording_step(shown->recording, select, &shown->error) > 0)
+                shown->caller = g_strdup((const char *)sqlite3_column_text(select, 0));
+        return shown->caller;
+}
+
 static void show(const struct sim *sim, void *context)
 {
         struct shown *shown = context;
-        const struct state_names names = { append_op, shown };
+        const struct state_names names = { append_op, caller_name, shown };
 
-        if (shown->what != NULL)
+        if (g_strcmp0(shown->what, allocators) == 0) {
+                if (!slab_log_allocators(sim, caller_name, shown, shown->text))
+                        shown->problem = g_strdup("slab_allocators is of machines with debug_slab = true");
+        } else if (shown->what != NULL)
                 proc_text(sim, shown->what, shown->text);
         else
                 shown->problem = state_text(sim, &shown->target, &names, shown->text);
@@ -183,7 +209,7 @@ static gboolean parse_number(const char *text, uint64_t max, uint64_t *ret)
         return g_ascii_string_to_unsigned(hex ? text + 2 : text, hex ? 16 : 10, 0, max, ret, NULL);
 }
 
-static const char there_are[] = "there are slabinfo, buddyinfo, zoneinfo, vmstat, meminfo, magazines, fragmentation, cache NAME, "
+static const char there_are[] = "there are slabinfo, slab_allocators, buddyinfo, zoneinfo, vmstat, meminfo, magazines, fragmentation, cache NAME, "
                                 "page PFN, slab PFN, object PFN:OFFSET, failure [N]";
 
 /* "cache NAME" and so on. NULL, or what is wrong. */
@@ -224,7 +250,7 @@ static int show_file(const char *path, const char *what, const char *which, cons
         g_autoptr(recording_auto) recording = NULL;
         g_autoptr(GString) text = g_string_new(NULL);
         g_autoptr(GError) error = NULL;
-        gboolean is_proc = g_strv_contains(proc_names, what), is_failure = strcmp(what, "failure") == 0;
+        gboolean is_proc = g_strv_contains(proc_names, what) || strcmp(what, allocators) == 0, is_failure = strcmp(what, "failure") == 0;
         struct shown shown = { .what = is_proc ? what : NULL, .text = text };
         const char *problem = NULL;
         uint64_t number = 0;
@@ -248,6 +274,7 @@ static int show_file(const char *path, const char *what, const char *which, cons
         shown.recording = recording;
         code = show_replayed(recording, &shown, point);
         g_free(shown.problem);
+        g_free(shown.caller);
         g_clear_error(&shown.error);
         return code;
 }

@@ -510,6 +510,11 @@ bool slab_debug_is_other_node(const struct memory *memory, uint32_t id)
                read_word(memory, id, at.header + at.nodeid, 2) != at.slab->node;
 }
 
+bool slab_debug_is_active(const struct memory *memory, uint32_t id, uint32_t index)
+{
+        return objects_of(memory, id)[index].in_use;
+}
+
 const char *slab_debug_audit(const struct memory *memory, uint32_t id, uint8_t *seen)
 {
         const struct layout at = layout_of(memory, id);

@@ -131,6 +131,9 @@ void slab_debug_put(struct memory *memory, uint32_t slab, uint32_t index);
 /* Does the header say another node than the slab's? (nodeid was written over) */
 bool slab_debug_is_other_node(const struct memory *memory, uint32_t slab);
 
+/* Is the object with a user at this moment, as its red zones were written? (BUFCTL_ACTIVE of the kernel) */
+bool slab_debug_is_active(const struct memory *memory, uint32_t slab, uint32_t index);
+
 /* Header and bufctls as bytes, on-slab or off: their number, and byte `at` of them. */
 uint32_t slab_debug_header_bytes(const struct memory *memory, uint32_t slab);
 uint8_t slab_debug_header_byte(const struct memory *memory, uint32_t slab, uint32_t at);

@@ -261,3 +261,80 @@ void slab_log_report(const struct sim *sim, const struct report *report, slab_lo
                 break;
         }
 }
+
+/* -- for show ------------------------------------------------------------------------------------------------------- */
+
+void slab_log_object(const struct sim *sim, uint64_t place, slab_log_caller name, void *context, GString *text)
+{
+        g_autoptr(GString) info = g_string_new(NULL);
+        const struct slab_log log = { sim, sim_memory(sim), name, context, info };
+        g_autofree char *plain = NULL;
+
+        append_info(&log, place, UINT32_MAX);
+        plain = kernel_log_plain(info->str);
+        g_string_append(text, plain);
+}
+
+struct holding {
+        uint64_t caller, count;
+};
+
+static gint by_caller(gconstpointer a, gconstpointer b)
+{
+        const struct holding *left = a, *right = b;
+
+        return (left->caller > right->caller) - (left->caller < right->caller);
+}
+
+/* Adds the objects of a list of slabs, one entry each. */
+static void collect_active(const struct memory *mem, const struct slab_list *list, GArray *holdings)
+{
+        for (uint32_t id = list->head; id != SLAB_NONE; id = mem->slabs[id].next) {
+                for (uint32_t i = 0; i < mem->slabs[id].num; i++) {
+                        struct holding one = { 0, 1 };
+
+                        if (!slab_debug_is_active(mem, id, i))
+                                continue;
+                        one.caller = slab_debug_caller(mem, memory_object_place(mem, &mem->slabs[id], i));
+                        if (one.caller != 0)
+                                g_array_append_val(holdings, one);
+                }
+        }
+}
+
+static void append_holdings(const struct slab_log *log, uint32_t cache, GArray *holdings)
+{
+        g_array_sort(holdings, by_caller);
+        for (guint i = 0; i < holdings->len;) {
+                uint64_t caller = g_array_index(holdings, struct holding, i).caller, count = 0;
+                g_autoptr(GString) symbol = g_string_new(NULL);
+
+                for (; i < holdings->len && g_array_index(holdings, struct holding, i).caller == caller; i++)
+                        count++;
+                slab_log_symbol(caller, log->name, log->context, symbol);
+                if (g_str_has_prefix(symbol->str, "0x"))
+                        g_string_printf(symbol, "%0*" PRIx64, (int)log->mem->arch->word_bytes * 2, caller);
+                g_string_append_printf(log->text, "%s: %" PRIu64 " %s\n", log->mem->caches[cache].spec.name, count, symbol->str);
+        }
+}
+
+gboolean slab_log_allocators(const struct sim *sim, slab_log_caller name, void *context, GString *text)
+{
+        const struct slab_log log = { sim, sim_memory(sim), name, context, text };
+
+        if (!log.mem->arch->debug_slab)
+                return FALSE;
+        for (uint32_t id = log.mem->chain; id != CACHE_ID_NONE; id = log.mem->caches[id].next) {
+                uint32_t both = CACHE_RED_ZONE | CACHE_STORE_USER;
+                g_autoptr(GArray) holdings = g_array_new(FALSE, FALSE, sizeof(struct holding));
+
+                if ((log.mem->caches[id].flags & both) != both)
+                        continue;
+                for (uint32_t node = 0; node < log.mem->nodes; node++) {
+                        collect_active(log.mem, &memory_lists(log.mem, id, node)->list[SLABS_FULL], holdings);
+                        collect_active(log.mem, &memory_lists(log.mem, id, node)->list[SLABS_PARTIAL], holdings);
+                }
+                append_holdings(&log, id, holdings);
+        }
+        return TRUE;
+}

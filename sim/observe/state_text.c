@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "mm/memory.h"
+#include "observe/slab_log.h"
 #include "observe/holders.h"
 
 #define NEIGHBOURS 3u /* objects shown on either side of one */
@@ -298,6 +299,9 @@ static char *object_text(const struct state *state, uint32_t pfn, uint32_t offse
                 sim_object_get(state->sim, objects[index].who, &object);
                 line(state, "size", "%" PRIu64 " bytes asked for, %u taken", object.size_bytes, cache->buffer_size);
         }
+        if (state->mem->arch->debug_slab)
+                slab_log_object(state->sim, memory_object_place(state->mem, slab, index), state->names->caller,
+                                state->names->context, state->text);
         slab_head(state, slab, &holders->slabs[id]);
         g_string_append(state->text, "\n# index     pfn:offset <holder>\n");
         for (uint32_t i = index > NEIGHBOURS ? index - NEIGHBOURS : 0; i < slab->num && i <= index + NEIGHBOURS; i++)

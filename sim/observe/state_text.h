@@ -22,6 +22,8 @@ struct state_target {
 /* Says who made an op and when, as in "op 12: ..."; ops are known to whoever has the recording. */
 struct state_names {
         void (*append_op)(uint64_t op, uint64_t now_ns, GString *text, void *context);
+        /* name of the caller behind a caller word of a debug_slab machine, NULL: not known (observe/slab_log.h) */
+        const char *(*caller)(uint64_t caller, void *context);
         void *context;
 };
 
