@@ -31,10 +31,10 @@ static const char examples[] =
         "  kmemsim show run.db object 7200:512            who asked for an object, and its neighbours\n"
         "  kmemsim show run.db failure 2                  the second failure noted, as the kernel reports it\n"
         "\n"
-        "WHAT is slabinfo, buddyinfo, zoneinfo, vmstat or meminfo (as 2.6.20 prints them), magazines, fragmentation, cache NAME,\n"
-        "page PFN, slab PFN (any page of it), object PFN:OFFSET, or failure [N] (the last one if no number is given). The\n"
-        "recording is run again up to that point; a long one takes as long as its replay. A moment is after all that happened up\n"
-        "to and including it.";
+        "WHAT is slabinfo, buddyinfo, zoneinfo, vmstat or meminfo (as 2.6.20 prints them), slab_allocators (of a machine with\n"
+        "debug_slab), magazines, fragmentation, cache NAME, page PFN, slab PFN (any page of it), object PFN:OFFSET, or failure [N]\n"
+        "(the last one if no number is given). The recording is run again up to that point; a long one takes as long as its\n"
+        "replay. A moment is after all that happened up to and including it.";
 
 static int usage(const char *format, ...) G_GNUC_PRINTF(1, 2);
 static int usage(const char *format, ...)
@@ -307,7 +307,7 @@ static int parse_and_run(int argc, char **argv)
         if (argc < 2)
                 return usage("FILE.db is missing (kmemsim show --help shows examples)");
         if (argc < 3)
-                return usage("show what? slabinfo, buddyinfo, zoneinfo, vmstat, meminfo, magazines, fragmentation, cache, page, "
+                return usage("show what? slabinfo, slab_allocators, buddyinfo, zoneinfo, vmstat, meminfo, magazines, fragmentation, cache, page, "
                              "slab, object or failure");
         if (argc > 4)
                 return usage("one text at a time");
