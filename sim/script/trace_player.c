@@ -203,11 +203,17 @@ static void find_barrier(struct trace_player *player, uint32_t from)
         player->barrier = from;
 }
 
+/* g_int64_hash would fold the two halves, which are small numbers both, onto each other. */
+static guint hash_pair(gconstpointer key)
+{
+        return (guint)(*(const guint64 *)key * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+}
+
 /* Numbers the pairs of call site and task, and tells the recorder what they are. */
 static void number_sites(struct trace_player *player)
 {
         const struct ops_file *ops = player->ops;
-        g_autoptr(GHashTable) ids = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+        g_autoptr(GHashTable) ids = g_hash_table_new_full(hash_pair, g_int64_equal, g_free, NULL);
         uint32_t count = ops_file_count(ops);
 
         for (uint32_t i = 0; i < count; i++) {

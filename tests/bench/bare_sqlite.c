@@ -7,6 +7,10 @@
 
 #include "record/schema.h"
 
+#define TABLES 3
+
+static const enum table_id tables[TABLES] = { TABLE_OP, TABLE_EVENT, TABLE_OP_SITE };
+
 struct bare {
         sqlite3 *db;
         enum bare_way way;
@@ -74,14 +78,25 @@ static int bind_event(sqlite3_stmt *insert, const struct event_record *event)
         return sqlite3_reset(insert);
 }
 
-static int bind_batch(sqlite3_stmt *insert_op, sqlite3_stmt *insert_event, const struct batch *batch)
+static int bind_site(sqlite3_stmt *insert, uint64_t op, uint32_t site)
+{
+        sqlite3_bind_int64(insert, 1, (sqlite3_int64)op);
+        sqlite3_bind_int64(insert, 2, site);
+        sqlite3_step(insert);
+        return sqlite3_reset(insert);
+}
+
+static int bind_batch(sqlite3_stmt *const *inserts, const struct batch *batch)
 {
         int code = SQLITE_OK;
 
         for (uint32_t i = 0; code == SQLITE_OK && i < batch->op_count; i++)
-                code = bind_op(insert_op, &batch->ops[i]);
+                code = bind_op(inserts[0], &batch->ops[i]);
         for (uint32_t i = 0; code == SQLITE_OK && i < batch->event_count; i++)
-                code = bind_event(insert_event, &batch->events[i]);
+                code = bind_event(inserts[1], &batch->events[i]);
+        for (uint32_t i = 0; code == SQLITE_OK && batch->sites && i < batch->op_count; i++)
+                if (batch->sites[i] != 0)
+                        code = bind_site(inserts[2], batch->ops[i].id, batch->sites[i]);
         return code;
 }
 
@@ -97,6 +112,7 @@ struct bare_cursor {
         uint32_t at, count;
         const struct op_record *ops;
         const struct event_record *events;
+        const uint32_t *sites;
 };
 
 static int connect_table(sqlite3 *db, void *bare, const char *declaration, sqlite3_vtab **ret)
@@ -121,6 +137,12 @@ static int connect_events(sqlite3 *db, void *bare, int argc, const char *const *
 {
         (void)argc, (void)argv, (void)problem;
         return connect_table(db, bare, "CREATE TABLE t (a,b,c,d,e,f,g,h)", ret);
+}
+
+static int connect_sites(sqlite3 *db, void *bare, int argc, const char *const *argv, sqlite3_vtab **ret, char **problem)
+{
+        (void)argc, (void)argv, (void)problem;
+        return connect_table(db, bare, "CREATE TABLE t (a,b)", ret);
 }
 
 static int disconnect(sqlite3_vtab *vtab)
@@ -177,6 +199,30 @@ static int filter_events(sqlite3_vtab_cursor *base, int number, const char *text
         return SQLITE_OK;
 }
 
+static int filter_sites(sqlite3_vtab_cursor *base, int number, const char *text, int argc, sqlite3_value **argv)
+{
+        struct bare_cursor *cursor = (struct bare_cursor *)base;
+        const struct batch *batch = ((struct bare_vtab *)base->pVtab)->bare->batch;
+
+        (void)number, (void)text, (void)argc, (void)argv;
+        cursor->ops = batch->ops;
+        cursor->sites = batch->sites;
+        cursor->count = batch->sites ? batch->op_count : 0;
+        for (cursor->at = 0; cursor->at < cursor->count && cursor->sites[cursor->at] == 0; cursor->at++)
+                continue;
+        return SQLITE_OK;
+}
+
+static int next_site(sqlite3_vtab_cursor *base)
+{
+        struct bare_cursor *cursor = (struct bare_cursor *)base;
+
+        do
+                cursor->at++;
+        while (cursor->at < cursor->count && cursor->sites[cursor->at] == 0);
+        return SQLITE_OK;
+}
+
 static int next_row(sqlite3_vtab_cursor *cursor)
 {
         ((struct bare_cursor *)cursor)->at++;
@@ -216,30 +262,38 @@ static int event_column(sqlite3_vtab_cursor *cursor, sqlite3_context *result, in
 
 #undef X
 
+static int site_column(sqlite3_vtab_cursor *base, sqlite3_context *result, int column)
+{
+        const struct bare_cursor *cursor = (struct bare_cursor *)base;
+
+        sqlite3_result_int64(result, column == 0 ? (sqlite3_int64)cursor->ops[cursor->at].id : cursor->sites[cursor->at]);
+        return SQLITE_OK;
+}
+
 static int row_id(sqlite3_vtab_cursor *cursor, sqlite3_int64 *ret)
 {
         *ret = ((struct bare_cursor *)cursor)->at;
         return SQLITE_OK;
 }
 
-#define MODULE(connect, filter, column)                                                                                \
+#define MODULE(connect, filter, next, column)                                                                               \
         { .xConnect = (connect), .xDisconnect = disconnect, .xBestIndex = best_index, .xOpen = open_cursor,            \
-          .xClose = close_cursor, .xFilter = (filter), .xNext = next_row, .xEof = is_end, .xColumn = (column),         \
+          .xClose = close_cursor, .xFilter = (filter), .xNext = (next), .xEof = is_end, .xColumn = (column),         \
           .xRowid = row_id }
 
-static const sqlite3_module op_module = MODULE(connect_ops, filter_ops, op_column);
-static const sqlite3_module event_module = MODULE(connect_events, filter_events, event_column);
+static const sqlite3_module op_module = MODULE(connect_ops, filter_ops, next_row, op_column);
+static const sqlite3_module event_module = MODULE(connect_events, filter_events, next_row, event_column);
+static const sqlite3_module site_module = MODULE(connect_sites, filter_sites, next_site, site_column);
 
-static int step_batch(sqlite3_stmt *insert_ops, sqlite3_stmt *insert_events)
+static int step_batch(sqlite3_stmt *const *inserts, const struct batch *batch)
 {
         int code = SQLITE_OK;
 
-        sqlite3_step(insert_ops);
-        code = sqlite3_reset(insert_ops);
-        if (code != SQLITE_OK)
-                return code;
-        sqlite3_step(insert_events);
-        return sqlite3_reset(insert_events);
+        for (int i = 0; code == SQLITE_OK && i < TABLES && (i < 2 || batch->sites); i++) {
+                sqlite3_step(inserts[i]);
+                code = sqlite3_reset(inserts[i]);
+        }
+        return code;
 }
 
 /* -- the loop -------------------------------------------------------------------------------------------------------- */
@@ -251,43 +305,45 @@ static int exec(struct bare *bare, const char *sql)
 
 static gpointer write_rows(gpointer context)
 {
+        static const char *const rows[TABLES] = { "op_rows", "event_rows", "site_rows" };
         struct bare *bare = context;
-        g_autofree char *bind_op_sql = table_insert_sql(&schema_tables[TABLE_OP], "INSERT");
-        g_autofree char *bind_event_sql = table_insert_sql(&schema_tables[TABLE_EVENT], "INSERT");
-        const char *op_sql = bare->way == BARE_BIND ? bind_op_sql : "INSERT INTO op SELECT * FROM op_rows";
-        const char *event_sql = bare->way == BARE_BIND ? bind_event_sql : "INSERT INTO event SELECT * FROM event_rows";
-        sqlite3_stmt *insert_op = NULL, *insert_event = NULL;
+        sqlite3_stmt *inserts[TABLES] = { NULL };
 
-        if (bare->code == SQLITE_OK)
-                bare->code = sqlite3_prepare_v2(bare->db, op_sql, -1, &insert_op, NULL);
-        if (bare->code == SQLITE_OK)
-                bare->code = sqlite3_prepare_v2(bare->db, event_sql, -1, &insert_event, NULL);
+        for (int i = 0; i < TABLES && bare->code == SQLITE_OK; i++) {
+                const struct table *table = &schema_tables[tables[i]];
+                g_autofree char *bind = table_insert_sql(table, "INSERT");
+                g_autofree char *vtab = g_strdup_printf("INSERT INTO %s SELECT * FROM %s", table->name, rows[i]);
+
+                bare->code = sqlite3_prepare_v2(bare->db, bare->way == BARE_BIND ? bind : vtab, -1, &inserts[i], NULL);
+        }
         for (guint i = 0; bare->code == SQLITE_OK && i < bare->batches->len; i++) {
                 bare->batch = bare->batches->pdata[i];
-                bare->code = bare->way == BARE_BIND ? bind_batch(insert_op, insert_event, bare->batch)
-                                                    : step_batch(insert_op, insert_event);
+                bare->code = bare->way == BARE_BIND ? bind_batch(inserts, bare->batch) : step_batch(inserts, bare->batch);
         }
-        sqlite3_finalize(insert_op);
-        sqlite3_finalize(insert_event);
+        for (int i = 0; i < TABLES; i++)
+                sqlite3_finalize(inserts[i]);
         return NULL;
 }
 
 const char *bare_write(const char *path, enum bare_way way, const GPtrArray *batches)
 {
         struct bare bare = { .way = way, .batches = batches };
-        g_autofree char *op_sql = schema_table_sql(TABLE_OP);
-        g_autofree char *event_sql = schema_table_sql(TABLE_EVENT);
 
         bare.code = sqlite3_open_v2(path, &bare.db,
                                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
-        exec(&bare, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -65536;"
+        exec(&bare, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA page_size = 16384; PRAGMA cache_size = -65536;"
                     "PRAGMA locking_mode = EXCLUSIVE; BEGIN");
-        exec(&bare, op_sql);
-        exec(&bare, event_sql);
+        for (int i = 0; i < TABLES; i++) {
+                g_autofree char *create = schema_table_sql(tables[i]);
+
+                exec(&bare, create);
+        }
         if (bare.code == SQLITE_OK)
                 bare.code = sqlite3_create_module(bare.db, "op_rows", &op_module, &bare);
         if (bare.code == SQLITE_OK)
                 bare.code = sqlite3_create_module(bare.db, "event_rows", &event_module, &bare);
+        if (bare.code == SQLITE_OK)
+                bare.code = sqlite3_create_module(bare.db, "site_rows", &site_module, &bare);
         g_thread_join(g_thread_new("bare", write_rows, &bare));
         exec(&bare, "COMMIT");
         sqlite3_close_v2(bare.db);

@@ -1,12 +1,14 @@
 /*
  * bare_sqlite.h - how fast SQLite alone takes the rows of a run: what a recording is measured against.
  *
- * The rows of op and event lie in memory, as the engine wrote them. A thread reads them there and inserts them into the
- * tables of a recording, in the order in which they happened, and does nothing else: no sums, no totals, no history, no
- * views, nothing to wait for. Two ways, since which one is faster depends on the machine and on SQLite:
+ * The rows of op and event, and of op_site where requests come from a trace, lie in memory, as the engine wrote them. A
+ * thread reads them there and inserts them into the tables of a recording, in the order in which they happened, and
+ * does nothing else: no sums, no totals, no history, no views, nothing to wait for. Two ways, since which one is
+ * faster depends on the machine and on SQLite:
  *      bind   one prepared INSERT for each table, one step for each row
- *      vtab   one INSERT ... SELECT for each block, from a virtual table written for these two records
- * Both leave out what costs time without need: no mutexes, no rollback journal, no sync, one transaction.
+ *      vtab   one INSERT ... SELECT for each block, from a virtual table written for these records
+ * Both leave out what costs time without need: no mutexes, no rollback journal, no sync, one transaction; pages and
+ * cache are as large as a recording's.
  */
 #ifndef KMEMSIM_TESTS_BENCH_BARE_SQLITE_H
 #define KMEMSIM_TESTS_BENCH_BARE_SQLITE_H

@@ -222,7 +222,7 @@ static int count_rows(void *ret, int columns, char **values, char **names)
 /* The bare loop has written what the recording holds, row by row. */
 static gboolean has_same_rows(const struct options *options, const struct work *work)
 {
-        static const char *const tables[] = { "op", "event" };
+        static const char *const tables[] = { "op", "event", "op_site" };
         g_autofree char *recording = measured_file(work, MODE_RECORD, &options->measure);
         g_autofree char *bare = measured_file(work, MODE_SQLITE, &options->measure);
         g_autofree char *attach = g_strdup_printf("ATTACH '%s' AS bare", bare);

@@ -290,11 +290,17 @@ static gboolean measure_sqlite(struct bench_run *run)
         g_autofree char *path = measured_file(run->work, MODE_SQLITE, run->options);
         gint state = 0;
         const struct sink sink = { .deliver = keep_batch, .context = batches, .state = &state };
+        struct recorder *recorder;
         struct measured ways[2];
+        g_autoptr(GError) error = NULL;
 
+        recorder = recorder_open(path, TRUE, &error); /* only so that the sites of a trace are noted */
+        if (!recorder)
+                return problem(run, error->message);
         observer_start(run->observer, run->sim, &sink);
-        if (!carry_out(run, NULL))
+        if (!carry_out(run, recorder))
                 return FALSE;
+        recorder_abandon(recorder);
         take_figures(run);
         for (enum bare_way way = BARE_BIND; way <= BARE_VTAB; way++) {
                 struct stopwatch watch;
