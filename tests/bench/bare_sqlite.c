@@ -19,61 +19,56 @@ struct bare {
         int code;
 };
 
-/* -- a value of a row: written out, so that the compiler sees every field -------------------------------------------- */
+/* -- a value of a row ------------------------------------------------------------------------------------------------ */
 
-/* The columns of op and event in the order of the schema (checked by the comparison of the rows in the tests). */
-#define OP_VALUES(X, op)                                                                                               \
-        X(0, (op)->id, 0)                                                                                              \
-        X(1, (op)->t_ns, 0)                                                                                            \
-        X(2, (op)->dur_ns, 0)                                                                                          \
-        X(3, (op)->cpu, 0)                                                                                             \
-        X(4, (op)->task, 0)                                                                                            \
-        X(5, (op)->kind, 0)                                                                                            \
-        X(6, (op)->cache, (op)->cache == CACHE_ID_NONE)                                                                \
-        X(7, (op)->size_bytes, 0)                                                                                      \
-        X(8, (op)->gfp, 0)                                                                                             \
-        X(9, (op)->frees, (op)->frees == 0)                                                                            \
-        X(10, (op)->path, 0)                                                                                           \
-        X(11, (op)->pfn, (op)->pfn == UINT32_MAX)                                                                      \
-        X(12, (op)->offset, (op)->pfn == UINT32_MAX && (op)->offset == 0)                                              \
-        X(13, (op)->order, 0)                                                                                          \
-        X(14, (op)->irq, 0)                                                                                            \
-        X(15, (op)->first_seq, 0)                                                                                      \
-        X(16, (op)->result, 0)                                                                                         \
-        X(17, (op)->origin, 0)                                                                                         \
-        X(18, (op)->node_plus_1, 0)                                                                                    \
-        X(19, (op)->target_cpu, 0)
+/* A column of op or event: where its field lies in the 64-bit words of the record. */
+struct field {
+        uint16_t word_at; /* bytes */
+        uint8_t shift;    /* bits */
+        uint8_t null;     /* enum column_null */
+        uint64_t mask;
+};
 
-#define EVENT_VALUES(X, event)                                                                                         \
-        X(0, (event)->seq, 0)                                                                                          \
-        X(1, (event)->t_ns, 0)                                                                                         \
-        X(2, (event)->cpu, 0)                                                                                          \
-        X(3, (event)->op, 0)                                                                                           \
-        X(4, (event)->kind, 0)                                                                                         \
-        X(5, (event)->a, 0)                                                                                            \
-        X(6, (event)->b, 0)                                                                                            \
-        X(7, (event)->c, 0)
+static struct field op_fields[OP_COLUMNS_MAX], event_fields[OP_COLUMNS_MAX];
+
+static void find_fields(const struct table *table, struct field *ret)
+{
+        for (uint32_t i = 0; i < table->column_count; i++) {
+                const struct column *column = &table->columns[i];
+                uint32_t in_word = column->offset % 8u;
+
+                ret[i].word_at = (uint16_t)(column->offset - in_word);
+                ret[i].shift = (uint8_t)(8 * (G_BYTE_ORDER == G_LITTLE_ENDIAN ? in_word : 8 - in_word - column->bytes));
+                ret[i].null = column->null;
+                ret[i].mask = column_ones(column);
+        }
+}
+
+static inline gboolean field_value(const struct field *field, const void *record, sqlite3_int64 *ret)
+{
+        uint64_t value = *(const uint64_t *)(const void *)((const char *)record + field->word_at) >> field->shift & field->mask;
+
+        *ret = (sqlite3_int64)value;
+        switch (field->null) {
+        case NULL_NEVER: return TRUE;
+        case NULL_IF_ZERO: return value != 0;
+        case NULL_IF_ONES: return value != field->mask;
+        default: return value != 0 || ((const struct op_record *)record)->pfn != UINT32_MAX;
+        }
+}
 
 /* -- bind ------------------------------------------------------------------------------------------------------------ */
 
-static int bind_op(sqlite3_stmt *insert, const struct op_record *op)
+static int bind_record(sqlite3_stmt *insert, const struct field *fields, uint32_t count, const void *record)
 {
-#define X(column, value, is_null)                                                                                      \
-        if (is_null)                                                                                                   \
-                sqlite3_bind_null(insert, (column) + 1);                                                               \
-        else                                                                                                           \
-                sqlite3_bind_int64(insert, (column) + 1, (sqlite3_int64)(value));
-        OP_VALUES(X, op)
-#undef X
-        sqlite3_step(insert);
-        return sqlite3_reset(insert);
-}
+        for (uint32_t i = 0; i < count; i++) {
+                sqlite3_int64 value;
 
-static int bind_event(sqlite3_stmt *insert, const struct event_record *event)
-{
-#define X(column, value, is_null) sqlite3_bind_int64(insert, (column) + 1, (sqlite3_int64)(value));
-        EVENT_VALUES(X, event)
-#undef X
+                if (field_value(&fields[i], record, &value))
+                        sqlite3_bind_int64(insert, (int)i + 1, value);
+                else
+                        sqlite3_bind_null(insert, (int)i + 1);
+        }
         sqlite3_step(insert);
         return sqlite3_reset(insert);
 }
@@ -88,12 +83,13 @@ static int bind_site(sqlite3_stmt *insert, uint64_t op, uint32_t site)
 
 static int bind_batch(sqlite3_stmt *const *inserts, const struct batch *batch)
 {
+        uint32_t op_columns = schema_tables[TABLE_OP].column_count, event_columns = schema_tables[TABLE_EVENT].column_count;
         int code = SQLITE_OK;
 
         for (uint32_t i = 0; code == SQLITE_OK && i < batch->op_count; i++)
-                code = bind_op(inserts[0], &batch->ops[i]);
+                code = bind_record(inserts[0], op_fields, op_columns, &batch->ops[i]);
         for (uint32_t i = 0; code == SQLITE_OK && i < batch->event_count; i++)
-                code = bind_event(inserts[1], &batch->events[i]);
+                code = bind_record(inserts[1], event_fields, event_columns, &batch->events[i]);
         for (uint32_t i = 0; code == SQLITE_OK && batch->sites && i < batch->op_count; i++)
                 if (batch->sites[i] != 0)
                         code = bind_site(inserts[2], batch->ops[i].id, batch->sites[i]);
@@ -115,34 +111,38 @@ struct bare_cursor {
         const uint32_t *sites;
 };
 
-static int connect_table(sqlite3 *db, void *bare, const char *declaration, sqlite3_vtab **ret)
+static int connect_table(sqlite3 *db, void *bare, enum table_id table, sqlite3_vtab **ret)
 {
+        g_autoptr(GString) declaration = g_string_new("CREATE TABLE t (");
         struct bare_vtab *vtab = sqlite3_malloc(sizeof(*vtab));
 
         if (vtab == NULL)
                 return SQLITE_NOMEM;
         *vtab = (struct bare_vtab){ .bare = bare };
         *ret = &vtab->base;
-        return sqlite3_declare_vtab(db, declaration);
+        for (uint32_t i = 0; i < schema_tables[table].column_count; i++)
+                g_string_append_printf(declaration, "%s%s", i > 0 ? "," : "", schema_tables[table].columns[i].name);
+        g_string_append_c(declaration, ')');
+        return sqlite3_declare_vtab(db, declaration->str);
 }
 
 static int connect_ops(sqlite3 *db, void *bare, int argc, const char *const *argv, sqlite3_vtab **ret, char **problem)
 {
         (void)argc, (void)argv, (void)problem;
-        return connect_table(db, bare, "CREATE TABLE t (a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,t)", ret);
+        return connect_table(db, bare, TABLE_OP, ret);
 }
 
 static int connect_events(sqlite3 *db, void *bare, int argc, const char *const *argv, sqlite3_vtab **ret,
                           char **problem)
 {
         (void)argc, (void)argv, (void)problem;
-        return connect_table(db, bare, "CREATE TABLE t (a,b,c,d,e,f,g,h)", ret);
+        return connect_table(db, bare, TABLE_EVENT, ret);
 }
 
 static int connect_sites(sqlite3 *db, void *bare, int argc, const char *const *argv, sqlite3_vtab **ret, char **problem)
 {
         (void)argc, (void)argv, (void)problem;
-        return connect_table(db, bare, "CREATE TABLE t (a,b)", ret);
+        return connect_table(db, bare, TABLE_OP_SITE, ret);
 }
 
 static int disconnect(sqlite3_vtab *vtab)
@@ -234,33 +234,25 @@ static int is_end(sqlite3_vtab_cursor *cursor)
         return ((struct bare_cursor *)cursor)->at >= ((struct bare_cursor *)cursor)->count;
 }
 
-#define X(column, value, is_null)                                                                                      \
-        case column:                                                                                                   \
-                if (!(is_null))                                                                                        \
-                        sqlite3_result_int64(result, (sqlite3_int64)(value));                                          \
-                break;
-
-static int op_column(sqlite3_vtab_cursor *cursor, sqlite3_context *result, int column)
+static int op_column(sqlite3_vtab_cursor *base, sqlite3_context *result, int column)
 {
-        const struct op_record *op = &((struct bare_cursor *)cursor)->ops[((struct bare_cursor *)cursor)->at];
+        const struct bare_cursor *cursor = (struct bare_cursor *)base;
+        sqlite3_int64 value;
 
-        switch (column) {
-                OP_VALUES(X, op)
-        }
+        if (field_value(&op_fields[column], &cursor->ops[cursor->at], &value))
+                sqlite3_result_int64(result, value);
         return SQLITE_OK;
 }
 
-static int event_column(sqlite3_vtab_cursor *cursor, sqlite3_context *result, int column)
+static int event_column(sqlite3_vtab_cursor *base, sqlite3_context *result, int column)
 {
-        const struct event_record *event = &((struct bare_cursor *)cursor)->events[((struct bare_cursor *)cursor)->at];
+        const struct bare_cursor *cursor = (struct bare_cursor *)base;
+        sqlite3_int64 value;
 
-        switch (column) {
-                EVENT_VALUES(X, event)
-        }
+        if (field_value(&event_fields[column], &cursor->events[cursor->at], &value))
+                sqlite3_result_int64(result, value);
         return SQLITE_OK;
 }
-
-#undef X
 
 static int site_column(sqlite3_vtab_cursor *base, sqlite3_context *result, int column)
 {
@@ -329,6 +321,8 @@ const char *bare_write(const char *path, enum bare_way way, const GPtrArray *bat
 {
         struct bare bare = { .way = way, .batches = batches };
 
+        find_fields(&schema_tables[TABLE_OP], op_fields);
+        find_fields(&schema_tables[TABLE_EVENT], event_fields);
         bare.code = sqlite3_open_v2(path, &bare.db,
                                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
         exec(&bare, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA page_size = 16384; PRAGMA cache_size = -65536;"
