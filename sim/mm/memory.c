@@ -338,6 +338,7 @@ void memory_set_watermarks(struct memory *memory)
                         }
                 }
         }
+        memory->stat_thresholds_set = 1; /* setup_vmstat(), of the same late boot */
 }
 
 uint64_t memory_shared_objs(const struct memory *memory, uint32_t cache)

@@ -88,6 +88,7 @@ struct memory {
         int64_t stat[ZONE_STAT_COUNT];       /* folded figures of all zones */
         struct lru lru;
 
+        uint32_t stat_thresholds_set; /* late boot has: counters keep per-CPU differences from then on */
         struct mempool *mempools; /* [id], from 1 */
         uint32_t mempool_count;   /* the last id */
 

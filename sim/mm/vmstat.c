@@ -3,7 +3,6 @@
 
 #include "mm/memory.h"
 
-/* refresh_zone_stat_thresholds(): 0 until late boot, when it is set for the first time. */
 static int32_t fls32(uint32_t value)
 {
         int32_t bits = 0;
@@ -13,6 +12,7 @@ static int32_t fls32(uint32_t value)
         return bits;
 }
 
+/* refresh_zone_stat_thresholds() */
 uint32_t zone_stat_threshold(const struct zone *zone, uint32_t online_cpus)
 {
         int32_t threshold = 2 * fls32(online_cpus) * (1 + fls32(zone->present_pages >> 15));
@@ -23,8 +23,10 @@ uint32_t zone_stat_threshold(const struct zone *zone, uint32_t online_cpus)
 void zone_stat_add(struct memory *memory, struct zone *zone, uint32_t cpu, enum zone_stat item, int32_t delta)
 {
         int32_t x = delta + zone->stat_diff[cpu][item];
-        int32_t threshold = (int32_t)zone_stat_threshold(zone, (uint32_t)__builtin_popcount(memory->online));
+        int32_t threshold = 0;
 
+        if (memory->stat_thresholds_set)
+                threshold = (int32_t)zone_stat_threshold(zone, (uint32_t)__builtin_popcount(memory->online));
         if (x > threshold || x < -threshold) {
                 zone->stat[item] += x;
                 memory->stat[item] += x;

@@ -41,7 +41,6 @@ struct zone {
         struct pcp pcp[MACHINE_CPUS_MAX][2]; /* [0] hot, [1] cold */
         struct spinlock lock;
         uint64_t pgalloc, pgfree;            /* pages ever handed out, taken back */
-        uint64_t nr_slab_reclaimable, nr_slab_unreclaimable;
 
         /* reclaim (spec 05 section 2.1) */
         struct page_list lru[LRU_LISTS];     /* inactive, active; new pages at the head, work from the tail */

@@ -38,10 +38,12 @@ static void show_zone(const struct memory *mem, const struct zone *zone, GString
 {
         append_zone(mem, zone, text);
         g_string_append_printf(text,
-                               " free:%" PRIu64 "kB min:%ukB low:%ukB high:%ukB active:0kB inactive:0kB "
-                               "present:%ukB pages_scanned:0 all_unreclaimable? no\n<4>lowmem_reserve[]:",
-                               zone->free_pages * 4, zone->pages_min * 4, zone->pages_low * 4,
-                               zone->pages_high * 4, zone->present_pages * 4);
+                               " free:%" PRIu64 "kB min:%ukB low:%ukB high:%ukB active:%" PRIu64 "kB inactive:%" PRIu64 "kB "
+                               "present:%ukB pages_scanned:%" PRIu64 " all_unreclaimable? %s\n<4>lowmem_reserve[]:",
+                               zone->free_pages * 4, zone->pages_min * 4, zone->pages_low * 4, zone->pages_high * 4,
+                               (uint64_t)zone->lru[LRU_LIST_ACTIVE].count * 4,
+                               (uint64_t)zone->lru[LRU_LIST_INACTIVE].count * 4, zone->present_pages * 4,
+                               (uint64_t)zone->pages_scanned, zone->all_unreclaimable ? "yes" : "no");
         for (uint32_t type = 0; type < ZONE_TYPES; type++)
                 g_string_append_printf(text, " %u", zone->lowmem_reserve[type]);
         g_string_append_c(text, '\n');
@@ -60,28 +62,48 @@ static void show_free_area(const struct memory *mem, const struct zone *zone, GS
         g_string_append_printf(text, "= %" PRIu64 "kB\n", pages * 4);
 }
 
+/* Walks every page descriptor, as show_mem() does: references beyond the first, and pages of the swap cache. */
+static void count_pages(const struct memory *mem, uint64_t *ret_shared, uint64_t *ret_cached)
+{
+        *ret_shared = *ret_cached = 0;
+        for (uint32_t pfn = 0; mem->lru.in_use && pfn < mem->page_count; pfn++) {
+                const struct lru_page *page = &mem->lru.pages[pfn];
+                uint32_t count;
+
+                if (mem->pages[pfn].state != PAGE_LRU)
+                        continue;
+                count = lru_count(page);
+                if (page->bits & LRU_SWAP_CACHE)
+                        ++*ret_cached;
+                else if (count > 0)
+                        *ret_shared += count - 1;
+        }
+}
+
 void kernel_log_show_mem(const struct sim *sim, GString *text)
 {
         const struct memory *mem = sim_memory(sim);
-        uint64_t free_pages = 0;
-        uint64_t slab_pages = 0;
-        uint64_t highmem = 0;
+        uint64_t free_pages = 0, highmem = 0, slab_pages, swap_free_kb, shared, cached;
+        struct vm_view vm;
 
+        sim_vm_get(sim, &vm);
+        slab_pages = vm.stat[NR_SLAB_RECLAIMABLE] + vm.stat[NR_SLAB_UNRECLAIMABLE];
         g_string_append(text, "<6>Mem-info:\n");
         for (uint32_t z = 0; z < mem->zone_count; z++) {
                 const struct zone *zone = &mem->zones[z];
 
                 free_pages += zone->free_pages;
-                slab_pages += zone->nr_slab_reclaimable + zone->nr_slab_unreclaimable;
                 if (mem->arch->highmem && zone->type == 2)
                         highmem += zone->spanned_pages;
                 if (zone->present_pages)
                         show_page_lists(mem, zone, text);
         }
         g_string_append_printf(text,
-                               "<4>Active:0 inactive:0 dirty:0 writeback:0 unstable:0 free:%" PRIu64 " slab:%" PRIu64
-                               " mapped:0 pagetables:0\n",
-                               free_pages, slab_pages);
+                               "<4>Active:%" PRIu64 " inactive:%" PRIu64 " dirty:%" PRIu64 " writeback:%" PRIu64
+                               " unstable:%" PRIu64 " free:%" PRIu64 " slab:%" PRIu64 " mapped:%" PRIu64
+                               " pagetables:%" PRIu64 "\n",
+                               vm.active, vm.inactive, vm.stat[NR_DIRTY], vm.stat[NR_WRITEBACK], vm.stat[NR_UNSTABLE],
+                               free_pages, slab_pages, vm.stat[NR_MAPPED], vm.stat[NR_PAGE_TABLE_PAGES]);
         for (uint32_t z = 0; z < mem->zone_count; z++) {
                 if (mem->zones[z].present_pages)
                         show_zone(mem, &mem->zones[z], text);
@@ -90,18 +112,24 @@ void kernel_log_show_mem(const struct sim *sim, GString *text)
                 if (mem->zones[z].present_pages)
                         show_free_area(mem, &mem->zones[z], text);
         }
-        g_string_append(text, "<4>Swap cache: add 0, delete 0, find 0/0, race 0+0\n"
-                              "<4>Free swap  = 0kB\n<4>Total swap = 0kB\n<6>Free swap:            0kB\n");
-        g_string_append_printf(text, "<6>%u pages of RAM\n", mem->page_count);
+        swap_free_kb = vm.swap_free * 4;
+        count_pages(mem, &shared, &cached);
+        g_string_append_printf(text,
+                               "<4>Swap cache: add %" PRIu64 ", delete %" PRIu64 ", find 0/0, race 0+0\n"
+                               "<4>Free swap  = %" PRIu64 "kB\n<4>Total swap = %" PRIu64 "kB\n<6>Free swap:       %6" PRIu64
+                               "kB\n<6>%u pages of RAM\n",
+                               vm.swap_cache_add, vm.swap_cache_del, swap_free_kb, vm.swap_total * 4, swap_free_kb,
+                               mem->page_count);
         if (mem->arch->highmem)
                 g_string_append_printf(text, "<6>%" PRIu64 " pages of HIGHMEM\n", highmem);
-        g_string_append_printf(text, "<6>%u reserved pages\n<6>0 pages shared\n<6>0 pages swap cached\n",
-                               mem->reserved_pages);
+        g_string_append_printf(text, "<6>%u reserved pages\n<6>%" PRIu64 " pages shared\n<6>%" PRIu64 " pages swap cached\n",
+                               mem->reserved_pages, shared, cached);
         if (mem->arch->highmem)
                 g_string_append_printf(text,
-                                       "<6>0 pages dirty\n<6>0 pages writeback\n<6>0 pages mapped\n<6>%" PRIu64
-                                       " pages slab\n<6>0 pages pagetables\n",
-                                       slab_pages);
+                                       "<6>%" PRIu64 " pages dirty\n<6>%" PRIu64 " pages writeback\n<6>%" PRIu64
+                                       " pages mapped\n<6>%" PRIu64 " pages slab\n<6>%" PRIu64 " pages pagetables\n",
+                                       vm.stat[NR_DIRTY], vm.stat[NR_WRITEBACK], vm.stat[NR_MAPPED], slab_pages,
+                                       vm.stat[NR_PAGE_TABLE_PAGES]);
 }
 
 void kernel_log_trace(const struct sim *sim, GString *text)
@@ -227,7 +255,12 @@ void kernel_log_report(const struct sim *sim, const struct report *report, const
                 panic = g_strdup_printf("kmem_cache_create(): failed to create slab `%s'", cache_name(sim, report->a));
                 kernel_log_panic(panic, text);
                 break;
-        case REPORT_OOM_INVOKED:
+        case REPORT_MEMPOOL_BUSY:
+                kernel_log_bug("mm/mempool.c", 187, text);
+                break;
+        case REPORT_OOM_INVOKED: /* the name is that of the process: its tasks have none of their own in the kernel */
+                if (report->c)
+                        task = process_of(sim, report->c)->spec.name;
                 g_string_append_printf(text,
                                        "<4>%.15s invoked oom-killer: gfp_mask=0x%x, order=%u, oomkilladj=%d\n", task,
                                        (uint32_t)report->a, (uint32_t)report->b,
@@ -236,10 +269,10 @@ void kernel_log_report(const struct sim *sim, const struct report *report, const
                 kernel_log_show_mem(sim, text);
                 break;
         case REPORT_OOM_CHOSEN:
-                g_string_append_printf(text, "<3>%s: kill process %d (%.15s) score %" PRIu64 " or a child\n",
+                g_string_append_printf(text, "<3>%s: kill process %d (%.15s) score %" PRIi64 " or a child\n",
                                        report->c ? "No available memory (MPOL_BIND)" : "Out of memory",
                                        process_of(sim, report->a)->spec.pid, process_of(sim, report->a)->spec.name,
-                                       report->b);
+                                       (int64_t)report->b);
                 break;
         case REPORT_OOM_KILLED:
                 g_string_append_printf(text, "<3>Killed process %d (%.15s)\n", process_of(sim, report->a)->spec.pid,

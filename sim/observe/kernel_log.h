@@ -44,8 +44,8 @@ char *kernel_log_plain(const char *text);
  * mask of the request; task is cut to 15 characters as in the kernel. */
 void kernel_log_page_failure(const struct sim *sim, const char *task, uint32_t order, uint32_t gfp, GString *text);
 
-/* show_mem(): page lists, totals, each zone with its reserves and its free blocks (spec 07 section 3). Slab pages are
- * exact: the kernel shows what its per-CPU counters have folded so far. */
+/* show_mem(): page lists, totals, each zone with its reserves and its free blocks (spec 07 section 3). dirty, writeback,
+ * slab, mapped and pagetables are what the per-CPU counters have folded so far, as in the kernel. */
 void kernel_log_show_mem(const struct sim *sim, GString *text);
 
 #endif

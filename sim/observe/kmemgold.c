@@ -129,8 +129,8 @@ static void snap_vmstat(const struct memory *mem, GString *text)
 
                 pgalloc[zone->type] += zone->pgalloc;
                 pgfree += zone->pgfree;
-                reclaimable += zone->nr_slab_reclaimable;
-                unreclaimable += zone->nr_slab_unreclaimable;
+                reclaimable += (uint64_t)zone_stat_exact(zone, NR_SLAB_RECLAIMABLE);
+                unreclaimable += (uint64_t)zone_stat_exact(zone, NR_SLAB_UNRECLAIMABLE);
         }
         for (uint32_t type = 0; type < ZONE_TYPES; type++) {
                 /* the kernel's counter of zone HighMem is called pgalloc_high */

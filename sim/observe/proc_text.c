@@ -83,28 +83,18 @@ static uint32_t stat_threshold(const struct memory *mem, const struct zone *zone
         return MIN(2 * highest_bit(cpus_online) * (1 + highest_bit(zone->present_pages >> 15)), STAT_THRESHOLD_MAX);
 }
 
+static const char *const zone_stat_names[ZONE_STAT_COUNT] = {
+#define X(id, name) [NR_##id] = name,
+        ZONE_STATS(X)
+#undef X
+};
+
 static void append_counters(const struct memory *mem, const struct zone *zone, GString *text)
 {
-        const struct {
-                const char *name;
-                uint64_t value;
-        } counters[] = {
-                { "nr_anon_pages", 0 },
-                { "nr_mapped", 0 },
-                { "nr_file_pages", 0 },
-                { "nr_slab_reclaimable", zone->nr_slab_reclaimable },
-                { "nr_slab_unreclaimable", zone->nr_slab_unreclaimable },
-                { "nr_page_table_pages", 0 },
-                { "nr_dirty", 0 },
-                { "nr_writeback", 0 },
-                { "nr_unstable", 0 },
-                { "nr_bounce", 0 },
-                { "nr_vmscan_write", 0 },
-        };
         const struct numa_counters *numa = &mem->numa_counters[zone->index];
 
-        for (size_t i = 0; i < G_N_ELEMENTS(counters); i++)
-                g_string_append_printf(text, "\n    %-12s %" PRIu64, counters[i].name, counters[i].value);
+        for (uint32_t item = 0; item < ZONE_STAT_COUNT; item++)
+                g_string_append_printf(text, "\n    %-12s %" PRIu64, zone_stat_names[item], stat_shown(zone->stat[item]));
         if (mem->numa)
                 g_string_append_printf(text,
                                        "\n    %-12s %" PRIu64 "\n    %-12s %" PRIu64 "\n    %-12s %" PRIu64
@@ -149,13 +139,15 @@ void proc_zoneinfo(const struct sim *sim, GString *text)
                                        "\n        min      %u"
                                        "\n        low      %u"
                                        "\n        high     %u"
-                                       "\n        active   0"
-                                       "\n        inactive 0"
-                                       "\n        scanned  0 (a: 0 i: 0)"
+                                       "\n        active   %u"
+                                       "\n        inactive %u"
+                                       "\n        scanned  %" PRIu64 " (a: %" PRIu64 " i: %" PRIu64 ")"
                                        "\n        spanned  %u"
                                        "\n        present  %u",
                                        zone->free_pages, zone->pages_min, zone->pages_low, zone->pages_high,
-                                       zone->spanned_pages, zone->present_pages);
+                                       zone->lru[LRU_LIST_ACTIVE].count, zone->lru[LRU_LIST_INACTIVE].count,
+                                       (uint64_t)zone->pages_scanned, (uint64_t)zone->nr_scan[LRU_LIST_ACTIVE],
+                                       (uint64_t)zone->nr_scan[LRU_LIST_INACTIVE], zone->spanned_pages, zone->present_pages);
                 append_counters(mem, zone, text);
                 g_string_append(text, "\n        protection: (");
                 for (uint32_t type = 0; type < ZONE_TYPES; type++)
@@ -163,10 +155,10 @@ void proc_zoneinfo(const struct sim *sim, GString *text)
                 g_string_append_c(text, ')');
                 append_pagesets(mem, zone, text);
                 g_string_append_printf(text,
-                                       "\n  all_unreclaimable: 0"
+                                       "\n  all_unreclaimable: %u"
                                        "\n  prev_priority:     %u"
                                        "\n  start_pfn:         %u\n",
-                                       DEF_PRIORITY, zone->start_pfn);
+                                       (uint32_t)zone->all_unreclaimable, (uint32_t)zone->prev_priority, zone->start_pfn);
         }
 }
 
@@ -216,18 +208,21 @@ void proc_magazines(const struct sim *sim, GString *text)
 
 /* -- vmstat and meminfo --------------------------------------------------------------------------------------------- */
 
-/* Sums over the zones of what is counted by zone; the rest is not modelled and 0. */
+/* The global folded figure of what is kept through per-CPU differences, or the sum over the zones of what is counted by
+ * zone; the rest is not modelled and 0. */
 static uint64_t vm_counter(const struct memory *mem, const char *name)
 {
         uint64_t sum = 0;
+
+        for (uint32_t item = 0; item < ZONE_STAT_COUNT; item++)
+                if (strcmp(name, zone_stat_names[item]) == 0)
+                        return stat_shown(mem->stat[item]);
 
         for (uint32_t z = 0; z < mem->zone_count; z++) {
                 const struct zone *zone = &mem->zones[z];
                 const struct numa_counters *numa = &mem->numa_counters[z];
 
-                sum += strcmp(name, "nr_slab_reclaimable") == 0   ? zone->nr_slab_reclaimable
-                       : strcmp(name, "nr_slab_unreclaimable") == 0 ? zone->nr_slab_unreclaimable
-                       : strcmp(name, "numa_hit") == 0            ? numa->hit
+                sum += strcmp(name, "numa_hit") == 0            ? numa->hit
                        : strcmp(name, "numa_miss") == 0           ? numa->miss
                        : strcmp(name, "numa_foreign") == 0        ? numa->foreign
                        : strcmp(name, "numa_local") == 0          ? numa->local

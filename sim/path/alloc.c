@@ -240,15 +240,18 @@ enum outcome act_grow_pages(struct machine *m, struct thread *th, struct frame *
         return OUT_CALL;
 }
 
-void count_slab_pages(struct machine *m, uint32_t cache, uint32_t pfn)
+static void add_slab_pages(struct machine *m, const struct thread *th, const struct kmem_cache *cache, uint32_t pfn,
+                           int32_t pages)
+{
+        zone_stat_add(&m->mem, memory_zone_of(&m->mem, pfn), th->cpu,
+                      cache->flags & CACHE_RECLAIM_ACCOUNT ? NR_SLAB_RECLAIMABLE : NR_SLAB_UNRECLAIMABLE, pages);
+}
+
+void count_slab_pages(struct machine *m, const struct thread *th, uint32_t cache, uint32_t pfn)
 {
         const struct kmem_cache *c = &m->mem.caches[cache];
-        struct zone *zone = memory_zone_of(&m->mem, pfn);
 
-        if (c->flags & CACHE_RECLAIM_ACCOUNT)
-                zone->nr_slab_reclaimable += 1u << c->gfporder;
-        else
-                zone->nr_slab_unreclaimable += 1u << c->gfporder;
+        add_slab_pages(m, th, c, pfn, 1 << c->gfporder);
 }
 
 enum outcome act_grow_pages_got(struct machine *m, struct thread *th, struct frame *f)
@@ -256,7 +259,7 @@ enum outcome act_grow_pages_got(struct machine *m, struct thread *th, struct fra
         if (th->ret == PLACE_NONE)
                 return OUT_NO;
         f->grow.pfn = place_pfn(th->ret);
-        count_slab_pages(m, f->cache, f->grow.pfn);
+        count_slab_pages(m, th, f->cache, f->grow.pfn);
         return OUT_OK;
 }
 
@@ -283,13 +286,9 @@ enum outcome act_grow_header_got(struct machine *m, struct thread *th, struct fr
 /* Undoes count_slab_pages and sends the pages back. Shared with slab release (act_slabd_pages). */
 static void slab_pages_back(struct machine *m, struct thread *th, const struct kmem_cache *cache, uint32_t pfn)
 {
-        struct zone *zone = memory_zone_of(&m->mem, pfn);
         struct frame *free;
 
-        if (cache->flags & CACHE_RECLAIM_ACCOUNT)
-                zone->nr_slab_reclaimable -= 1u << cache->gfporder;
-        else
-                zone->nr_slab_unreclaimable -= 1u << cache->gfporder;
+        add_slab_pages(m, th, cache, pfn, -(1 << cache->gfporder));
         for (uint32_t i = 0; i < 1u << cache->gfporder; i++)
                 m->mem.pages[pfn + i].state = PAGE_NONE;
         free = call_path(th, PF_ENTER, CACHE_ID_NONE);

@@ -941,6 +941,7 @@ enum outcome act_down_offline(struct machine *m, struct thread *th, struct frame
 
 enum outcome act_down_dead(struct machine *m, struct thread *th, struct frame *f)
 {
+        zone_stat_fold(&m->mem, f->hotplug.cpu);
         call_down_caches(m, th, f->hotplug.cpu);
         th->op.result = 0;
         return OUT_CALL;

@@ -490,8 +490,10 @@ enum outcome act_mpd_test(struct machine *m, struct thread *th, struct frame *f)
 {
         const struct mempool *mempool = mempool_of(m, f);
 
-        if (mempool->curr_nr != mempool->min_nr)
-                return act_mp_fail(m, th, f);
+        if (mempool->curr_nr != mempool->min_nr) {
+                machine_report(m, th, REPORT_MEMPOOL_BUSY, f->mempool.id, 0, 0);
+                return machine_halt(m);
+        }
         call_mempool(th, MPGONE_ELEMENT, f);
         return OUT_CALL;
 }

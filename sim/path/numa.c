@@ -173,7 +173,7 @@ enum outcome act_fallback_pages_got(struct machine *m, struct thread *th, struct
         if (th->ret == PLACE_NONE)
                 return OUT_DONE;
         pfn = place_pfn(th->ret);
-        count_slab_pages(m, f->cache, pfn);
+        count_slab_pages(m, th, f->cache, pfn);
         f->node = (uint8_t)memory_zone_of(&m->mem, pfn)->node;
         grow = call_path(th, GROW_BEGIN, f->cache);
         grow->gfp = f->gfp;

@@ -125,7 +125,6 @@ enum outcome act_oom_report(struct machine *m, struct thread *th, struct frame *
 
 enum outcome act_oom_constraint(struct machine *m, struct thread *th, struct frame *f)
 {
-        (void)th;
         if (constraint_of(m, f) != CONSTRAINT_NONE)
                 return OUT_NO;
         if (!m->mem.lru.setting[VM_PANIC_ON_OOM])

@@ -119,6 +119,7 @@ enum outcome act_reap_end(struct machine *m, struct thread *th, struct frame *f)
         th->op.result = f->reap.reaped;
         th->ret = PLACE_NONE;
         lock_drop(m, th, &m->mem.chain_mutex);
+        zone_stat_fold(&m->mem, th->cpu);
         return m->mem.numa ? OUT_OK : OUT_DONE;
 }
 

@@ -594,7 +594,7 @@ static inline void destruct(struct machine *m, const struct kmem_cache *cache, u
 }
 
 /* What several files need of one another's paths. */
-void count_slab_pages(struct machine *m, uint32_t cache, uint32_t pfn); /* alloc.c: they belong to a slab now */
+void count_slab_pages(struct machine *m, const struct thread *th, uint32_t cache, uint32_t pfn); /* alloc.c: they belong to a slab now */
 void call_drain_alien(struct thread *th, uint32_t cache, uint32_t home, uint32_t array); /* numa.c; its lock is held */
 void call_drain_aliens(struct thread *th, uint32_t cache, uint32_t node);
 void call_free_aliens(struct thread *th, uint32_t cache, uint32_t node, bool is_new);

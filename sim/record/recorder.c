@@ -695,7 +695,33 @@ void recorder_add_thread(struct recorder *recorder, uint32_t id, enum thread_kin
                 int_value(make_it_fail),
         };
 
-        push_values(recorder, "INSERT INTO thread VALUES (?, ?, ?, ?, ?)", values, 5);
+        push_values(recorder, "INSERT INTO thread (id, kind, cpu, name, make_it_fail) VALUES (?, ?, ?, ?, ?)", values, 5);
+}
+
+void recorder_add_process(struct recorder *recorder, uint32_t id, const struct process_spec *spec)
+{
+        const struct value values[] = {
+                int_value(id),
+                text_value(spec->name, -1),
+                int_value(spec->pid),
+                int_or_null(spec->parent, spec->parent == 0),
+                int_or_null(spec->shares, spec->shares == 0),
+                int_value(spec->flags),
+                int_value(spec->nice),
+                int_value(spec->oom_adj),
+                int_value((int64_t)spec->total_vm_pages),
+                int_value((int64_t)spec->cpu_ticks),
+                int_value((int64_t)spec->age_s),
+        };
+
+        push_values(recorder, "INSERT INTO process VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values, G_N_ELEMENTS(values));
+}
+
+void recorder_join_process(struct recorder *recorder, uint32_t thread, uint32_t process)
+{
+        const struct value values[] = { int_value(process), int_value(thread) };
+
+        push_values(recorder, "UPDATE thread SET process = ? WHERE id = ?", values, 2);
 }
 
 void recorder_add_mempool(struct recorder *recorder, uint32_t id, const struct mempool_spec *spec)

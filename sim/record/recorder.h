@@ -50,6 +50,9 @@ void recorder_add_source(struct recorder *recorder, const char *name, const char
 void recorder_add_thread(struct recorder *recorder, uint32_t id, enum thread_kind kind, uint32_t cpu, const char *name,
                          gboolean make_it_fail);
 /* One origin of requests of a trace (observer_note_site); name and task may be NULL. id from 1. */
+/* A process that was declared, before its first task; and a task of it. */
+void recorder_add_process(struct recorder *recorder, uint32_t id, const struct process_spec *spec);
+void recorder_join_process(struct recorder *recorder, uint32_t thread, uint32_t process);
 /* A memory pool that was declared; before the op that creates it. */
 void recorder_add_mempool(struct recorder *recorder, uint32_t id, const struct mempool_spec *spec);
 void recorder_add_site(struct recorder *recorder, uint32_t id, const char *name, const char *task);

@@ -568,6 +568,8 @@ static gboolean ask(struct replay *replay, const struct recorded_op *recorded, s
 
         if (op->kind >= OP_MEMPOOL_CREATE && op->kind <= OP_MEMPOOL_DESTROY)
                 request.mempool = op->result;
+        if (op->kind == OP_PROCESS_SET)
+                request.process = op->result;
         if (op->kind == OP_FREE && op->frees == 0) { /* of an address, in a debug_slab machine */
                 request.object = OBJECT_NONE;
         } else if (op->kind == OP_FREE || op->kind == OP_MEMPOOL_FREE) {
@@ -744,6 +746,12 @@ static void play(struct replay *replay)
                 }
                 if (what == SIM_WAKE && thread == replay->alarm_thread) {
                         replay->alarm_ns = TIME_NEVER;
+                        pump(replay);
+                        continue;
+                }
+                if (what == SIM_KILLED) { /* its last request is done, or it had none */
+                        if (replay->players[thread].op != 0)
+                                on_done(replay, thread);
                         pump(replay);
                         continue;
                 }
@@ -1241,6 +1249,50 @@ static gboolean make_threads(struct replay *replay)
         return replay->alarm_thread != 0 ? TRUE : damaged(replay, "no room for one more task");
 }
 
+static gboolean make_processes(struct replay *replay)
+{
+        g_autoptr(sqlite3_stmt) select = NULL, tasks = NULL;
+        uint32_t count = 0;
+        int row;
+
+        if (!recording_prepare(replay->recording,
+                               "SELECT id, name, pid, parent, shares, flags, nice, oom_adj, total_vm_pages, cpu_ticks, age_s "
+                               "FROM process ORDER BY id",
+                               &select, &replay->error) ||
+            !recording_prepare(replay->recording,
+                               "SELECT id, process FROM thread WHERE process IS NOT NULL AND kind = 'task' ORDER BY id", &tasks,
+                               &replay->error))
+                return FALSE;
+        while ((row = recording_step(replay->recording, select, &replay->error)) > 0) {
+                const char *name = (const char *)sqlite3_column_text(select, 1);
+                struct process_spec spec = {
+                        .pid = (uint32_t)sqlite3_column_int64(select, 2),
+                        .parent = (uint32_t)sqlite3_column_int64(select, 3),
+                        .shares = (uint32_t)sqlite3_column_int64(select, 4),
+                        .flags = (uint32_t)sqlite3_column_int64(select, 5),
+                        .nice = (int32_t)sqlite3_column_int64(select, 6),
+                        .oom_adj = (int32_t)sqlite3_column_int64(select, 7),
+                        .total_vm_pages = (uint64_t)sqlite3_column_int64(select, 8),
+                        .cpu_ticks = (uint64_t)sqlite3_column_int64(select, 9),
+                        .age_s = (uint64_t)sqlite3_column_int64(select, 10),
+                };
+                const char *problem;
+
+                g_strlcpy(spec.name, name != NULL ? name : "", sizeof(spec.name));
+                if (sqlite3_column_int64(select, 0) != ++count || sim_process_new(replay->sim, &spec, &problem) != count)
+                        return damaged(replay, "table process does not hold the processes of a run");
+        }
+        while (row == 0 && (row = recording_step(replay->recording, tasks, &replay->error)) > 0) {
+                int64_t thread = sqlite3_column_int64(tasks, 0), process = sqlite3_column_int64(tasks, 1);
+
+                if (thread < 1 || thread > replay->player_count || process < 1 || process > count)
+                        return damaged(replay, "table thread names a process that is not there");
+                sim_thread_join(replay->sim, (uint32_t)thread, (uint32_t)process);
+                row = 0;
+        }
+        return row == 0;
+}
+
 static gboolean make_mempools(struct replay *replay)
 {
         g_autoptr(sqlite3_stmt) select = NULL;
@@ -1341,7 +1393,7 @@ static gboolean prepare_replay(struct replay *replay)
         replay->sim = sim_create(&config, &replay->tape, &problem);
         if (replay->sim == NULL)
                 return damaged(replay, problem);
-        return make_threads(replay) && make_mempools(replay);
+        return make_threads(replay) && make_processes(replay) && make_mempools(replay);
 }
 
 static void finish_replay(struct replay *replay, struct replay_result *result)

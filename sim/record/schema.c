@@ -75,6 +75,21 @@ static const struct column thread_columns[] = {
         OWN("cpu", INT, "", "where it runs"),
         OWN("name", TEXT, "", "given by the scenario"),
         OWN("make_it_fail", INT, "", "1: the task filters of fault injection find it"),
+        OWN("process", INT, "", "process.id it is a task of; NULL: of none"),
+};
+
+static const struct column process_columns[] = {
+        OWN("id", PK, "", "in order of creation; what events name"),
+        OWN("name", TEXT, "", "the first 15 bytes of it"),
+        OWN("pid", INT, "", "1: init"),
+        OWN("parent", INT, "", "process.id; NULL: none"),
+        OWN("shares", INT, "", "process.id whose memory it uses; NULL: it has its own"),
+        OWN("flags", INT, "", "1 kernel thread, 2 runs swapoff, 4 uid or euid 0, 8 CAP_SYS_ADMIN, 16 CAP_SYS_RAWIO, 32 exiting"),
+        OWN("nice", INT, "", "at time 0, as what follows; op process_set changes it"),
+        OWN("oom_adj", INT, "", "-17 (never killed) to 15"),
+        OWN("total_vm_pages", INT, "pages", "address space"),
+        OWN("cpu_ticks", INT, "", "user and system time used, in ticks of 1/HZ s"),
+        OWN("age_s", INT, "s", "how long it has run"),
 };
 
 static const struct column mempool_columns[] = {
@@ -384,6 +399,7 @@ const struct table schema_tables[TABLE_COUNT] = {
         [TABLE_BOOT_SLAB] = TABLE("boot_slab", boot_slab_columns, NULL, NULL,
                                   "one slab at time 0; events slab_grown and slab_released tell what came and went"),
         [TABLE_THREAD] = TABLE("thread", thread_columns, NULL, NULL, "one task or interrupt handler of the workload"),
+        [TABLE_PROCESS] = TABLE("process", process_columns, NULL, NULL, "one process that the OOM killer may judge"),
         [TABLE_MEMPOOL] = TABLE("mempool", mempool_columns, NULL, NULL, "one memory pool, whether it was created or not"),
         [TABLE_OP] = TABLE("op", op_columns, NULL, NULL,
                            "one request that was done: what was asked, when, what was returned, and by which path"),

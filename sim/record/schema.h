@@ -55,6 +55,7 @@ enum table_id {
         TABLE_BOOT_SLAB,
         TABLE_THREAD,
         TABLE_MEMPOOL,
+        TABLE_PROCESS,
         TABLE_OP,
         TABLE_EVENT,
         TABLE_OP_OPEN,

@@ -173,9 +173,22 @@ static void push_run(lua_State *L, int index, const char *what)
                 luaL_error(L, "%s needs a function 'run'", what);
 }
 
+/* A task of what is dead, or has no memory a task could run in, is a mistake. */
+static void check_process(lua_State *L, const struct scenario *scenario, const struct declared_process *process,
+                          const char *what)
+{
+        struct process_view view;
+
+        if (process->spec.flags & PROCESS_KTHREAD)
+                luaL_error(L, "%s: the process '%s' is a kernel thread and has no tasks", what, process->name);
+        if (scenario->sim && sim_process_get(scenario->sim, process->id, &view) && (view.killed || view.exited))
+                luaL_error(L, "%s: the process '%s' is dead", what, process->name);
+}
+
 struct actor *actor_declare_task(struct scenario *scenario, lua_State *L, int index, const char *what)
 {
-        static const char *const known[] = { "name", "cpu", "run", "at", "daemon", "on_failure", "make_it_fail", NULL };
+        static const char *const known[] = { "name", "cpu", "run", "at", "daemon", "on_failure", "make_it_fail", "process", NULL };
+        const struct declared_process *process = NULL;
         const char *name = NULL;
         uint64_t cpu = 0, start_ns = 0;
         bool daemon = false, makes_fail = false;
@@ -191,9 +204,16 @@ struct actor *actor_declare_task(struct scenario *scenario, lua_State *L, int in
         fields_boolean(L, index, what, "make_it_fail", &makes_fail);
         if (lua_getfield(L, index, "on_failure") != LUA_TNIL)
                 policy = value_policy(L, -1, what);
+        if (lua_getfield(L, index, "process") != LUA_TNIL) {
+                process = box_part(L, -1, BOX_PROCESS);
+                if (!process)
+                        luaL_error(L, "%s: process is what process{} returned", what);
+                check_process(L, scenario, process, what);
+        }
         push_run(L, index, what);
 
         actor = actor_new(scenario, ACTOR_TASK, name, (uint32_t)cpu);
+        actor->process = process;
         actor->start_ns = start_ns;
         actor->is_foreground = !daemon;
         actor->policy = policy;
@@ -265,6 +285,11 @@ bool actor_attach(struct actor *actor)
         if (scenario->recorder)
                 recorder_add_thread(scenario->recorder, actor->thread, kind, actor->cpu, actor->name,
                                     actor->makes_fail);
+        if (actor->process && actor->kind == ACTOR_TASK) {
+                sim_thread_join(scenario->sim, actor->thread, actor->process->id);
+                if (scenario->recorder)
+                        recorder_join_process(scenario->recorder, actor->thread, actor->process->id);
+        }
         if (actor->is_foreground)
                 scenario->foreground++;
         return true;
@@ -414,6 +439,7 @@ static int take_result(struct actor *actor)
                 lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->busy_ref);
                 return 2;
         case OP_REAP:
+        case OP_PROCESS_EXIT:
                 lua_pushinteger(L, record->result);
                 return 1;
         case OP_MEMPOOL_CREATE:
@@ -1093,6 +1119,36 @@ static int task_make_it_fail(lua_State *L)
         return submit(L, self);
 }
 
+/* -- methods: processes ------------------------------------------------------------------------------------------- */
+
+static const struct declared_process *process_argument(lua_State *L, int index, const char *what)
+{
+        const struct declared_process *process = box_part(L, index, BOX_PROCESS);
+
+        if (!process)
+                luaL_error(L, "%s needs a process: what process{} returned", what);
+        return process;
+}
+
+/* t:process_set(process, "oom_adj", 5) and so on. */
+static int task_process_set(lua_State *L)
+{
+        struct actor *self = task_of(L, "process_set");
+
+        process_set_request(L, process_argument(L, 2, "process_set"), &self->request);
+        return submit(L, self);
+}
+
+/* t:process_exit(process): pages given back */
+static int task_process_exit(lua_State *L)
+{
+        struct actor *self = task_of(L, "process_exit");
+
+        self->request = (struct request){ .kind = OP_PROCESS_EXIT,
+                                          .owner = (uint16_t)process_argument(L, 2, "process_exit")->id };
+        return submit(L, self);
+}
+
 /* -- methods: caches, CPUs, time ---------------------------------------------------------------------------------- */
 
 static int task_create(lua_State *L)
@@ -1341,15 +1397,45 @@ static int task_receive(lua_State *L)
         return 1;
 }
 
-/* t:wait(event or task [, timeout]): true, or nil and "timeout". */
+/* t:wait(process [, timeout]): until the process has exited and its memory is free. */
+static int wait_for_exit(lua_State *L, struct actor *self, const struct declared_process *process)
+{
+        struct scenario *scenario = self->scenario;
+        bool has_timeout = !lua_isnoneornil(L, 3);
+        struct process_view view;
+        uint64_t after_ns = 0;
+
+        if (self->process == process)
+                return luaL_error(L, "wait: '%s' would wait for its own end", self->name);
+        if (sim_process_get(scenario->sim, process->id, &view) && view.exited) {
+                lua_pushboolean(L, 1);
+                return 1;
+        }
+        if (has_timeout)
+                after_ns = value_time(L, 3, "the timeout");
+        need_yieldable(L);
+        note_time(scenario);
+        if (has_timeout)
+                set_alarm(self, after_ns);
+        sim_wake_on_exit(scenario->sim, self->thread, process->id);
+        self->waits_for_exit = process->id;
+        self->waits_for = "the end of the process";
+        self->waits_name = process->name;
+        actor_set_state(self, ACTOR_WAITING);
+        return lua_yield(L, 0);
+}
+
+/* t:wait(event, task or process [, timeout]): true, or nil and "timeout". */
 static int task_wait(lua_State *L)
 {
         struct actor *self = task_of(L, "wait");
         struct event_flag *event = box_part(L, 2, BOX_EVENT);
         struct actor *other = box_part(L, 2, BOX_ACTOR);
 
+        if (box_part(L, 2, BOX_PROCESS))
+                return wait_for_exit(L, self, box_part(L, 2, BOX_PROCESS));
         if (!event && (!other || other->kind != ACTOR_TASK))
-                return luaL_error(L, "wait needs an event or a task");
+                return luaL_error(L, "wait needs an event, a task or a process");
         if (other == self)
                 return luaL_error(L, "wait: '%s' would wait for itself", self->name);
         if (!event)
@@ -1488,7 +1574,8 @@ void actor_open_methods(struct scenario *scenario, lua_State *L)
                 { "make_it_fail", task_make_it_fail },
                 { "mempool_alloc", task_mempool_alloc },     { "mempool_create", task_mempool_create },
                 { "mempool_destroy", task_mempool_destroy }, { "mempool_free", task_mempool_free },
-                { "mempool_resize", task_mempool_resize },
+                { "mempool_resize", task_mempool_resize },   { "process_exit", task_process_exit },
+                { "process_set", task_process_set },
                 { "kmalloc", task_kmalloc }, { "name", task_name },       { "node", task_node },       { "now", task_now },
                 { "pages", task_pages },     { "pick", task_pick },       { "random", task_random },
                 { "reap", task_reap },       { "receive", task_receive }, { "send", task_send },
@@ -1539,7 +1626,7 @@ static void start_all(struct scenario *scenario)
         }
 }
 
-/* The memory pools that mempool{} declared, one after the other; done: the one whose creation is done, NULL at first. */
+/* The memory pools that mempool{} declared, one after the other, then the pages that processes have from the start; done: the one whose creation is done, NULL at first. */
 static void init_mempools(struct actor *actor, const struct declared_mempool *done)
 {
         struct scenario *scenario = actor->scenario;
@@ -1552,12 +1639,27 @@ static void init_mempools(struct actor *actor, const struct declared_mempool *do
                               done->spec.name);
                 return;
         }
+        if (actor->process && sim_result(scenario->sim, actor->thread)->pfn == PFN_NONE) {
+                where = sandbox_place_text(scenario->sandbox, actor->process->place);
+                scenario_fail(scenario, SCENARIO_ERROR_SIMULATED, "%s: there is no memory for the pages of process '%s'", where,
+                              actor->process->name);
+                return;
+        }
         actor->mempool = NULL;
+        actor->process = NULL;
         for (uint32_t i = 0; i < scenario->declared_mempools && !actor->mempool; i++) {
                 struct declared_mempool *mempool = scenario->mempools->pdata[i];
 
                 if (!mempool->id)
                         actor->mempool = mempool;
+        }
+        if (!actor->mempool && process_next_anon(scenario, &actor->request, &actor->process)) {
+                problem = sim_submit(scenario->sim, actor->thread, &actor->request);
+                if (problem)
+                        scenario_fail(scenario, SCENARIO_ERROR_SCRIPT, "process '%s': %s", actor->process->name, problem);
+                else
+                        actor_set_state(actor, ACTOR_REQUEST);
+                return;
         }
         if (!actor->mempool) {
                 actor_end(actor);
@@ -1646,10 +1748,41 @@ static void init_step(struct actor *actor, struct declared_cache *done)
 
 /* -- main loop ---------------------------------------------------------------------------------------------------- */
 
+/* The OOM killer has killed its process: nothing of its function runs any more. */
+static void deliver_kill(struct actor *actor)
+{
+        if (actor->state == ACTOR_ENDED)
+                return;
+        leave_queue(actor);
+        actor->has_alarm = false;
+        actor_end(actor);
+}
+
 static void deliver_task(struct actor *actor, enum sim_what what)
 {
         struct scenario *scenario = actor->scenario;
         int results;
+
+        if (what == SIM_KILLED) {
+                deliver_kill(actor);
+                return;
+        }
+        if (what == SIM_WAKE && actor->waits_for_exit) {
+                struct process_view view;
+                bool exited = sim_process_get(scenario->sim, actor->waits_for_exit, &view) && view.exited;
+
+                sim_wake_on_exit(scenario->sim, actor->thread, 0);
+                actor->waits_for_exit = 0;
+                actor->has_alarm = false;
+                if (exited) {
+                        lua_pushboolean(actor->L, 1);
+                } else {
+                        lua_pushnil(actor->L);
+                        lua_rawgeti(actor->L, LUA_REGISTRYINDEX, scenario->timeout_ref);
+                }
+                resume(actor, exited ? 1 : 2);
+                return;
+        }
 
         if (what == SIM_DONE) {
                 results = take_result(actor);
@@ -1693,7 +1826,7 @@ static void deliver(struct actor *actor, enum sim_what what)
 {
         switch (actor->kind) {
         case ACTOR_INIT:
-                if (actor->mempool)
+                if (actor->mempool || actor->process)
                         init_mempools(actor, actor->mempool);
                 else
                         init_step(actor, actor->cache);

@@ -136,6 +136,7 @@ static struct scenario *scenario_new(const char *path, const struct scenario_opt
         sim_config_default(&scenario->config);
         scenario->caches = g_ptr_array_new_with_free_func(g_free);
         scenario->mempools = g_ptr_array_new_with_free_func(g_free);
+        scenario->processes = g_ptr_array_new_with_free_func(g_free);
         scenario->actors = g_ptr_array_new_with_free_func(free_actor);
         scenario->actors_by_name = g_hash_table_new(g_str_hash, g_str_equal);
         scenario->mailboxes = g_ptr_array_new_with_free_func(free_mailbox);
@@ -162,6 +163,7 @@ void scenario_free(struct scenario *scenario)
         sandbox_free(scenario->sandbox);
         g_ptr_array_unref(scenario->caches);
         g_ptr_array_unref(scenario->mempools);
+        g_ptr_array_unref(scenario->processes);
         g_hash_table_unref(scenario->actors_by_name);
         g_ptr_array_unref(scenario->actors);
         g_ptr_array_unref(scenario->mailboxes);
@@ -371,6 +373,8 @@ static bool attach_all(struct scenario *scenario)
 {
         uint32_t declared = scenario->actors->len;
 
+        if (!process_attach_all(scenario))
+                return false;
         scenario->init = actor_new(scenario, ACTOR_INIT, "init", 0);
         scenario->init->is_foreground = true;
         if (!actor_attach(scenario->init))
@@ -614,6 +618,8 @@ static int make_result(lua_State *L)
         pressure_push_vmstat(L, scenario->sim);
         lua_setfield(L, -2, "vmstat");
         push_mempools(L, scenario);
+        process_push_results(L, scenario);
+        lua_setfield(L, -2, "processes");
         push_trace(L, scenario);
         scenario->result_ref = luaL_ref(L, LUA_REGISTRYINDEX);
         return 0;

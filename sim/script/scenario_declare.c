@@ -250,6 +250,9 @@ static int box_tostring(lua_State *L)
         case BOX_MEMPOOL:
                 lua_pushfstring(L, "mempool \"%s\"", ((const struct declared_mempool *)box->part)->spec.name);
                 break;
+        case BOX_PROCESS:
+                lua_pushfstring(L, "process \"%s\"", ((const struct declared_process *)box->part)->name);
+                break;
         case BOX_KINDS:
                 break;
         }
@@ -769,6 +772,12 @@ static int declare_event(lua_State *L)
         return 1;
 }
 
+static int declare_process_here(lua_State *L)
+{
+        process_declare(declaring(L, "process"), L, 1);
+        return 1;
+}
+
 /* -- expect, summary, policies ------------------------------------------------------------------------------------ */
 
 static void add_expectation(lua_State *L, const char *what, GArray *to)
@@ -1011,7 +1020,8 @@ void declare_open(struct scenario *scenario, lua_State *L)
                 { "expect", declare_expect },         { "summary", declare_summary },  { "param", declare_param },
                 { "on_failure", declare_on_failure }, { "stop_at", declare_stop_at },  { "seed", declare_seed },
                 { "failslab", declare_failslab },     { "fail_page_alloc", declare_fail_page_alloc },
-                { "trace", declare_trace },           { "mempool", declare_mempool_here }, { NULL, NULL },
+                { "trace", declare_trace },           { "mempool", declare_mempool_here }, { "process", declare_process_here },
+                { NULL, NULL },
         };
 
         open_box_kind(scenario, L, BOX_ACTOR, "task");
@@ -1021,6 +1031,11 @@ void declare_open(struct scenario *scenario, lua_State *L)
         open_box_kind(scenario, L, BOX_MEMPOOL, "mempool");
         lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->box_meta_refs[BOX_MEMPOOL]);
         lua_pushcfunction(L, mempool_index);
+        lua_setfield(L, -2, "__index");
+        lua_pop(L, 1);
+        open_box_kind(scenario, L, BOX_PROCESS, "process");
+        lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->box_meta_refs[BOX_PROCESS]);
+        lua_pushcfunction(L, process_index);
         lua_setfield(L, -2, "__index");
         lua_pop(L, 1);
         lua_pushglobaltable(L);

@@ -9,6 +9,7 @@
  *      object.c            what kmalloc, alloc and pages return
  *      pressure.c          pages that reclaim can take, shrinkers, settings of the virtual memory
  *      call_sites.c        where in the scenario requests come from: last users of a debug_slab machine
+ *      process.c           process{}: what the OOM killer judges
  *      trace_player.c      an ops file replayed without Lua
  *      scenario_load.c     load { ... }: work declared as data, carried out without Lua
  *
@@ -24,7 +25,7 @@
  *      ENDED
  *
  * Invariants:
- *      an actor is in a wait queue exactly when it is WAITING
+ *      an actor is in a wait queue exactly when it is WAITING, unless it waits for the exit of a process
  *      foreground == actors that keep the run going and have not ENDED
  *      busy == actors in READY, RUNNING or REQUEST
  */
@@ -59,12 +60,12 @@ struct wait_queue {
 };
 
 /* What a Lua userdata of a task, interrupt, mailbox, event or cache holds. */
-enum box_kind { BOX_ACTOR, BOX_MAILBOX, BOX_EVENT, BOX_CACHE, BOX_MEMPOOL, BOX_KINDS };
+enum box_kind { BOX_ACTOR, BOX_MAILBOX, BOX_EVENT, BOX_CACHE, BOX_MEMPOOL, BOX_PROCESS, BOX_KINDS };
 
 struct box {
         struct sandbox_handle handle;
         enum box_kind kind;
-        void *part; /* struct actor, mailbox, event_flag, declared_cache, declared_mempool */
+        void *part; /* struct actor, mailbox, event_flag, declared_cache, declared_mempool, declared_process */
 };
 
 /* Messages in order of sending; the values are in a Lua table, at indexes taken + 1 .. sent. */
@@ -96,6 +97,17 @@ struct declared_mempool {
         struct declared_cache *declared; /* its cache, NULL: none, or one of this name: */
         char cache_name[CACHE_NAME_MAX + 1];
         uint32_t id;                     /* of the sim, 0: not declared there yet */
+        struct sandbox_place place;
+};
+
+struct declared_process {
+        struct scenario *scenario;
+        struct process_spec spec;
+        char name[64];
+        uint32_t id;          /* of the sim */
+        uint64_t cpu_ns;      /* CPU time it has used */
+        uint64_t anon_pages;  /* made before the tasks begin */
+        uint64_t anon_made;   /* asked for so far */
         struct sandbox_place place;
 };
 
@@ -140,12 +152,14 @@ struct actor {
         struct declared_mempool *mempool; /* being created */
         struct pages *pages;          /* being made, one after the other; lives on the coroutine's stack */
         uint64_t pages_done;          /* of a set so far */
+        const struct declared_process *process; /* it is a task of; of the actor that makes them: whose page is being made */
         lua_Integer written;          /* bytes written to /proc/slabinfo, -1: t:tune */
 
         /* waiting */
         struct wait_queue *queue;
         struct actor *next, *previous; /* in the wait queue; next in the ready queue */
         const char *waits_for, *waits_name; /* WAITING: in words */
+        uint32_t waits_for_exit; /* WAITING, in no queue: of this process of the sim */
         bool has_begun; /* a task's function was called */
         bool has_alarm; /* SLEEPING, or WAITING with a timeout: the next SIM_WAKE is meant */
         int results;    /* READY: values on the coroutine's stack that its call returns */
@@ -200,6 +214,7 @@ struct scenario {
         uint32_t declared_caches;
         GPtrArray *mempools; /* struct declared_mempool; the first declared_mempools of them by mempool{} */
         uint32_t declared_mempools;
+        GPtrArray *processes; /* struct declared_process, by id of the sim less 1 */
         GPtrArray *actors;  /* struct actor */
         GHashTable *actors_by_name;
         GPtrArray *mailboxes, *events;
@@ -385,6 +400,15 @@ int scenario_raise(struct scenario *scenario, lua_State *L, enum scenario_error 
 void scenario_take_error(struct scenario *scenario, lua_State *thread, const struct actor *actor);
 
 void scenario_message(struct scenario *scenario, const char *line);
+
+/* -- process.c ---------------------------------------------------------------------------------------------------- */
+
+void process_declare(struct scenario *scenario, lua_State *L, int index); /* process{ ... }; pushes the box */
+bool process_attach_all(struct scenario *scenario);                       /* into the sim; false: scenario->error */
+int process_index(lua_State *L);
+void process_set_request(lua_State *L, const struct declared_process *process, struct request *ret);
+bool process_next_anon(struct scenario *scenario, struct request *ret, const struct declared_process **ret_process);
+void process_push_results(lua_State *L, const struct scenario *scenario); /* pushes r.processes */
 
 /* -- trace_player.c ----------------------------------------------------------------------------------------------- */
 

@@ -216,7 +216,8 @@ static void check_pages(struct world *w)
                 sim_zone_get(w->sim, zone, &view);
                 g_assert_cmpuint(view.pcp_pages, ==, 0);
                 pages += view.free_pages;
-                slab_pages += w->mem->zones[zone].nr_slab_reclaimable + w->mem->zones[zone].nr_slab_unreclaimable;
+                slab_pages += (uint64_t)(zone_stat_exact(&w->mem->zones[zone], NR_SLAB_RECLAIMABLE) +
+                                         zone_stat_exact(&w->mem->zones[zone], NR_SLAB_UNRECLAIMABLE));
         }
         for (uint32_t id = 0; id < w->mem->cache_count; id++) {
                 struct cache_stock stock;
