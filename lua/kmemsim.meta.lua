@@ -190,6 +190,31 @@ function fail_page_alloc(fields) end
 ---@field require? string|false # only inside of this function of the kernel
 ---@field reject? string|false # never inside of this function
 ---@field stacktrace_depth? integer # callers these two look at, default 32
+---A process that the OOM killer may kill.
+---@param fields process_fields
+---@return process
+function process(fields) end
+
+---As it is now; `name`, `alive` and `nice` besides.
+---@class process: result_process
+
+---@class process_fields
+---@field name string
+---@field pid? integer # 1: init, never killed
+---@field parent? process
+---@field total_vm? size # address space
+---@field anon? size # anonymous memory it has from the start
+---@field cpu_time? time # used at time 0
+---@field age? time # since its start, at time 0
+---@field nice? integer
+---@field uid? integer # default 1000; 0: root
+---@field euid? integer
+---@field caps? ("sys_admin"|"sys_rawio")[]
+---@field oom_adj? integer # -17 (never killed) to 15
+---@field swapoff? boolean
+---@field kernel? boolean # a kernel thread
+---@field shares? process # whose memory it uses
+---@field exiting? boolean # stuck on its way out
 
 ---A task on one CPU. The run ends when all tasks that are no daemons have ended.
 ---@param fields task_fields
@@ -202,6 +227,7 @@ function task(fields) end
 ---@field cpu? integer # default 0
 ---@field at? time # when it begins; default 0
 ---@field daemon? boolean # does not keep the run going
+---@field process? process # it is a task of
 ---@field on_failure? failure_policy
 ---@field make_it_fail? boolean # the task filters of fault injection find it; of t:spawn: inherited
 
@@ -549,7 +575,7 @@ function task:sleep(duration) end
 function task:receive(from, timeout) end
 
 ---Until an event is signalled or a task has ended.
----@param for_what event|task
+---@param for_what event|task|process
 ---@param timeout? time
 ---@return true? done
 ---@return "timeout"? timeout
@@ -571,6 +597,16 @@ function task:shrink(cache) end
 ---@return boolean
 ---@return "busy"?
 function task:destroy(cache) end
+
+---@param process process
+---@param what "oom_adj"|"nice"|"total_vm"|"swapoff"
+---@param value integer|size|boolean
+function task:process_set(process, what, value) end
+
+---It exits by itself. It must have no tasks.
+---@param process process
+---@return integer pages # given back
+function task:process_exit(process) end
 
 ---mempool_create while the run goes on.
 ---@param fields mempool_fields
@@ -806,6 +842,7 @@ function task:drain() end
 ---@field caches table<string, result_cache> # by name; an unknown name is an error
 ---@field mempools table<string, result_mempool>
 ---@field vmstat table<string, integer> # as t:vmstat()
+---@field processes table<string, result_process>
 ---@field zones result_zone[] # populated ones, from the lowest
 ---@field loads table<string, result_load> # by name; an unknown name is an error
 ---@field trace result_trace? # nil without a trace
@@ -822,6 +859,8 @@ function task:drain() end
 ---@field reap result_counts
 ---@field drain result_counts
 ---@field write result_counts # debug_slab machines
+---@field process_set result_counts
+---@field process_exit result_counts
 ---@field mempool_create result_counts
 ---@field mempool_alloc result_counts
 ---@field mempool_free result_counts
@@ -887,6 +926,15 @@ function task:drain() end
 ---@field p99 integer
 ---@field p999 integer
 ---@field max integer
+
+---@class result_process
+---@field pid integer
+---@field oom_adj integer
+---@field total_vm integer # bytes
+---@field score integer # badness
+---@field killed boolean # by the OOM killer
+---@field killed_ns integer?
+---@field exited boolean # its memory is given back
 
 ---One memory pool at the end of the run.
 ---@class result_mempool

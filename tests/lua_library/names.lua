@@ -35,6 +35,7 @@ local function show_fields(prefix, declare, wrong)
 end
 
 show_fields("cache", cache, { ["?"] = 1 })
+show_fields("process", process, { ["?"] = 1 })
 show_fields("mempool", mempool, { ["?"] = 1 })
 show_fields("failslab", failslab, { ["?"] = 1 })
 show_fields("fail_page_alloc", fail_page_alloc, { ["?"] = 1 })
@@ -54,6 +55,7 @@ show_fields("shrinker", cache, { name = "c", size = 100, shrinker = { ["?"] = 1 
 show_fields("machine.nodes", machine, { nodes = { { ["?"] = 1 } } })
 
 mempool { name = "pool", min_nr = 1, size = 100 }
+process { name = "init", pid = 1 }
 load { name = "one", arrival = "1us", alloc = { kmalloc = 100 }, count = 1 }
 trace { file = "few-events.txt", pace = "asap" }
 
@@ -92,6 +94,8 @@ summary("the result", function(r)
         show_keys("r.latency[].", r.latency.alloc)
         show_keys("r.caches[].", r.caches["size-128"])
         show_keys("r.mempools[].", r.mempools.pool)
+        show_keys("r.processes[].", r.processes.init)
+        show("r.processes[].killed_ns")
         show_keys("r.zones[].", r.zones[1])
         show_keys("r.loads[].", r.loads.one)
         show_keys("r.trace.", r.trace)
