@@ -603,11 +603,6 @@ function task:destroy(cache) end
 ---@param value integer|size|boolean
 function task:process_set(process, what, value) end
 
----It exits by itself. It must have no tasks.
----@param process process
----@return integer pages # given back
-function task:process_exit(process) end
-
 ---mempool_create while the run goes on.
 ---@param fields mempool_fields
 ---@return mempool? pool
@@ -726,8 +721,8 @@ function task:put_page(pages) end
 ---@return boolean|integer done # of one page: whether; of a set: for how many, those gone passed over
 function task:delete_page(pages) end
 
----All pages of a process go.
----@param process integer|process
+---It exits by itself: its pages go. It must have no tasks. A scenario without process{} numbers its processes.
+---@param process process|integer
 ---@return integer pages
 function task:process_exit(process) end
 
@@ -860,7 +855,6 @@ function task:drain() end
 ---@field drain result_counts
 ---@field write result_counts # debug_slab machines
 ---@field process_set result_counts
----@field process_exit result_counts
 ---@field mempool_create result_counts
 ---@field mempool_alloc result_counts
 ---@field mempool_free result_counts

@@ -439,7 +439,6 @@ static int take_result(struct actor *actor)
                 lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->busy_ref);
                 return 2;
         case OP_REAP:
-        case OP_PROCESS_EXIT:
                 lua_pushinteger(L, record->result);
                 return 1;
         case OP_MEMPOOL_CREATE:
@@ -761,18 +760,21 @@ void actor_submit_then(lua_State *L, struct actor *self, lua_KContext at, lua_KF
 
 uint16_t actor_process_argument(lua_State *L, const struct actor *self, int index, const char *what)
 {
+        const struct declared_process *declared = box_part(L, index, BOX_PROCESS);
         lua_Integer process = lua_isinteger(L, index) ? lua_tointeger(L, index) : 0;
 
-        (void)self;
+        if (declared)
+                return process_memory(declared);
+        if (self->scenario->processes->len)
+                luaL_error(L, "%s needs a process: what process{} returned", what);
         if (process < 1 || process >= (lua_Integer)PROCESSES_MAX)
-                luaL_error(L, "%s: a process is a number from 1 to 65535", what);
+                luaL_error(L, "%s: a process is what process{} returned, or a number from 1 to 65535 where none is declared", what);
         return (uint16_t)process;
 }
 
 uint16_t actor_process_of(const struct actor *self)
 {
-        (void)self;
-        return 0;
+        return self->process ? process_memory(self->process) : 0;
 }
 
 /* -- methods: allocate -------------------------------------------------------------------------------------------- */
@@ -1136,16 +1138,6 @@ static int task_process_set(lua_State *L)
         struct actor *self = task_of(L, "process_set");
 
         process_set_request(L, process_argument(L, 2, "process_set"), &self->request);
-        return submit(L, self);
-}
-
-/* t:process_exit(process): pages given back */
-static int task_process_exit(lua_State *L)
-{
-        struct actor *self = task_of(L, "process_exit");
-
-        self->request = (struct request){ .kind = OP_PROCESS_EXIT,
-                                          .owner = (uint16_t)process_argument(L, 2, "process_exit")->id };
         return submit(L, self);
 }
 
@@ -1574,8 +1566,7 @@ void actor_open_methods(struct scenario *scenario, lua_State *L)
                 { "make_it_fail", task_make_it_fail },
                 { "mempool_alloc", task_mempool_alloc },     { "mempool_create", task_mempool_create },
                 { "mempool_destroy", task_mempool_destroy }, { "mempool_free", task_mempool_free },
-                { "mempool_resize", task_mempool_resize },   { "process_exit", task_process_exit },
-                { "process_set", task_process_set },
+                { "mempool_resize", task_mempool_resize },   { "process_set", task_process_set },
                 { "kmalloc", task_kmalloc }, { "name", task_name },       { "node", task_node },       { "now", task_now },
                 { "pages", task_pages },     { "pick", task_pick },       { "random", task_random },
                 { "reap", task_reap },       { "receive", task_receive }, { "send", task_send },

@@ -162,6 +162,14 @@ bool process_attach_all(struct scenario *scenario)
         return true;
 }
 
+/* Whose memory it uses: that of the process it shares with, if it does. */
+uint16_t process_memory(const struct declared_process *process)
+{
+        while (process->spec.shares)
+                process = process->scenario->processes->pdata[process->spec.shares - 1];
+        return (uint16_t)process->id;
+}
+
 /* process.score and so on: as it is now. */
 int process_index(lua_State *L)
 {

@@ -406,6 +406,7 @@ void scenario_message(struct scenario *scenario, const char *line);
 void process_declare(struct scenario *scenario, lua_State *L, int index); /* process{ ... }; pushes the box */
 bool process_attach_all(struct scenario *scenario);                       /* into the sim; false: scenario->error */
 int process_index(lua_State *L);
+uint16_t process_memory(const struct declared_process *process); /* owner of its pages */
 void process_set_request(lua_State *L, const struct declared_process *process, struct request *ret);
 bool process_next_anon(struct scenario *scenario, struct request *ret, const struct declared_process **ret_process);
 void process_push_results(lua_State *L, const struct scenario *scenario); /* pushes r.processes */
