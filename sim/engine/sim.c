@@ -693,7 +693,7 @@ static const char *begin_request(struct sim *sim, struct thread *th, const struc
         case OP_PAGE_UNPIN:
                 return begin_on_object(sim, th, request, PAGE_DO);
         case OP_PAGE_DELETE:
-                return begin_on_object(sim, th, request, PAGE_DELETE_NOW);
+                return begin_on_object(sim, th, request, PAGE_DELETE_BEGIN);
         case OP_PUT:
         case OP_GET:
                 return begin_on_object(sim, th, request, UNUSED_DO);
@@ -1340,6 +1340,13 @@ bool sim_object_unused(struct machine *m, uint32_t object, bool unused)
                 return false;
         sim->objects[object].state = unused ? OBJECT_PUT : OBJECT_LIVE;
         return true;
+}
+
+bool sim_object_is(struct machine *m, uint32_t object, uint64_t op)
+{
+        const struct object *o = &((struct sim *)(void *)m)->objects[object];
+
+        return o->op == op && (o->state == OBJECT_LIVE || o->state == OBJECT_PAGE || o->state == OBJECT_PUT);
 }
 
 void sim_object_used(struct machine *m, uint32_t object)

@@ -935,7 +935,15 @@ enum outcome act_down_offline(struct machine *m, struct thread *th, struct frame
 {
         m->mem.online &= ~(1u << f->hotplug.cpu);
         m->mem.cpus_on_node[m->mem.node_of_cpu[f->hotplug.cpu]]--;
+        zone_stat_fold(&m->mem, f->hotplug.cpu);
         call_drain_pages(m, th, f->hotplug.cpu);
+        return OUT_CALL;
+}
+
+enum outcome act_down_lru(struct machine *m, struct thread *th, struct frame *f)
+{
+        (void)m;
+        call_add_drain(th, 0, LRU_LISTS)->add.cpu = f->hotplug.cpu;
         return OUT_CALL;
 }
 

@@ -34,7 +34,8 @@ enum outcome act_exit_begin(struct machine *m, struct thread *th, struct frame *
 {
         (void)f;
         reclaim_of(m, th)->group_count = 0;
-        return OUT_OK;
+        call_add_drain(th, 0, LRU_LISTS);
+        return OUT_CALL;
 }
 
 /* The entry of the next page in order of address, behind those already in the batch. */

@@ -24,24 +24,27 @@ void unlock_lru(struct machine *m, struct thread *th, struct frame *f, uint32_t 
         irq_restore(m, th, f);
 }
 
-/* The add lists of this CPU, inactive first. The CPU is kept: nobody else adds to them meanwhile. */
+/* The add lists of a CPU, inactive first. It is this one, and kept, or dead: nobody adds to them meanwhile. */
 
-void call_add_drain(struct thread *th, uint32_t which, uint32_t end)
+struct frame *call_add_drain(struct thread *th, uint32_t which, uint32_t end)
 {
         struct frame *f = call_path(th, ADD_NEXT, CACHE_ID_NONE);
 
+        f->add.cpu = th->cpu;
         f->add.which = which;
         f->add.end = end;
+        return f;
 }
 
-static struct add_list *add_list_in_hand(struct machine *m, const struct thread *th, const struct frame *f)
+static struct add_list *add_list_in_hand(struct machine *m, const struct frame *f)
 {
-        return &m->mem.lru.add[th->cpu][f->add.which];
+        return &m->mem.lru.add[f->add.cpu][f->add.which];
 }
 
 enum outcome act_add_next(struct machine *m, struct thread *th, struct frame *f)
 {
-        while (f->add.which < f->add.end && !add_list_in_hand(m, th, f)->count)
+        (void)th;
+        while (f->add.which < f->add.end && !add_list_in_hand(m, f)->count)
                 f->add.which++;
         f->add.next = 0;
         return f->add.which < f->add.end ? OUT_OK : OUT_DONE;
@@ -49,13 +52,13 @@ enum outcome act_add_next(struct machine *m, struct thread *th, struct frame *f)
 
 enum outcome act_add_lock(struct machine *m, struct thread *th, struct frame *f)
 {
-        f->add.zone = memory_zone_of(&m->mem, add_list_in_hand(m, th, f)->pfn[f->add.next])->index;
+        f->add.zone = memory_zone_of(&m->mem, add_list_in_hand(m, f)->pfn[f->add.next])->index;
         return lock_lru(m, th, f, f->add.zone);
 }
 
 enum outcome act_add_put(struct machine *m, struct thread *th, struct frame *f)
 {
-        const struct add_list *list = add_list_in_hand(m, th, f);
+        const struct add_list *list = add_list_in_hand(m, f);
         uint32_t first = f->add.next;
 
         while (f->add.next < list->count && memory_zone_of(&m->mem, list->pfn[f->add.next])->index == f->add.zone) {
@@ -76,32 +79,36 @@ enum outcome act_add_put(struct machine *m, struct thread *th, struct frame *f)
 enum outcome act_add_release(struct machine *m, struct thread *th, struct frame *f)
 {
         (void)m;
-        call_release(th, f->add.which == LRU_LIST_ACTIVE ? GROUP_OF_ACTIVE_ADD : GROUP_OF_INACTIVE_ADD, false);
+        call_release(th, f->add.which == LRU_LIST_ACTIVE ? GROUP_OF_ACTIVE_ADD : GROUP_OF_INACTIVE_ADD, false)->release.cpu =
+                (uint8_t)f->add.cpu;
         return OUT_CALL;
 }
 
 enum outcome act_add_done(struct machine *m, struct thread *th, struct frame *f)
 {
-        add_list_in_hand(m, th, f)->count = 0;
+        (void)th;
+        add_list_in_hand(m, f)->count = 0;
         f->add.which++;
         return OUT_OK;
 }
 
 /* A group's references go. Who nobody refers to any more leaves its list and is freed with the others of the group. */
 
-void call_release(struct thread *th, enum group_from from, bool cold)
+struct frame *call_release(struct thread *th, enum group_from from, bool cold)
 {
         struct frame *f = call_path(th, GROUP_NEXT, CACHE_ID_NONE);
 
         f->release.from = (uint8_t)from;
         f->release.cold = cold;
+        f->release.cpu = th->cpu;
         page_list_init(&f->release.freed);
+        return f;
 }
 
 enum outcome act_group_next(struct machine *m, struct thread *th, struct frame *f)
 {
         struct reclaim *r = reclaim_of(m, th);
-        const struct add_list *add = &m->mem.lru.add[th->cpu][f->release.from == GROUP_OF_ACTIVE_ADD];
+        const struct add_list *add = &m->mem.lru.add[f->release.cpu][f->release.from == GROUP_OF_ACTIVE_ADD];
         bool own = f->release.from == GROUP_OF_RECLAIM;
         uint32_t end = own ? r->group_count : add->count;
 

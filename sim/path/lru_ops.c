@@ -95,6 +95,8 @@ enum outcome act_page_do(struct machine *m, struct thread *th, struct frame *f)
         uint32_t pfn = f->lru_op.pfn;
         struct lru_page *page = lru_at(m, pfn);
 
+        if (!sim_object_is(m, f->lru_op.object, f->lru_op.made_by))
+                return op_failed(th);
         th->ret = place_of(pfn, 0);
         switch ((enum op_kind)th->op.kind) {
         case OP_PAGE_ACCESS:
@@ -160,6 +162,14 @@ enum outcome act_page_wait_write(struct machine *m, struct thread *th, struct fr
         return wait_for_writes(m, th, 50, f->gfp, 0);
 }
 
+enum outcome act_page_delete_begin(struct machine *m, struct thread *th, struct frame *f)
+{
+        if (!sim_object_is(m, f->lru_op.object, f->lru_op.made_by) || !(lru_at(m, f->lru_op.pfn)->bits & LRU_MAPPED))
+                return OUT_OK;
+        call_add_drain(th, 0, LRU_LISTS);
+        return OUT_CALL;
+}
+
 /* truncate, or munmap of one page. A page that others have pinned stays, with nobody's name on it, until they let go. */
 enum outcome act_page_delete(struct machine *m, struct thread *th, struct frame *f)
 {
@@ -167,7 +177,7 @@ enum outcome act_page_delete(struct machine *m, struct thread *th, struct frame 
         struct lru_page *page = lru_at(m, pfn);
 
         th->ret = place_of(pfn, 0);
-        if (page->object != f->lru_op.object || (page->bits & LRU_LOCKED) ||
+        if (!sim_object_is(m, f->lru_op.object, f->lru_op.made_by) || (page->bits & LRU_LOCKED) ||
             !(page->bits & (LRU_CACHED | LRU_MAPPED | LRU_SWAP_ENTRY)))
                 return op_failed(th); /* taken while it waited; locked; nobody's any more */
         if ((page->bits & LRU_CACHED) && (page->bits & LRU_WRITEBACK))
@@ -230,17 +240,20 @@ enum outcome act_drop_begin(struct machine *m, struct thread *th, struct frame *
         return th->op.flags & 1 ? OUT_OK : OUT_NO;
 }
 
-/* invalidate_inode_pages() of every file. The model has no files: in order of page frame. */
+/* invalidate_inode_pages() of every file, 14 pages at a time. The model has no files: in order of page frame. */
 enum outcome act_drop_group(struct machine *m, struct thread *th, struct frame *f)
 {
         struct reclaim *r = reclaim_of(m, th);
+        uint32_t looked = 0;
 
-        while (f->drop.next < m->mem.page_count && r->group_count < LRU_GROUP) {
+        while (f->drop.next < m->mem.page_count && looked < LRU_GROUP) {
                 uint32_t pfn = f->drop.next++;
                 struct lru_page *page = lru_at(m, pfn);
 
-                if (m->mem.pages[pfn].state != PAGE_LRU || !(page->bits & LRU_CACHED) || lru_count(page) != 1 ||
-                    (page->bits & (LRU_DIRTY | LRU_WRITEBACK | LRU_LOCKED)))
+                if (m->mem.pages[pfn].state != PAGE_LRU || !(page->bits & LRU_CACHED))
+                        continue;
+                looked++;
+                if (lru_count(page) != 1 || (page->bits & (LRU_DIRTY | LRU_WRITEBACK | LRU_LOCKED)))
                         continue;
                 machine_event(m, th, EV_PAGE_RECLAIMED, pfn, 0, page->owner);
                 page->held++;
@@ -249,7 +262,7 @@ enum outcome act_drop_group(struct machine *m, struct thread *th, struct frame *
                 r->group[r->group_count++] = pfn;
                 f->drop.freed++;
         }
-        if (!r->group_count)
+        if (!looked)
                 return OUT_NO;
         call_add_drain(th, 0, LRU_LISTS);
         return OUT_CALL;

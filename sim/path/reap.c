@@ -117,6 +117,7 @@ enum outcome act_reap_count(struct machine *m, struct thread *th, struct frame *
 enum outcome act_reap_end(struct machine *m, struct thread *th, struct frame *f)
 {
         th->op.result = f->reap.reaped;
+        zone_stat_fold(&m->mem, th->cpu); /* refresh_cpu_vm_stats() */
         th->ret = PLACE_NONE;
         lock_drop(m, th, &m->mem.chain_mutex);
         zone_stat_fold(&m->mem, th->cpu);

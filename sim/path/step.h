@@ -195,6 +195,7 @@ struct frame {
                         uint32_t which, end;           /* add lists [which, end) of this CPU: LRU_LIST_* */
                         uint32_t next;                 /* entry of the list in hand */
                         uint32_t zone;                 /* whose lock is held */
+                        uint32_t cpu;                  /* whose lists: this CPU's, or a dead one's */
                 } add;
                 struct {
                         struct page_list freed;        /* pages off every list whose last reference went */
@@ -202,6 +203,7 @@ struct frame {
                         uint32_t pfn;
                         uint8_t from;                  /* enum group_from */
                         uint8_t cold;
+                        uint8_t cpu;                   /* whose add list */
                 } release;
                 struct {
                         struct page_list list;         /* freed from the last to the first */
@@ -419,6 +421,7 @@ void sim_page_lost(struct machine *m, uint32_t object);                         
 uint64_t sim_object_lost(struct machine *m, uint32_t object, uint64_t *ret_op);  /* the same, an object: its place */
 bool sim_object_unused(struct machine *m, uint32_t object, bool unused); /* false: gone, or it is so already */
 void sim_object_used(struct machine *m, uint32_t object);
+bool sim_object_is(struct machine *m, uint32_t object, uint64_t op); /* it still stands for what that op got */
 void sched_rcu_at(struct machine *m, uint32_t cpu, uint64_t t_ns);               /* callbacks of this CPU may be due then */
 void sched_killed(struct machine *m, uint32_t process, uint32_t cpu); /* end its tasks; then it exits, on cpu if it had none */
 void sched_exited(struct machine *m, uint32_t process);               /* tell who waits for that */
@@ -555,8 +558,8 @@ struct frame *call_node_alloc(struct thread *th, const struct frame *f, uint32_t
 enum outcome wait_for_writes(struct machine *m, struct thread *th, uint32_t part, uint32_t gfp, uint32_t order);
 
 /* Reclaim: pages of a CPU's add lists [which, end) to their zones' lists; references of a group dropped. */
-void call_add_drain(struct thread *th, uint32_t which, uint32_t end);
-void call_release(struct thread *th, enum group_from from, bool cold);
+struct frame *call_add_drain(struct thread *th, uint32_t which, uint32_t end);
+struct frame *call_release(struct thread *th, enum group_from from, bool cold);
 void call_free_pages(struct thread *th, struct page_list *list, bool cold); /* takes the list */
 enum outcome lock_lru(struct machine *m, struct thread *th, struct frame *f, uint32_t zone); /* interrupts off */
 void unlock_lru(struct machine *m, struct thread *th, struct frame *f, uint32_t zone);
