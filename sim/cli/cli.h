@@ -4,6 +4,7 @@
 #ifndef KMEMSIM_CLI_CLI_H
 #define KMEMSIM_CLI_CLI_H
 
+#include <glib.h>
 #include <stdint.h>
 
 #include "path/fault.h"
@@ -22,6 +23,7 @@ enum {
 
 /* Commands. argv[0] is the command's name; they return an exit code. */
 int cmd_run(int argc, char **argv);
+int cmd_faults(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_query(int argc, char **argv);
 int cmd_show(int argc, char **argv);
@@ -39,6 +41,12 @@ extern const char *const fault_words[FAULT_CAPABILITY_COUNT]; /* "slab", "page" 
 
 /* How the user called the program: the launcher says it in KMEMSIM_COMMAND, an installed program is "kmemsim". */
 const char *command_name(void);
+
+/* Exit code of `run` for an error of scenario_load, scenario_run or scenario_expect. */
+int scenario_exit_code(const GError *error);
+
+/* The command of these words, quoted for a shell. Newly allocated. */
+char *repeat_text(int argc, char **argv);
 
 /* Last line of every failure: one command that repeats it, quoted for a shell. */
 void say_repeat(int argc, char **argv);

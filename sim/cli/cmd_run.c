@@ -226,20 +226,6 @@ static void scenario_options(struct run *run, const char *library, struct scenar
         }
 }
 
-static int exit_code_of(const GError *error)
-{
-        static const int codes[] = {
-                [SCENARIO_ERROR_USAGE] = EXIT_USAGE,
-                [SCENARIO_ERROR_SCRIPT] = EXIT_SCENARIO,
-                [SCENARIO_ERROR_FILE] = EXIT_IO,
-                [SCENARIO_ERROR_SIMULATED] = EXIT_SIMULATED,
-                [SCENARIO_ERROR_EXPECTATION] = EXIT_INVARIANT,
-                [SCENARIO_ERROR_INTERRUPTED] = EXIT_INTERRUPTED,
-        };
-
-        return error->domain == SCENARIO_ERROR ? codes[error->code] : EXIT_IO;
-}
-
 /* -- help --------------------------------------------------------------------------------------------------------- */
 
 static void print_params(const struct scenario *scenario)
@@ -273,7 +259,7 @@ static int print_help(struct run *run, GOptionContext *context, gboolean is_long
                 run->scenario = scenario_load(run->scenario_path, &options, &error);
                 if (!run->scenario) {
                         say(run, "%s", error->message);
-                        return fail(run, exit_code_of(error));
+                        return fail(run, scenario_exit_code(error));
                 }
                 print_params(run->scenario);
                 return EXIT_OK;
@@ -625,7 +611,7 @@ static int prepare(struct run *run)
         run->scenario = scenario_load(run->scenario_path, &options, &error);
         if (!run->scenario) {
                 say(run, "%s", error->message);
-                return fail(run, exit_code_of(error));
+                return fail(run, scenario_exit_code(error));
         }
         run->observer = observer_new();
         run->sim = sim_create(scenario_config(run->scenario), observer_tape(run->observer), &problem);
@@ -660,7 +646,7 @@ static void check_end(struct run *run, const struct figures *figures, GError **e
                 return;
         }
         if (*ret_code == EXIT_OK && !scenario_expect(run->scenario, figures, error)) {
-                *ret_code = exit_code_of(*error);
+                *ret_code = scenario_exit_code(*error);
                 say(run, "%s", (*error)->message);
         }
 }
@@ -679,7 +665,7 @@ static int carry_out(struct run *run)
                 sink = recorder_sink(run->recorder);
         observer_start(run->observer, run->sim, run->recorder ? &sink : NULL);
         if (!scenario_run(run->scenario, run->sim, run->observer, run->recorder, &error)) {
-                code = exit_code_of(error);
+                code = scenario_exit_code(error);
                 if (!observer_is_broken(run->observer))
                         say(run, "%s", error->message);
                 g_clear_error(&error);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "script/scenario.h"
 #include "sim_config.h"
 
 /*
@@ -61,19 +62,41 @@ const char *command_name(void)
         return name != NULL && name[0] != '\0' ? name : "kmemsim";
 }
 
-void say_repeat(int argc, char **argv)
+int scenario_exit_code(const GError *error)
 {
-        fprintf(stderr, "repeat with: %s", command_name());
+        static const int codes[] = {
+                [SCENARIO_ERROR_USAGE] = EXIT_USAGE,
+                [SCENARIO_ERROR_SCRIPT] = EXIT_SCENARIO,
+                [SCENARIO_ERROR_FILE] = EXIT_IO,
+                [SCENARIO_ERROR_SIMULATED] = EXIT_SIMULATED,
+                [SCENARIO_ERROR_EXPECTATION] = EXIT_INVARIANT,
+                [SCENARIO_ERROR_INTERRUPTED] = EXIT_INTERRUPTED,
+        };
+
+        return error->domain == SCENARIO_ERROR ? codes[error->code] : EXIT_IO;
+}
+
+char *repeat_text(int argc, char **argv)
+{
+        GString *text = g_string_new(command_name());
+
         for (int i = 0; i < argc; i++) {
                 g_autofree char *quoted = NULL;
 
                 if (argv[i][0] && argv[i][strspn(argv[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                                           "0123456789_-./=+:,@%")] == '\0') {
-                        fprintf(stderr, " %s", argv[i]);
+                        g_string_append_printf(text, " %s", argv[i]);
                         continue;
                 }
                 quoted = g_shell_quote(argv[i]);
-                fprintf(stderr, " %s", quoted);
+                g_string_append_printf(text, " %s", quoted);
         }
-        fprintf(stderr, "\n");
+        return g_string_free(text, FALSE);
+}
+
+void say_repeat(int argc, char **argv)
+{
+        g_autofree char *text = repeat_text(argc, argv);
+
+        fprintf(stderr, "repeat with: %s\n", text);
 }

@@ -21,6 +21,7 @@ struct command {
 
 static const struct command commands[] = {
         { "run", cmd_run, "run a Lua scenario and record it" },
+        { "faults", cmd_faults, "fail each request of a scenario in turn, one run each" },
         { "replay", cmd_replay, "run a recording again without Lua and compare everything" },
         { "query", cmd_query, "ask a recording a named question, or any SQL" },
         { "show", cmd_show, "the state at any point of a recording: slabinfo, zoneinfo, cache NAME, page PFN, ..." },
