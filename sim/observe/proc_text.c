@@ -9,7 +9,6 @@
 #include "mm/memory.h"
 #include "observe/kmemgold.h"
 
-#define DEF_PRIORITY       12u /* prev_priority of a zone that is not being reclaimed */
 #define STAT_THRESHOLD_MAX 125u
 
 /* What a kernel with CONFIG_DEBUG_SLAB has counted; the four tabs are its own. */
@@ -89,12 +88,12 @@ static const char *const zone_stat_names[ZONE_STAT_COUNT] = {
 #undef X
 };
 
-static void append_counters(const struct memory *mem, const struct zone *zone, GString *text)
+static void append_counters(const struct memory *mem, const struct zone_view *zone, GString *text)
 {
-        const struct numa_counters *numa = &mem->numa_counters[zone->index];
+        const struct numa_counters *numa = &mem->numa_counters[zone->node * ZONE_TYPES + zone->type];
 
-        for (uint32_t item = 0; item < ZONE_STAT_COUNT; item++)
-                g_string_append_printf(text, "\n    %-12s %" PRIu64, zone_stat_names[item], stat_shown(zone->stat[item]));
+        for (int i = 0; i < ZONE_STAT_COUNT; i++)
+                g_string_append_printf(text, "\n    %-12s %" PRIu64, zone_stat_names[i], zone->stat[i]);
         if (mem->numa)
                 g_string_append_printf(text,
                                        "\n    %-12s %" PRIu64 "\n    %-12s %" PRIu64 "\n    %-12s %" PRIu64
@@ -130,35 +129,36 @@ void proc_zoneinfo(const struct sim *sim, GString *text)
 
         for (uint32_t z = 0; z < mem->zone_count; z++) {
                 const struct zone *zone = &mem->zones[z];
+                struct zone_view view;
 
                 if (zone->present_pages == 0)
                         continue;
+                sim_zone_get(sim, z, &view);
                 append_zone_name(mem, zone, text);
                 g_string_append_printf(text,
                                        "\n  pages free     %" PRIu64
                                        "\n        min      %u"
                                        "\n        low      %u"
                                        "\n        high     %u"
-                                       "\n        active   %u"
-                                       "\n        inactive %u"
+                                       "\n        active   %" PRIu64
+                                       "\n        inactive %" PRIu64
                                        "\n        scanned  %" PRIu64 " (a: %" PRIu64 " i: %" PRIu64 ")"
                                        "\n        spanned  %u"
                                        "\n        present  %u",
-                                       zone->free_pages, zone->pages_min, zone->pages_low, zone->pages_high,
-                                       zone->lru[LRU_LIST_ACTIVE].count, zone->lru[LRU_LIST_INACTIVE].count,
-                                       (uint64_t)zone->pages_scanned, (uint64_t)zone->nr_scan[LRU_LIST_ACTIVE],
-                                       (uint64_t)zone->nr_scan[LRU_LIST_INACTIVE], zone->spanned_pages, zone->present_pages);
-                append_counters(mem, zone, text);
+                                       view.free_pages, view.pages_min, view.pages_low, view.pages_high, view.nr_active,
+                                       view.nr_inactive, view.pages_scanned, view.nr_scan_active, view.nr_scan_inactive,
+                                       view.spanned_pages, view.present_pages);
+                append_counters(mem, &view, text);
                 g_string_append(text, "\n        protection: (");
                 for (uint32_t type = 0; type < ZONE_TYPES; type++)
-                        g_string_append_printf(text, "%s%u", type > 0 ? ", " : "", zone->lowmem_reserve[type]);
+                        g_string_append_printf(text, "%s%u", type > 0 ? ", " : "", view.lowmem_reserve[type]);
                 g_string_append_c(text, ')');
                 append_pagesets(mem, zone, text);
                 g_string_append_printf(text,
                                        "\n  all_unreclaimable: %u"
                                        "\n  prev_priority:     %u"
                                        "\n  start_pfn:         %u\n",
-                                       (uint32_t)zone->all_unreclaimable, (uint32_t)zone->prev_priority, zone->start_pfn);
+                                       view.all_unreclaimable, view.prev_priority, view.start_pfn);
         }
 }
 
@@ -208,68 +208,73 @@ void proc_magazines(const struct sim *sim, GString *text)
 
 /* -- vmstat and meminfo --------------------------------------------------------------------------------------------- */
 
-/* The global folded figure of what is kept through per-CPU differences, or the sum over the zones of what is counted by
- * zone; the rest is not modelled and 0. */
-static uint64_t vm_counter(const struct memory *mem, const char *name)
+static void append_count(GString *text, const char *name, uint64_t count)
 {
-        uint64_t sum = 0;
-
-        for (uint32_t item = 0; item < ZONE_STAT_COUNT; item++)
-                if (strcmp(name, zone_stat_names[item]) == 0)
-                        return stat_shown(mem->stat[item]);
-
-        for (uint32_t z = 0; z < mem->zone_count; z++) {
-                const struct zone *zone = &mem->zones[z];
-                const struct numa_counters *numa = &mem->numa_counters[z];
-
-                sum += strcmp(name, "numa_hit") == 0            ? numa->hit
-                       : strcmp(name, "numa_miss") == 0           ? numa->miss
-                       : strcmp(name, "numa_foreign") == 0        ? numa->foreign
-                       : strcmp(name, "numa_local") == 0          ? numa->local
-                       : strcmp(name, "numa_other") == 0          ? numa->other
-                       : strcmp(name, "pgfree") == 0              ? zone->pgfree
-                                                                  : 0;
-        }
-        return sum;
+        g_string_append_printf(text, "%s %" PRIu64 "\n", name, count);
 }
 
 /* One line for each type of zone: "pgalloc_dma 12". */
-static void append_by_zone(const struct memory *mem, const char *name, GString *text)
+static void append_by_zone(const struct memory *mem, const char *name, const uint64_t *counts, GString *text)
 {
         for (uint32_t type = 0; type < ZONE_TYPES; type++) {
                 g_autofree char *zone = g_ascii_strdown(mem->arch->zone_names[type], -1);
-                uint64_t sum = 0;
 
-                for (uint32_t node = 0; node < mem->nodes; node++)
-                        if (strcmp(name, "pgalloc") == 0)
-                                sum += mem->zones[node * ZONE_TYPES + type].pgalloc;
                 if (strcmp(zone, "highmem") == 0)
                         zone[strlen("high")] = '\0';
-                g_string_append_printf(text, "%s_%s %" PRIu64 "\n", name, zone, sum);
+                g_string_append_printf(text, "%s_%s %" PRIu64 "\n", name, zone, counts[type]);
         }
+}
+
+static void append_numa(const struct memory *mem, GString *text)
+{
+        struct numa_counters sum = { 0 };
+
+        for (uint32_t z = 0; z < mem->zone_count; z++) {
+                sum.hit += mem->numa_counters[z].hit;
+                sum.miss += mem->numa_counters[z].miss;
+                sum.foreign += mem->numa_counters[z].foreign;
+                sum.local += mem->numa_counters[z].local;
+                sum.other += mem->numa_counters[z].other;
+        }
+        append_count(text, "numa_hit", sum.hit);
+        append_count(text, "numa_miss", sum.miss);
+        append_count(text, "numa_foreign", sum.foreign);
+        append_count(text, "numa_interleave", 0);
+        append_count(text, "numa_local", sum.local);
+        append_count(text, "numa_other", sum.other);
 }
 
 void proc_vmstat(const struct sim *sim, GString *text)
 {
-        /* in the order of the file; "*": one for each type of zone, "?": on NUMA only */
-        static const char *const items[] = {
-                "nr_anon_pages", "nr_mapped", "nr_file_pages", "nr_slab_reclaimable", "nr_slab_unreclaimable",
-                "nr_page_table_pages", "nr_dirty", "nr_writeback", "nr_unstable", "nr_bounce", "nr_vmscan_write", "?numa_hit",
-                "?numa_miss", "?numa_foreign", "?numa_interleave", "?numa_local", "?numa_other", "pgpgin", "pgpgout", "pswpin",
-                "pswpout", "*pgalloc", "pgfree", "pgactivate", "pgdeactivate", "pgfault", "pgmajfault", "*pgrefill", "*pgsteal",
-                "*pgscan_kswapd", "*pgscan_direct", "pginodesteal", "slabs_scanned", "kswapd_steal", "kswapd_inodesteal",
-                "pageoutrun", "allocstall", "pgrotated",
-        };
         const struct memory *mem = sim_memory(sim);
+        struct vm_view vm;
 
-        for (size_t i = 0; i < G_N_ELEMENTS(items); i++) {
-                const char *name = items[i] + (items[i][0] == '*' || items[i][0] == '?');
-
-                if (items[i][0] == '*')
-                        append_by_zone(mem, name, text);
-                else if (items[i][0] != '?' || mem->numa)
-                        g_string_append_printf(text, "%s %" PRIu64 "\n", name, vm_counter(mem, name));
-        }
+        sim_vm_get(sim, &vm);
+        for (size_t i = 0; i < ZONE_STAT_COUNT; i++)
+                append_count(text, zone_stat_names[i], vm.stat[i]);
+        if (mem->numa)
+                append_numa(mem, text);
+        append_count(text, "pgpgin", 0);
+        append_count(text, "pgpgout", 0);
+        append_count(text, "pswpin", vm.events.pswpin);
+        append_count(text, "pswpout", vm.events.pswpout);
+        append_by_zone(mem, "pgalloc", vm.pgalloc, text);
+        append_count(text, "pgfree", vm.pgfree);
+        append_count(text, "pgactivate", vm.events.pgactivate);
+        append_count(text, "pgdeactivate", vm.events.pgdeactivate);
+        append_count(text, "pgfault", 0);
+        append_count(text, "pgmajfault", 0);
+        append_by_zone(mem, "pgrefill", vm.pgrefill, text);
+        append_by_zone(mem, "pgsteal", vm.pgsteal, text);
+        append_by_zone(mem, "pgscan_kswapd", vm.pgscan_kswapd, text);
+        append_by_zone(mem, "pgscan_direct", vm.pgscan_direct, text);
+        append_count(text, "pginodesteal", 0);
+        append_count(text, "slabs_scanned", vm.events.slabs_scanned);
+        append_count(text, "kswapd_steal", vm.events.kswapd_steal);
+        append_count(text, "kswapd_inodesteal", 0);
+        append_count(text, "pageoutrun", vm.events.pageoutrun);
+        append_count(text, "allocstall", vm.events.allocstall);
+        append_count(text, "pgrotated", vm.events.pgrotated);
 }
 
 static void append_kb(GString *text, const char *name, uint64_t kb)
@@ -296,9 +301,11 @@ static uint64_t vmalloc_total_kb(const struct memory *mem)
 void proc_meminfo(const struct sim *sim, GString *text)
 {
         const struct memory *mem = sim_memory(sim);
-        uint64_t total = mem->page_count - mem->reserved_pages, free_pages = 0, high = 0, free_high = 0;
-        uint64_t reclaimable = vm_counter(mem, "nr_slab_reclaimable"), unreclaimable = vm_counter(mem, "nr_slab_unreclaimable");
+        uint64_t total = mem->page_count - mem->reserved_pages, free_pages = 0, high = 0, free_high = 0, cached;
+        struct vm_view vm;
 
+        sim_vm_get(sim, &vm);
+        cached = vm.stat[NR_FILE_PAGES] > vm.swap_cache_pages ? vm.stat[NR_FILE_PAGES] - vm.swap_cache_pages : 0;
         for (uint32_t z = 0; z < mem->zone_count; z++) {
                 const struct zone *zone = &mem->zones[z];
 
@@ -311,29 +318,29 @@ void proc_meminfo(const struct sim *sim, GString *text)
         append_kb(text, "MemTotal", total * 4);
         append_kb(text, "MemFree", free_pages * 4);
         append_kb(text, "Buffers", 0);
-        append_kb(text, "Cached", 0);
-        append_kb(text, "SwapCached", 0);
-        append_kb(text, "Active", 0);
-        append_kb(text, "Inactive", 0);
+        append_kb(text, "Cached", cached * 4);
+        append_kb(text, "SwapCached", vm.swap_cache_pages * 4);
+        append_kb(text, "Active", vm.active * 4);
+        append_kb(text, "Inactive", vm.inactive * 4);
         if (mem->arch->highmem) {
                 append_kb(text, "HighTotal", high * 4);
                 append_kb(text, "HighFree", free_high * 4);
                 append_kb(text, "LowTotal", (total - high) * 4);
                 append_kb(text, "LowFree", (free_pages - free_high) * 4);
         }
-        append_kb(text, "SwapTotal", 0);
-        append_kb(text, "SwapFree", 0);
-        append_kb(text, "Dirty", 0);
-        append_kb(text, "Writeback", 0);
-        append_kb(text, "AnonPages", 0);
-        append_kb(text, "Mapped", 0);
-        append_kb(text, "Slab", (reclaimable + unreclaimable) * 4);
-        append_kb(text, "SReclaimable", reclaimable * 4);
-        append_kb(text, "SUnreclaim", unreclaimable * 4);
-        append_kb(text, "PageTables", 0);
-        append_kb(text, "NFS_Unstable", 0);
-        append_kb(text, "Bounce", 0);
-        append_kb(text, "CommitLimit", total * 50 / 100 * 4);
+        append_kb(text, "SwapTotal", vm.swap_total * 4);
+        append_kb(text, "SwapFree", vm.swap_free * 4);
+        append_kb(text, "Dirty", vm.stat[NR_DIRTY] * 4);
+        append_kb(text, "Writeback", vm.stat[NR_WRITEBACK] * 4);
+        append_kb(text, "AnonPages", vm.stat[NR_ANON_PAGES] * 4);
+        append_kb(text, "Mapped", vm.stat[NR_MAPPED] * 4);
+        append_kb(text, "Slab", (vm.stat[NR_SLAB_RECLAIMABLE] + vm.stat[NR_SLAB_UNRECLAIMABLE]) * 4);
+        append_kb(text, "SReclaimable", vm.stat[NR_SLAB_RECLAIMABLE] * 4);
+        append_kb(text, "SUnreclaim", vm.stat[NR_SLAB_UNRECLAIMABLE] * 4);
+        append_kb(text, "PageTables", vm.stat[NR_PAGE_TABLE_PAGES] * 4);
+        append_kb(text, "NFS_Unstable", vm.stat[NR_UNSTABLE] * 4);
+        append_kb(text, "Bounce", vm.stat[NR_BOUNCE] * 4);
+        append_kb(text, "CommitLimit", (total * 50 / 100 + vm.swap_total) * 4);
         append_kb(text, "Committed_AS", 0);
         append_kb(text, "VmallocTotal", vmalloc_total_kb(mem));
         append_kb(text, "VmallocUsed", 0);

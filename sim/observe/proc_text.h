@@ -3,9 +3,8 @@
  * zoneinfo, vmstat and meminfo as 2.6.20 prints them (spec 01 section 11, 07 section 7), and the magazines and the indices of
  * fragmentation, for which that kernel has no file.
  *
- * Reads the models and changes nothing: in a kernel, reading these files allocates. Counters are exact where the
- * kernel shows what its per-CPU differences have folded so far. What is not modelled (the page cache, dirty pages,
- * scanning) is 0.
+ * Reads the models and changes nothing: in a kernel, reading these files allocates. Page counters are what
+ * the kernel shows: the part that the CPUs' differences have folded into. What is not modelled (block I/O, page faults) is 0.
  */
 #ifndef KMEMSIM_OBSERVE_PROC_TEXT_H
 #define KMEMSIM_OBSERVE_PROC_TEXT_H
