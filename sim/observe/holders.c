@@ -33,7 +33,7 @@ static void add_object(struct holders *holders, const struct memory *mem, uint32
         struct sim_object object, oldest;
         struct slab_holder *slab;
 
-        if (!sim_object_get(holders->sim, handle, &object))
+        if (!sim_object_get(holders->sim, handle, &object) || place_pfn(object.place) >= mem->page_count) /* swapped out */
                 return;
         if (object.cache == CACHE_ID_NONE) {
                 for (uint32_t i = 0; i < 1u << object.order; i++)

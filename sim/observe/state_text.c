@@ -311,6 +311,30 @@ static char *object_text(const struct state *state, uint32_t pfn, uint32_t offse
 
 /* -- page ----------------------------------------------------------------------------------------------------------- */
 
+/* A page of a file or of a process, which reclaim may take back: what is known of it. */
+static void reclaimable_line(const struct state *state, uint32_t pfn)
+{
+        static const struct {
+                uint32_t bit;
+                const char *name;
+        } bits[] = {
+#define X(id, bit, name, what) { LRU_##id, name },
+                LRU_BITS(X)
+#undef X
+        };
+        g_autoptr(GString) names = g_string_new(NULL);
+        struct page_view view;
+
+        if (!sim_page_get(state->sim, pfn, &view))
+                return;
+        for (size_t i = 0; i < G_N_ELEMENTS(bits); i++)
+                if (view.bits & bits[i].bit)
+                        g_string_append_printf(names, "%s%s", names->len > 0 ? " " : "", bits[i].name);
+        line(state, "reclaimable", "%s; %u references, %u of them pins", names->str, view.count, view.pins);
+        if (view.owner != 0)
+                line(state, "mapped by", "process %u", view.owner);
+}
+
 static void page_use(const struct state *state, const struct holders *holders, uint32_t pfn)
 {
         const struct page_holder *page = &holders->pages[pfn];
@@ -348,6 +372,7 @@ static char *page_text(const struct state *state, uint32_t pfn)
         line(state, "page", "%u, address 0x%" PRIx64 ", node %u, zone %s", pfn, place_of(pfn, 0), zone->node,
              state->mem->arch->zone_names[zone->type]);
         page_use(state, holders, pfn);
+        reclaimable_line(state, pfn);
         g_string_append(state->text, "\n# order    <first> <free> <in use>   of the aligned block around it\n");
         for (uint32_t order = 0; order < MAX_ORDER; order++) {
                 uint32_t first = pfn & ~((1u << order) - 1), free = 0;
