@@ -63,6 +63,7 @@ function machine(fields) end
 ---@class vm_settings
 ---@field swappiness? integer # 0 to 100, default 60
 ---@field write_time? time # of the device for one page; default 0: what was started ends with the next wait of anybody
+---@field panic_on_oom? boolean|integer # a panic in place of the OOM killer
 ---@field congested? boolean|integer # the device is write-congested
 ---@field laptop_mode? boolean|integer
 ---@field dirty_ratio? integer # percent, default 40

@@ -424,7 +424,7 @@ static void setting_of(lua_State *L, const char *what, const char *name, int val
                 if (!info)
                         luaL_error(L, "%s: there is no setting '%s' (swap, swappiness, write_time, congested, laptop_mode, "
                                       "dirty_ratio, dirty_background_ratio, vfs_cache_pressure, zone_reclaim_mode, "
-                                      "min_unmapped_ratio, min_slab_ratio)", what, name);
+                                      "min_unmapped_ratio, min_slab_ratio, panic_on_oom)", what, name);
                 if (lua_type(L, value) == LUA_TBOOLEAN && info->most == 1)
                         number = (uint64_t)lua_toboolean(L, value);
                 else if (lua_isinteger(L, value) && lua_tointeger(L, value) >= 0)
@@ -454,7 +454,7 @@ void declare_vm(struct scenario *scenario, lua_State *L, int index)
         static const char *const names[] = { "swappiness",  "write_time",         "congested",
                                              "laptop_mode", "dirty_ratio",        "dirty_background_ratio",
                                              "vfs_cache_pressure", "zone_reclaim_mode", "min_unmapped_ratio",
-                                             "min_slab_ratio", NULL };
+                                             "min_slab_ratio", "panic_on_oom", NULL };
         struct request request;
 
         if (lua_getfield(L, index, "swap") != LUA_TNIL) {
