@@ -558,6 +558,10 @@ function actor:name() end
 ---@return integer
 function actor:cpu() end
 
+---@param cpu integer
+---@return boolean
+function actor:online(cpu) end
+
 ---The memory node of its CPU, or of what it allocated.
 ---@param of? object
 ---@return integer
@@ -758,6 +762,18 @@ function task:drop_caches(what) end
 ---@param value any
 ---@return boolean done # false: more swap is in use
 function task:vm_set(name, value) end
+
+---Takes a CPU offline: it stops between two requests. Its tasks go to the first CPU of their node, else of the machine, and stay
+---there; its interrupts go to CPU 0.
+---@param cpu integer # 1 or more
+---@return true? done
+---@return "EINVAL"|"ENOMEM"? error # EINVAL: it is offline already
+function task:cpu_down(cpu) end
+
+---@param cpu integer
+---@return true? done
+---@return "EINVAL"|"ENOMEM"? error # EINVAL: it is online already
+function task:cpu_up(cpu) end
 
 ---@class tune_fields
 ---@field limit? integer # objects a magazine holds

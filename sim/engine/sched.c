@@ -160,6 +160,84 @@ static void begin(struct sim *sim, struct thread *th)
         m->cpus[th->cpu].next_ns = m->now_ns + enter_ns;
 }
 
+static void resume(struct sim *sim, struct thread *th);
+static void start_exit(struct sim *sim, uint32_t cpu_index);
+static inline void ask_dispatch(struct sim *sim, uint32_t cpu_index);
+
+/*
+ * A CPU that is to go offline stops as soon as it has nothing in hand, before it takes up anything that waits: at that
+ * moment, after the steps and before all starts (class 0), like every wake-up.
+ */
+static inline void ask_stop(struct sim *sim, uint32_t cpu_index)
+{
+        if (sim->m.stop_caller && sim->m.stop_cpu == cpu_index && !sim->m.cpus[cpu_index].thread)
+                sched_due(sim, sim->m.now_ns, DUE_STOP, cpu_index);
+}
+
+void sched_stop_cpu(struct machine *m, const struct thread *caller, uint32_t cpu_index)
+{
+        CHECK(!m->stop_caller);
+        m->stop_caller = caller->id;
+        m->stop_cpu = cpu_index;
+        ask_stop(sim_of(m), cpu_index);
+}
+
+static void stopped(struct sim *sim, uint32_t cpu_index)
+{
+        struct machine *m = &sim->m;
+        struct thread *caller = thread_at(sim, m->stop_caller);
+
+        hotplug_stopped(sim, cpu_index);
+        m->stop_caller = 0;
+        caller->frames[caller->top].state = steps[caller->frames[caller->top].state].next[OUT_OK];
+        resume(sim, caller);
+}
+
+void sched_requeue(struct sim *sim, struct thread *th, uint32_t from)
+{
+        struct cpu *old = &sim->m.cpus[from], *cpu = &sim->m.cpus[th->cpu];
+        uint32_t count = 0, id;
+
+        for (id = old->queued_head; id; id = thread_at(sim, id)->next_wait)
+                count++;
+        for (; count > 0; count--) { /* once round: the others keep their order */
+                id = pop(sim, &old->queued_head, &old->queued_tail);
+                if (id == th->id)
+                        push(sim, &cpu->queued_head, &cpu->queued_tail, id);
+                else
+                        push(sim, &old->queued_head, &old->queued_tail, id);
+        }
+        ask_dispatch(sim, th->cpu);
+}
+
+void sched_empty_queues(struct sim *sim, uint32_t cpu_index)
+{
+        struct machine *m = &sim->m;
+        struct cpu *from = &m->cpus[cpu_index];
+        uint32_t id;
+
+        while ((id = pop(sim, &from->resumed_head, &from->resumed_tail))) {
+                struct cpu *to = &m->cpus[thread_at(sim, id)->cpu];
+
+                push(sim, &to->resumed_head, &to->resumed_tail, id);
+                ask_dispatch(sim, thread_at(sim, id)->cpu);
+        }
+        while ((id = pop(sim, &from->queued_head, &from->queued_tail))) {
+                struct cpu *to = &m->cpus[thread_at(sim, id)->cpu];
+
+                push(sim, &to->queued_head, &to->queued_tail, id);
+                ask_dispatch(sim, thread_at(sim, id)->cpu);
+        }
+        while ((id = pop(sim, &from->irq_head, &from->irq_tail))) {
+                struct cpu *to = &m->cpus[thread_at(sim, id)->cpu];
+
+                push(sim, &to->irq_head, &to->irq_tail, id);
+                sched_irqs_on(m, thread_at(sim, id)->cpu);
+        }
+        for (uint32_t cpu = 0; cpu < m->mem.cpus; cpu++) /* processes whose exit waited there */
+                start_exit(sim, cpu);
+}
+
 static void dispatch(struct sim *sim, uint32_t cpu_index)
 {
         struct cpu *cpu = &sim->m.cpus[cpu_index];
@@ -200,6 +278,7 @@ static void leave_cpu(struct sim *sim, struct thread *th)
         sim->m.running &= ~(1u << th->cpu);
         cpu->thread = 0;
         cpu->next_ns = TIME_NEVER;
+        ask_stop(sim, th->cpu);
         ask_dispatch(sim, th->cpu);
 }
 
@@ -314,6 +393,7 @@ static void back_to_interrupted(struct sim *sim, struct thread *from)
                 lower_horizon(m, cpu->next_ns);
         } else {
                 m->running &= ~(1u << from->cpu);
+                ask_stop(sim, from->cpu);
                 ask_dispatch(sim, from->cpu);
         }
         if (cpu->irq_head || cpu->call_pending)
@@ -440,6 +520,8 @@ void sched_arm_reap(struct sim *sim, uint32_t cpu, uint32_t delay_ticks)
         uint64_t r = (m->mem.arch->word_bytes == 4 ? (uint32_t)t : t) % hz;
         uint64_t ticks = m->now_ns / m->tick_ns;
 
+        sim->reap_pending[cpu] = 1;
+        sim->reap_at[cpu] = (uint8_t)cpu;
         t = r < hz / 4 ? t - r : t + hz - r;
         t -= 3ull * cpu;
         if (m->mem.arch->word_bytes == 4)
@@ -539,6 +621,8 @@ static void start_reap(struct sim *sim, uint32_t cpu_index)
         struct thread *th = thread_at(sim, sim->m.cpus[cpu_index].reap_thread);
 
         CHECK(th->state == TH_IDLE);
+        th->cpu = sim->reap_at[cpu_index];
+        th->op.cpu = th->cpu;
         call_path(th, REAP_TRYLOCK, CACHE_ID_NONE);
         th->op.kind = OP_REAP;
         th->op.cache = CACHE_ID_NONE;
@@ -563,6 +647,8 @@ static void start_exit(struct sim *sim, uint32_t cpu_index)
                         continue;
                 table->process[id].exit_waits = 0;
                 table->waiting--;
+                th->cpu = (uint8_t)cpu_index; /* it may have finished its last one elsewhere */
+                th->op.cpu = (uint8_t)cpu_index;
                 call_path(th, PX_BEGIN, CACHE_ID_NONE)->px.process = id;
                 th->op.kind = OP_PROCESS_EXIT;
                 th->op.cache = CACHE_ID_NONE;
@@ -646,7 +732,13 @@ static bool run_due(struct sim *sim, uint32_t *ret_thread)
         case DUE_REAP:
                 start_reap(sim, due.who);
                 return false;
+        case DUE_STOP:
+                if (m->stop_caller && m->stop_cpu == due.who && !m->cpus[due.who].thread)
+                        stopped(sim, due.who);
+                return false;
         case DUE_RCU:
+                if (!m->mem.rcu_waiting[due.who].head) /* they have moved with their CPU's end */
+                        return false;
                 m->cpus[due.who].call_pending |= SOFTIRQ_PENDING;
                 return deliver(sim, due.who, ret_thread);
         case DUE_CALL:
@@ -682,6 +774,18 @@ static uint64_t rcu_due_ns(const struct machine *m, uint32_t slab)
         int32_t ahead = (int32_t)(m->mem.slabs[slab].prev - (uint32_t)tick);
 
         return ahead <= 0 ? m->now_ns : (tick + (uint32_t)ahead) * m->tick_ns;
+}
+
+/* cache_reap() starts the timer of the CPU it runs on, if that does not run: this one's, or on a CPU that has inherited it, its
+ * own, which mostly runs already. */
+static void end_reap(struct sim *sim, struct thread *th)
+{
+        for (uint32_t cpu = 0; cpu < sim->m.mem.cpus; cpu++) {
+                if (sim->m.cpus[cpu].reap_thread == th->id)
+                        sim->reap_pending[cpu] = 0;
+        }
+        if (!sim->reap_pending[th->cpu])
+                sched_arm_reap(sim, th->cpu, 2 * sim->m.mem.hz);
 }
 
 /* The frames of `th` have come to their end. True: the workload has the turn. */
@@ -722,7 +826,7 @@ static bool finish(struct sim *sim, struct thread *th)
         leave_cpu(sim, th);
         if (th->role == ROLE_KTHREAD) {
                 if (th->op.kind == OP_REAP)
-                        sched_arm_reap(sim, th->cpu, 2 * m->mem.hz);
+                        end_reap(sim, th);
                 else if (th->op.kind == OP_PROCESS_EXIT)
                         start_exit(sim, th->cpu);
                 return false;
@@ -775,6 +879,10 @@ static bool run_cpu(struct sim *sim, uint32_t cpu_index, uint32_t *ret_thread)
                                 sched_due(sim, m->sleep_until_ns, DUE_RESUME, th->id);
                         }
                         leave_cpu(sim, th);
+                        if (m->moves_to_plus_1) {
+                                hotplug_move(sim, th, m->moves_to_plus_1 - 1);
+                                m->moves_to_plus_1 = 0;
+                        }
                         return false;
                 case RUN_WAITS:
                         cpu->next_ns = TIME_NEVER;

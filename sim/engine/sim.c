@@ -162,7 +162,10 @@ uint32_t sim_thread_new(struct sim *sim, enum thread_kind kind, uint32_t cpu)
         if (sim->m.thread_count - sim->task_first == sim->config.threads_max)
                 return 0;
         CHECK(cpu < sim->m.mem.cpus);
+        if (kind == THREAD_IRQ && !(sim->m.mem.online & (1u << cpu)))
+                cpu = 0;
         th = thread_new(sim, kind == THREAD_IRQ ? ROLE_IRQ : ROLE_TASK, cpu);
+        th->home = (uint8_t)cpu;
         th->op.task = (uint16_t)(th->id - sim->task_first);
         return th->op.task;
 }
@@ -446,11 +449,9 @@ static const char *begin_hotplug(struct sim *sim, struct thread *th, const struc
         bool up = request->kind == OP_CPU_UP;
         struct frame *f;
 
-        if (!sim->m.manual_clock)
-                return "CPUs come and go in ops files only so far";
         if (request->cpu == 0 || request->cpu >= sim->m.mem.cpus)
                 return "CPU 0 cannot go down, and a CPU has a number below the machine's count";
-        if (!!(sim->m.mem.online & (1u << request->cpu)) == up)
+        if (sim->m.manual_clock && !!(sim->m.mem.online & (1u << request->cpu)) == up)
                 return up ? "this CPU is online already" : "this CPU is offline already";
         f = call_path(th, up ? UP_LOCK : DOWN_LOCK, CACHE_ID_NONE);
         f->hotplug.cpu = request->cpu;
@@ -789,8 +790,11 @@ const char *sim_submit(struct sim *sim, uint32_t thread, const struct request *r
                 CHECK(th->state == TH_IDLE);
                 cancel_wake(sim, th);
         }
-        if (!(sim->m.mem.online & (1u << th->cpu)))
-                return "its CPU is offline";
+        if (!(sim->m.mem.online & (1u << th->cpu))) { /* it has not run yet: all others have moved when the CPU went */
+                if (sim->m.manual_clock)
+                        return "its CPU is offline";
+                hotplug_move(sim, th, hotplug_fallback(&sim->m.mem, th->cpu));
+        }
         th->op.kind = request->kind;
         th->op.gfp = request->gfp;
         th->op.cache = CACHE_ID_NONE;
@@ -1284,6 +1288,23 @@ const struct memory *sim_memory(const struct sim *sim)
         return &sim->m.mem;
 }
 
+uint32_t sim_thread_cpu(const struct sim *sim, uint32_t thread)
+{
+        const struct thread *th = workload_thread(sim, thread);
+
+        return sim->m.mem.online & (1u << th->cpu) || sim->m.manual_clock ? th->cpu : hotplug_fallback(&sim->m.mem, th->cpu);
+}
+
+uint64_t sim_moves(const struct sim *sim)
+{
+        return sim->moves;
+}
+
+bool sim_cpu_stopping(const struct sim *sim, uint32_t cpu)
+{
+        return sim->m.stop_caller && sim->m.stop_cpu == cpu;
+}
+
 bool sim_cpu_online(const struct sim *sim, uint32_t cpu)
 {
         return cpu < sim->m.mem.cpus && (sim->m.mem.online & (1u << cpu));
@@ -1760,6 +1781,7 @@ uint64_t sim_state_hash(const struct sim *sim)
                 hash = mix(hash, &mem->mempools[1], mem->mempool_count * sizeof(struct mempool));
         if (mem->slab_debug)
                 hash = mix(hash, mem->slab_debug, mem->slabs_used * sizeof(struct slab_debug));
+        hash ^= mem->strayed;
         if (sim->m.rcu_grace_ns)
                 hash = mix(hash, mem->rcu_waiting, sizeof(mem->rcu_waiting));
         if (!mem->numa)

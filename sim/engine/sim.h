@@ -149,6 +149,11 @@ const struct memory *sim_memory(const struct sim *sim); /* read-only view of eve
 
 bool sim_cpu_online(const struct sim *sim, uint32_t cpu);
 
+/* The CPU that a thread is on, or will be when it runs: that of sim_thread_new, until it went down (engine/hotplug.c). */
+uint32_t sim_thread_cpu(const struct sim *sim, uint32_t thread);
+uint64_t sim_moves(const struct sim *sim);                     /* how often a thread went to another CPU */
+bool sim_cpu_stopping(const struct sim *sim, uint32_t cpu);    /* a cpu_down waits for it to have nothing in hand */
+
 /* Id of a live cache by name, CACHE_ID_NONE if there is none. */
 uint32_t sim_cache_find(const struct sim *sim, const char *name);
 

@@ -13,6 +13,7 @@ enum due_kind {
         DUE_RESUME,   /* class 0: a thread that slept inside its op goes on */
         DUE_REAP,     /* class 0: the reap timer of CPU `who` */
         DUE_WRITTEN,  /* class 0: the device has written a page */
+        DUE_STOP,     /* class 0: CPU `who` goes offline if it has nothing in hand */
         DUE_RCU,      /* class 0: RCU callbacks of CPU `who` */
         DUE_CALL,     /* class 0: a call from another CPU reaches CPU `who` */
         DUE_IRQ,      /* class 1: interrupt of thread `who` is raised */
@@ -61,6 +62,10 @@ struct sim {
         uint32_t object_cap;
         uint32_t object_unused;
 
+        uint64_t moves;        /* threads that went to another CPU */
+        uint8_t reap_pending[MACHINE_CPUS_MAX]; /* the reap timer of the CPU runs, or its pass is under way */
+        uint8_t reap_at[MACHINE_CPUS_MAX];      /* where: another CPU if it has gone meanwhile */
+
         uint32_t busy;         /* threads with a request, wake-up or interrupt under way */
         uint32_t alone;        /* thread whose op has begun while no other was under way; 0: look at all CPUs */
         uint32_t task_first;   /* id of the first workload thread */
@@ -90,6 +95,13 @@ void sched_exit(struct sim *sim, uint32_t process, uint32_t cpu); /* its pages g
 void sched_leave_irq(struct sim *sim, struct thread *th);
 void sched_arm_reap(struct sim *sim, uint32_t cpu, uint32_t delay_ticks);
 void sched_run_alone(struct machine *m, struct thread *th); /* boot: all frames of th, no time passes */
+
+/* hotplug.c */
+uint32_t hotplug_fallback(const struct memory *mem, uint32_t cpu); /* where a task of a CPU that is offline runs */
+void hotplug_move(struct sim *sim, struct thread *th, uint32_t cpu); /* th is not on a CPU; it may stand in a queue of its old one */
+void hotplug_stopped(struct sim *sim, uint32_t dead);              /* machine.stop_caller wanted that: the CPU has nothing in hand */
+void sched_requeue(struct sim *sim, struct thread *th, uint32_t from); /* sched.c: from the queue of `from` to that of his CPU of now */
+void sched_empty_queues(struct sim *sim, uint32_t cpu); /* sched.c: who waits there goes to the queues of his CPU of now */
 
 /* sim.c: an op that names a cache begins; an op has reached the end of its frames. */
 void sim_begins(struct sim *sim, struct thread *th);

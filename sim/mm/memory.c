@@ -379,3 +379,20 @@ bool memory_rcu_waits(const struct memory *memory, uint32_t cache)
         }
         return false;
 }
+
+struct slab_lists *memory_lists_with(const struct memory *memory, uint32_t slab)
+{
+        const struct slab *s = &memory->slabs[slab];
+        uint32_t first = slab;
+
+        while (memory->slabs[first].prev)
+                first = memory->slabs[first].prev;
+        for (uint32_t node = 0; node < memory->nodes; node++) {
+                struct slab_lists *lists = memory_lists(memory, s->cache, node);
+
+                if (lists->list[s->list].head == first)
+                        return lists;
+        }
+        CHECK(!"a slab is on a list of some node");
+        return NULL;
+}

@@ -53,6 +53,8 @@ enum outcome act_refill_batch(struct machine *m, struct thread *th, struct frame
 {
         const struct array_cache *ac = magazine_of(m, th, f->cache);
 
+        if (m->mem.numa && m->mem.node_of_cpu[th->cpu] != f->node) /* moved in its sleep: 06 section 4, race 4 */
+                m->mem.strayed = 1;
         f->alloc.want = ac->batchcount;
         if (!ac->touched && f->alloc.want > BATCHREFILL_LIMIT)
                 f->alloc.want = BATCHREFILL_LIMIT;

@@ -809,6 +809,8 @@ enum outcome act_up_limits(struct machine *m, struct thread *th, struct frame *f
 {
         uint32_t node = m->mem.node_of_cpu[f->hotplug.cpu];
 
+        if (m->mem.online & (1u << f->hotplug.cpu))
+                return OUT_NO;
         for (uint32_t id = m->mem.chain; id != CACHE_ID_NONE; id = m->mem.caches[id].next) {
                 CHECK(memory_lists(&m->mem, id, node)->present);
                 set_free_limit(m, th, id, node);
@@ -898,6 +900,9 @@ enum outcome act_up_online(struct machine *m, struct thread *th, struct frame *f
 {
         m->mem.online |= 1u << f->hotplug.cpu;
         m->mem.cpus_on_node[m->mem.node_of_cpu[f->hotplug.cpu]]++;
+        if (!m->booting)
+                sched_cpu_online(m);
+        machine_event(m, th, EV_CPU_ONLINE, f->hotplug.cpu, m->mem.node_of_cpu[f->hotplug.cpu], 0);
         lock_drop(m, th, &m->mem.chain_mutex);
         th->op.result = 0;
         th->ret = PLACE_NONE;
@@ -923,18 +928,53 @@ enum outcome act_up_canceled(struct machine *m, struct thread *th, struct frame 
 {
         (void)m;
         (void)f;
-        th->op.result = 1;
+        th->op.result = ERRNO_ENOMEM;
         th->ret = PLACE_NONE;
         th->op.path = PATH_FAILED;
         return OUT_DONE;
 }
 
+enum outcome act_hotplug_refused(struct machine *m, struct thread *th, struct frame *f)
+{
+        (void)f;
+        th->op.result = ERRNO_EINVAL;
+        th->ret = PLACE_NONE;
+        th->op.path = PATH_FAILED;
+        lock_drop(m, th, &m->mem.chain_mutex);
+        return OUT_DONE;
+}
+
 /* CPU_DOWN of hotplug.cpu: page lists, then magazines, then every free slab. */
+
+enum outcome act_down_test(struct machine *m, struct thread *th, struct frame *f)
+{
+        if (!(m->mem.online & (1u << f->hotplug.cpu)))
+                return OUT_NO;
+        return th->cpu == f->hotplug.cpu ? OUT_ALT : OUT_OK;
+}
+
+enum outcome act_down_leave(struct machine *m, struct thread *th, struct frame *f)
+{
+        (void)th;
+        (void)f;
+        m->sleep_until_ns = m->now_ns;
+        m->moves_to_plus_1 = 1;
+        return OUT_SLEEP;
+}
+
+enum outcome act_down_stop(struct machine *m, struct thread *th, struct frame *f)
+{
+        if (m->manual_clock) { /* one op at a time: nobody is there */
+                machine_cpu_offline(&m->mem, f->hotplug.cpu);
+                return OUT_OK;
+        }
+        sched_stop_cpu(m, th, f->hotplug.cpu);
+        m->sleep_until_ns = TIME_NEVER;
+        return OUT_SLEEP;
+}
 
 enum outcome act_down_offline(struct machine *m, struct thread *th, struct frame *f)
 {
-        m->mem.online &= ~(1u << f->hotplug.cpu);
-        m->mem.cpus_on_node[m->mem.node_of_cpu[f->hotplug.cpu]]--;
         zone_stat_fold(&m->mem, f->hotplug.cpu);
         call_drain_pages(m, th, f->hotplug.cpu);
         return OUT_CALL;

@@ -78,7 +78,7 @@ enum outcome act_retobj_put(struct machine *m, struct thread *th, struct frame *
         CHECK(slab->cache == f->cache);
         f->ret.next++;
         f->ret.slab = id;
-        slab_list_remove(m->mem.slabs, lists->list, id);
+        slab_list_remove(m->mem.slabs, (m->mem.strayed ? memory_lists_with(&m->mem, id) : lists)->list, id);
         if (is_debug(m) && !(debug_check_slab(m, th, id) && debug_put(m, th, id, index)))
                 return machine_halt(m);
         CHECK(slab->inuse > 0);
@@ -191,7 +191,7 @@ enum outcome act_drainm_unlock(struct machine *m, struct thread *th, struct fram
 enum outcome act_drainf_next(struct machine *m, struct thread *th, struct frame *f)
 {
         th->ret = f->drainf.freed;
-        if (f->drainf.freed >= f->drainf.want || lists_of(m, f)->list[SLABS_FREE].count == 0)
+        if ((int32_t)f->drainf.freed >= (int32_t)f->drainf.want || /* the kernel's int: a wrapped count frees nothing */ lists_of(m, f)->list[SLABS_FREE].count == 0)
                 return OUT_DONE;
         return OUT_OK;
 }

@@ -294,6 +294,7 @@ struct thread {
         uint8_t waits_for_mempool; /* stands in such a queue */
         uint64_t faulted_op; /* the op a fault was injected into last; ids are from 1 */
         uint8_t irq_pending; /* raised, not delivered */
+        uint8_t home;        /* CPU it was made for: where its first op is to run */
         uint8_t make_it_fail; /* task flag of fault injection */
 };
 
@@ -388,6 +389,9 @@ struct machine {
         uint32_t page_faults;   /* 1: page requests begin in PA_FAULT */
         struct fault_state fault;
         struct cross_call call;
+        uint32_t stop_cpu;      /* is to go offline as soon as it has nothing in hand */
+        uint32_t stop_caller;   /* thread id of who waits for that, 0: none */
+        uint32_t moves_to_plus_1; /* after OUT_SLEEP: the CPU the thread goes on at + 1 */
         struct tape *tape;
         /* what path/ asks of the engine (it does not call up: it leaves a note here and engine/ reads it) */
         uint64_t sleep_until_ns; /* after OUT_SLEEP: TIME_NEVER: until woken by the mutex */
@@ -422,6 +426,9 @@ uint64_t sim_object_lost(struct machine *m, uint32_t object, uint64_t *ret_op); 
 bool sim_object_unused(struct machine *m, uint32_t object, bool unused); /* false: gone, or it is so already */
 void sim_object_used(struct machine *m, uint32_t object);
 bool sim_object_is(struct machine *m, uint32_t object, uint64_t op); /* it still stands for what that op got */
+void sched_stop_cpu(struct machine *m, const struct thread *caller, uint32_t cpu); /* offline as soon as it has nothing in hand; the
+                                                                                  * caller sleeps until then */
+void sched_cpu_online(struct machine *m);                                        /* tasks that wait to run at all may do so elsewhere */
 void sched_rcu_at(struct machine *m, uint32_t cpu, uint64_t t_ns);               /* callbacks of this CPU may be due then */
 void sched_killed(struct machine *m, uint32_t process, uint32_t cpu); /* end its tasks; then it exits, on cpu if it had none */
 void sched_exited(struct machine *m, uint32_t process);               /* tell who waits for that */
@@ -594,6 +601,13 @@ static inline void construct(struct machine *m, const struct kmem_cache *cache, 
 static inline void destruct(struct machine *m, const struct kmem_cache *cache, uint32_t count)
 {
         m->spent_cycles += (uint64_t)cache->spec.dtor_cycles * count;
+}
+
+/* No longer online, and not counted on its node. */
+static inline void machine_cpu_offline(struct memory *mem, uint32_t cpu)
+{
+        mem->online &= ~(1u << cpu);
+        mem->cpus_on_node[mem->node_of_cpu[cpu]]--;
 }
 
 /* What several files need of one another's paths. */

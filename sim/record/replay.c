@@ -72,6 +72,7 @@ struct replay {
         uint64_t tried_ns; /* the moment for which try_later counts */
         uint32_t tried_count;
         uint32_t cpu_load[MACHINE_CPUS_MAX]; /* requests asked for and not done */
+        uint64_t moves;                      /* of threads, that cpu_load has taken into account */
         GHashTable *objects;                 /* op id -> handle + 1, of what is live */
 
         uint64_t next_id;      /* the next request to ask for is not below it */
@@ -549,6 +550,21 @@ static bool asks_for_object(const struct op_record *op)
         return (op->kind >= OP_PAGE_ACCESS && op->kind <= OP_PAGE_DELETE) || op->kind == OP_PUT || op->kind == OP_GET;
 }
 
+/* Threads whose CPU went down are somewhere else now. */
+static void follow_moves(struct replay *replay)
+{
+        if (replay->moves == sim_moves(replay->sim))
+                return;
+        replay->moves = sim_moves(replay->sim);
+        memset(replay->cpu_load, 0, sizeof(replay->cpu_load));
+        for (uint32_t i = 1; i <= replay->player_count; i++) {
+                struct player *player = &replay->players[i];
+
+                player->cpu = sim_thread_cpu(replay->sim, i);
+                replay->cpu_load[player->cpu] += player->op != 0;
+        }
+}
+
 static gboolean ask(struct replay *replay, const struct recorded_op *recorded, struct player *player)
 {
         const struct op_record *op = &recorded->op;
@@ -619,8 +635,12 @@ static gboolean ask(struct replay *replay, const struct recorded_op *recorded, s
         if (op->kind == OP_FREE || op->kind == OP_MEMPOOL_FREE)
                 g_hash_table_remove(replay->objects, GSIZE_TO_POINTER(op->frees));
         player->op = op->id;
+        player->cpu = sim_thread_cpu(replay->sim, op->task);
+        replay->cpu_load[player->cpu]++;
         player->in_handler = FALSE;
-        replay->asked_behind = replay->cpu_load[player->cpu]++ > 0 && player->kind == THREAD_TASK;
+        follow_moves(replay);
+        replay->asked_behind = player->kind == THREAD_TASK &&
+                               (replay->cpu_load[player->cpu] > 1 || sim_cpu_stopping(replay->sim, player->cpu));
         replay->asked_id = op->id;
         replay->next_id = op->id + 1;
         return TRUE;
@@ -691,6 +711,7 @@ static void on_done(struct replay *replay, uint32_t thread)
 
         if (object != OBJECT_NONE)
                 g_hash_table_insert(replay->objects, GSIZE_TO_POINTER(op->id), GSIZE_TO_POINTER((gsize)object + 1));
+        follow_moves(replay);
         player->op = 0;
         replay->cpu_load[player->cpu]--;
         player->in_handler = player->kind == THREAD_IRQ;

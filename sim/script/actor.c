@@ -18,6 +18,11 @@
 #define PROGRESS_EVERY 1024 /* turns of the main loop */
 #define SLABINFO_WRITE_MAX 128 /* MAX_SLABINFO_WRITE: bytes of a write to /proc/slabinfo */
 
+uint32_t actor_cpu(const struct actor *actor)
+{
+        return actor->thread ? sim_thread_cpu(actor->scenario->sim, actor->thread) : actor->cpu;
+}
+
 /* -- states, queues ----------------------------------------------------------------------------------------------- */
 
 static bool is_busy(enum actor_state state)
@@ -452,6 +457,8 @@ static int take_result(struct actor *actor)
                 if (record->kind != OP_MEMPOOL_CREATE) /* else the pool is on top of the stack */
                         lua_pushboolean(L, 1);
                 return 1;
+        case OP_CPU_UP:
+        case OP_CPU_DOWN:
         case OP_TUNE:
                 if (record->result) {
                         lua_pushnil(L);
@@ -1264,6 +1271,44 @@ static int task_drain(lua_State *L)
         return submit(L, self);
 }
 
+static int submit_hotplug(lua_State *L, enum op_kind kind, const char *what)
+{
+        struct actor *self = task_of(L, what);
+        uint32_t cpus = self->scenario->config.cpus;
+        int is_integer;
+        lua_Integer cpu = lua_tointegerx(L, 2, &is_integer);
+
+        if (cpus < 2)
+                return luaL_error(L, "%s: the only CPU of this machine stays", what);
+        if (!is_integer || cpu < 1 || cpu >= (lua_Integer)cpus)
+                return luaL_error(L, "%s: a CPU is a whole number from 1 to %d; CPU 0 stays", what, (int)cpus - 1);
+        self->written = -1;
+        self->request = (struct request){ .kind = (uint8_t)kind, .cpu = (uint8_t)cpu };
+        return submit(L, self);
+}
+
+/* t:cpu_up(cpu), t:cpu_down(cpu): true; nil and "EINVAL" if it is so already, or "ENOMEM". */
+static int task_cpu_up(lua_State *L)
+{
+        return submit_hotplug(L, OP_CPU_UP, "cpu_up");
+}
+
+static int task_cpu_down(lua_State *L)
+{
+        return submit_hotplug(L, OP_CPU_DOWN, "cpu_down");
+}
+
+/* t:online(cpu) */
+static int task_online(lua_State *L)
+{
+        const struct actor *self = self_of(L);
+        lua_Integer cpu = luaL_checkinteger(L, 2);
+
+        lua_pushboolean(L, cpu >= 0 && cpu < (lua_Integer)self->scenario->config.cpus &&
+                                   sim_cpu_online(self->scenario->sim, (uint32_t)cpu));
+        return 1;
+}
+
 static int task_work(lua_State *L)
 {
         struct actor *self = self_of(L);
@@ -1531,7 +1576,9 @@ static int task_name(lua_State *L)
 
 static int task_cpu(lua_State *L)
 {
-        lua_pushinteger(L, self_of(L)->cpu);
+        const struct actor *self = self_of(L);
+
+        lua_pushinteger(L, actor_cpu(self));
         return 1;
 }
 
@@ -1540,7 +1587,7 @@ static int task_node(lua_State *L)
 {
         struct actor *self = self_of(L);
         const struct memory *mem = sim_memory(self->scenario->sim);
-        uint32_t node = mem->node_of_cpu[self->cpu];
+        uint32_t node = mem->node_of_cpu[actor_cpu(self)];
 
         if (!lua_isnoneornil(L, 2)) {
                 uint32_t pfn = place_pfn(object_check(self->scenario, L, 2)->place);
@@ -1560,6 +1607,7 @@ void actor_open_methods(struct scenario *scenario, lua_State *L)
 {
         static const luaL_Reg methods[] = {
                 { "alloc", task_alloc },     { "chance", task_chance },   { "cpu", task_cpu },
+                { "cpu_down", task_cpu_down }, { "cpu_up", task_cpu_up }, { "online", task_online },
                 { "create", task_create },   { "destroy", task_destroy }, { "drain", task_drain },
                 { "free", task_free },       { "free_pages", task_free_pages }, { "kfree", task_kfree },
                 { "failslab", task_failslab },               { "fail_page_alloc", task_fail_page_alloc },

@@ -176,7 +176,7 @@ void failure_noted(struct actor *actor, const struct op_record *record)
         g_autoptr(GString) report = g_string_new(is_known ? scenario->report_text : NULL);
         g_autofree char *message = NULL;
         struct failure failure = { .t_ns = sim_now_ns(scenario->sim), .op = record->id, .task = actor->thread,
-                                   .cpu = actor->cpu, .kind = "alloc_failed" };
+                                   .cpu = actor_cpu(actor), .kind = "alloc_failed" };
 
         if (policy == FAILURE_COUNT)
                 return;
@@ -219,7 +219,7 @@ void failure_bug(struct actor *actor, const char *message)
         struct scenario *scenario = actor->scenario;
         g_autofree char *text = bug_text(actor, message);
         g_autofree char *plain = kernel_log_plain(text);
-        struct failure failure = { .t_ns = sim_now_ns(scenario->sim), .task = actor->thread, .cpu = actor->cpu,
+        struct failure failure = { .t_ns = sim_now_ns(scenario->sim), .task = actor->thread, .cpu = actor_cpu(actor),
                                    .kind = "bug", .message = message, .report = text, .refused = &actor->request };
 
         keep_row(scenario, &failure);
@@ -236,7 +236,7 @@ static int raise_bug(lua_State *L, struct actor *self, char *text, const struct 
         const char *why = lua_tostring(L, -1);
         const char *message = luaL_gsub(L, why, "\n  ", ", ");
         char *plain = kernel_log_plain(text);
-        struct failure failure = { .t_ns = sim_now_ns(scenario->sim), .task = self->thread, .cpu = self->cpu,
+        struct failure failure = { .t_ns = sim_now_ns(scenario->sim), .task = self->thread, .cpu = actor_cpu(self),
                                    .kind = "bug", .message = message, .report = text, .refused = refused,
                                    .refused_frees = refused_frees };
 

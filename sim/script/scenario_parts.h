@@ -269,6 +269,7 @@ void actor_start(struct actor *actor);
 
 /* Puts it behind those that go on at this moment. */
 void actor_make_ready(struct actor *actor);
+uint32_t actor_cpu(const struct actor *actor); /* where it is now: its CPU may have gone down */
 void actor_set_state(struct actor *actor, enum actor_state state);
 bool actor_hit(struct actor *actor); /* its request is done already; else it is to be submitted */
 void actor_end(struct actor *actor);

@@ -252,7 +252,7 @@ static void test_impossible_requests(void)
                 { .kind = OP_DESTROY, .cache = boot_cache },
                 { .kind = OP_SHRINK, .cache = CACHE_ID_NONE },
                 { .kind = OP_TICK, .size_bytes = 1 },
-                { .kind = OP_CPU_DOWN, .cpu = 1 },
+                { .kind = OP_CPU_DOWN, .cpu = 0 },
                 { .kind = OP_WORK, .size_bytes = UINT64_MAX },
         };
         uint64_t hash = sim_state_hash(bed->sim);

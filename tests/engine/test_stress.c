@@ -48,6 +48,15 @@ static char *trimmed_lists(struct testbed *bed, bool blocks)
         return g_string_free(text, FALSE);
 }
 
+/* Every CPU is there again. */
+static void all_online(struct testbed *bed)
+{
+        for (uint32_t cpu = 0; cpu < bed->mem->cpus; cpu++) {
+                if (!sim_cpu_online(bed->sim, cpu))
+                        g_assert_cmpuint(testbed_cpu(bed, true, cpu), ==, 0);
+        }
+}
+
 /* Default tunables for all caches, as they were before anybody wrote to /proc/slabinfo. */
 static void tune_back(struct testbed *bed)
 {
@@ -65,7 +74,7 @@ static void tune_back(struct testbed *bed)
 
 /* tuned: somebody writes tunables all the time. Then the allocator's own arrays end up in other places: their number must be
  * what it was, but the free blocks may be others. */
-static void run_seed(uint64_t seed, uint32_t audit, uint32_t requests, bool tuned, struct workload_result *ret)
+static void run_seed(uint64_t seed, uint32_t audit, uint32_t requests, bool tuned, bool hotplug, struct workload_result *ret)
 {
         struct workload_shape shape;
         struct sim_config config;
@@ -76,6 +85,7 @@ static void run_seed(uint64_t seed, uint32_t audit, uint32_t requests, bool tune
         workload_draw(seed, &config, &shape);
         shape.requests = requests;
         shape.tune = tuned;
+        shape.hotplug = hotplug;
         shape.caches |= tuned;
         config.rcu_grace_ns = tuned && seed % 2 ? 5000000 : 0;
         config.audit = audit;
@@ -90,17 +100,20 @@ static void run_seed(uint64_t seed, uint32_t audit, uint32_t requests, bool tune
         workload_check_tape(bed);
         g_assert_cmpstr(sim_audit(bed->sim), ==, NULL);
         g_assert_cmpuint(testbed_count(bed, EV_SLAB_ERROR, 0), ==, 0); /* a debug build finds nothing wrong */
-        if (tuned)
+        if (hotplug)
+                all_online(bed);
+        if (tuned || hotplug)
                 tune_back(bed);
-        lists = trimmed_lists(bed, !tuned);
+        lists = trimmed_lists(bed, !tuned && !hotplug);
         config.audit = 0;
         untouched = testbed_new(&config);
-        expected = trimmed_lists(untouched, !tuned);
-        g_assert_cmpstr(lists, ==, expected);
+        expected = trimmed_lists(untouched, !tuned && !hotplug);
+        if (!ret->failed_ups) /* else arrays are lost, as the kernel loses them */
+                g_assert_cmpstr(lists, ==, expected);
         check_set_last_words(NULL, NULL);
 }
 
-static void run_seeds(uint64_t first, uint32_t count, uint32_t audit, uint32_t requests, bool tuned)
+static void run_seeds(uint64_t first, uint32_t count, uint32_t audit, uint32_t requests, bool tuned, bool hotplug)
 {
         const char *one = g_getenv("KMEMSIM_TEST_SEED");
         const char *many = g_getenv("KMEMSIM_TEST_SEEDS");
@@ -113,44 +126,55 @@ static void run_seeds(uint64_t first, uint32_t count, uint32_t audit, uint32_t r
         for (uint64_t seed = first; seed < first + count; seed++) {
                 struct workload_result result;
 
-                run_seed(seed, audit, requests, tuned, &result);
+                run_seed(seed, audit, requests, tuned, hotplug, &result);
                 sum.requests += result.requests;
                 sum.failed += result.failed;
                 sum.refused += result.refused;
                 sum.lost_interrupts += result.lost_interrupts;
+                sum.hotplugs += result.hotplugs;
         }
-        g_test_message("%" G_GUINT64_FORMAT " requests, %" G_GUINT64_FORMAT " failed, %" G_GUINT64_FORMAT " destroys refused",
-                       sum.requests, sum.failed, sum.refused);
+        g_test_message("%" G_GUINT64_FORMAT " requests, %" G_GUINT64_FORMAT " failed, %" G_GUINT64_FORMAT
+                       " destroys refused, %" G_GUINT64_FORMAT " CPUs up or down", sum.requests, sum.failed, sum.refused,
+                       sum.hotplugs);
+        if (hotplug && !one && !many)
+                g_assert_cmpuint(sum.hotplugs, >, 0);
 }
 
 static void test_every_step(void)
 {
-        run_seeds(1, 16 / TEST_THINNED, 2, 600, false);
+        run_seeds(1, 16 / TEST_THINNED, 2, 600, false, false);
 }
 
 static void test_every_op(void)
 {
-        run_seeds(101, 24 / TEST_THINNED, 1, 4000, false);
+        run_seeds(101, 24 / TEST_THINNED, 1, 4000, false, false);
 }
 
 static void test_long(void)
 {
-        run_seeds(201, 8 / TEST_THINNED, 0, 60000 / TEST_THINNED, false);
+        run_seeds(201, 8 / TEST_THINNED, 0, 60000 / TEST_THINNED, false, false);
 }
 
 static void test_tuned(void)
 {
-        run_seeds(301, 24 / TEST_THINNED, 1, 3000, true);
-        run_seeds(401, 8 / TEST_THINNED, 2, 600, true);
+        run_seeds(301, 24 / TEST_THINNED, 1, 3000, true, false);
+        run_seeds(401, 8 / TEST_THINNED, 2, 600, true, false);
 }
 
 static void test_debug_build(void)
 {
         debug_slab = 1;
-        run_seeds(301, 8 / TEST_THINNED, 2, 600, false);
-        run_seeds(401, 12 / MIN(TEST_THINNED, 4), 1, 4000, false);
-        run_seeds(501, 4 / MIN(TEST_THINNED, 4), 1, 4000, true);
+        run_seeds(301, 8 / TEST_THINNED, 2, 600, false, false);
+        run_seeds(401, 12 / MIN(TEST_THINNED, 4), 1, 4000, false, false);
+        run_seeds(501, 4 / MIN(TEST_THINNED, 4), 1, 4000, true, false);
         debug_slab = 0;
+}
+
+static void test_hotplug(void)
+{
+        run_seeds(501, 32 / TEST_THINNED, 1, 4000, false, true);
+        run_seeds(601, 16 / TEST_THINNED, 2, 800, true, true);
+        run_seeds(701, 8 / TEST_THINNED, 0, 20000 / TEST_THINNED, true, true);
 }
 
 int main(int argc, char **argv)
@@ -161,5 +185,6 @@ int main(int argc, char **argv)
         g_test_add_func("/engine/stress/recounted-at-the-end", test_long);
         g_test_add_func("/engine/stress/tunables-written-all-the-time", test_tuned);
         g_test_add_func("/engine/stress/of-a-debug-build", test_debug_build);
+        g_test_add_func("/engine/stress/cpus-come-and-go", test_hotplug);
         return g_test_run();
 }

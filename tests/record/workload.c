@@ -207,6 +207,13 @@ static void go_on(struct party *party, uint32_t thread)
                 submit(party, thread, &request);
                 return;
         }
+        if (what < 8 && party->workload->hotplug && draw(member, 4) == 0) {
+                struct request request = { .kind = draw(member, 2) == 0 ? OP_CPU_UP : OP_CPU_DOWN };
+
+                request.cpu = (uint8_t)(1 + draw(member, party->workload->cpus - 1));
+                submit(party, thread, &request);
+                return;
+        }
         if (what < 8 && !party->workload->no_caches && submit_cache_op(party, thread))
                 return;
         if (member->object_count >= party->workload->live_max)

@@ -23,6 +23,7 @@ struct workload {
         uint64_t op_count;         /* requests of all tasks, about */
         uint32_t live_max;         /* objects a task holds */
         uint32_t rcu_grace_ns;     /* not 0: half of the caches are freed by RCU */
+        gboolean hotplug;          /* tasks bring CPUs up and take them down; 2 CPUs or more */
         gboolean tune;             /* tasks write tunables, also of caches that are gone */
         gboolean no_sleep;         /* tasks never pause: the densest run */
         gboolean no_caches;        /* no caches are created or destroyed */

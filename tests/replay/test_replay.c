@@ -140,6 +140,39 @@ static void test_rcu(void)
         g_assert_cmpint(ops, >, 0);
 }
 
+/* CPUs go, with what waits for them, and come back. */
+static void test_hotplug(void)
+{
+        g_autofree char *path = scratch_path("hotplug.db");
+        struct workload_result run;
+        struct workload workload;
+        int64_t gone = 0, moved = 0;
+
+        for (uint64_t seed = 1; seed <= 24; seed++) {
+                workload_default(&workload);
+                workload.seed = seed;
+                workload.op_count = 8000;
+                workload.hotplug = TRUE;
+                workload.cpus = 2 + (uint32_t)seed % 7;
+                workload.tasks_per_cpu = 1 + (uint32_t)seed % 3;
+                workload.irqs_per_cpu = (uint32_t)seed % 3;
+                workload.nodes = seed % 3 == 0 ? 1 + (uint32_t)seed % 4 : 0;
+                workload.mib = seed % 4 == 0 ? 8 : 64;
+                workload.live_max = seed % 4 == 0 ? 2500 : 300;
+                workload.cpu_mhz = seed % 2 == 0 ? 1 : 3000; /* much at the same moment */
+                workload.rcu_grace_ns = seed % 5 == 0 ? 3000000 : 0;
+                workload.stop_ns = seed % 6 == 0 ? 20000000 : 0;
+                workload.no_sleep = seed % 7 == 0;
+                workload.ends_asleep = seed % 3 == 1;
+                record(&workload, path, &run);
+                check_equal(path, &run, workload.stop_ns ? "interrupted" : "done");
+                gone += sql_int(path, "SELECT count(*) FROM event_named WHERE kind = 'cpu_offline'");
+                moved += sql_int(path, "SELECT coalesce(sum(e.b), 0) FROM event_named e WHERE kind = 'cpu_offline'");
+        }
+        g_assert_cmpint(gone, >, 100);
+        g_assert_cmpint(moved, >, 100);
+}
+
 /* A cycle of 1000 ns: timers, wake-ups, interrupts and ends of ops on all CPUs fall on the same moments. */
 static void test_ties(void)
 {
@@ -436,6 +469,7 @@ int main(int argc, char **argv)
         g_test_add_func("/replay/equal-on-several-nodes", test_numa);
         g_test_add_func("/replay/equal-with-tunables-written", test_tune);
         g_test_add_func("/replay/equal-with-grace-periods", test_rcu);
+        g_test_add_func("/replay/equal-when-cpus-come-and-go", test_hotplug);
         g_test_add_func("/replay/equal-when-all-happens-at-once", test_ties);
         g_test_add_func("/replay/interrupted-anywhere", test_interrupted);
         g_test_add_func("/replay/stops-after-an-op", test_until);

@@ -145,6 +145,19 @@ static void draw_tunables(struct workload *work, struct actor *actor, struct req
         request->gfp = below(actor, 10);
 }
 
+/* A CPU comes or goes; now and then one that is where it should be already. */
+static bool draw_hotplug(struct workload *work, struct actor *actor, struct request *request)
+{
+        uint32_t cpu = below(actor, work->bed->mem->cpus);
+        bool online = sim_cpu_online(work->bed->sim, cpu);
+
+        if (cpu == 0)
+                return false;
+        request->kind = online != chance(actor, 1, 10) ? OP_CPU_DOWN : OP_CPU_UP;
+        request->cpu = (uint8_t)cpu;
+        return true;
+}
+
 /* What this actor asks for next. False: it has nothing to ask. */
 static bool draw_request(struct workload *work, struct actor *actor, struct request *request)
 {
@@ -164,6 +177,8 @@ static bool draw_request(struct workload *work, struct actor *actor, struct requ
                 request->object = take_live(work, actor);
                 return true;
         }
+        if (work->shape.hotplug && !actor->irq && chance(actor, 1, 60) && draw_hotplug(work, actor, request))
+                return true;
         if (work->bed->mem->numa && chance(actor, 1, 3))
                 request->node_plus_1 = (uint8_t)(1 + below(actor, work->bed->mem->nodes));
         way = below(actor, 100);
@@ -239,6 +254,11 @@ static void take_result(struct workload *work, struct actor *actor)
         uint32_t object = sim_result_object(work->bed->sim, actor->thread);
 
         g_assert_cmpuint(op->kind, ==, actor->kind);
+        if (op->kind == OP_CPU_DOWN || op->kind == OP_CPU_UP) {
+                work->result->hotplugs += op->result == 0;
+                work->result->failed_ups += op->result == ERRNO_ENOMEM;
+                return;
+        }
         if (op->kind == OP_TUNE) { /* its gfp is the shared factor */
                 work->result->refused += op->result != 0;
                 return;

@@ -26,13 +26,14 @@ struct workload_shape {
         uint32_t pages_left;    /* not 0: all but so many pages are taken at the beginning, and come back at the end */
         bool caches;            /* create, shrink, destroy */
         bool nofail;
+        bool hotplug;           /* CPUs come and go; not drawn either */
         bool tune;              /* tunables are written, caches have constructors; not drawn by workload_draw */
         uint64_t step_ns;       /* 0: sim_run; else sim_run_until in pieces of this length */
         uint64_t alarm_ns;      /* not 0: one more task wakes up every so often, 10 ms at most, and does nothing */
 };
 
 struct workload_result {
-        uint64_t requests, refused, failed, lost_interrupts;
+        uint64_t requests, refused, failed, lost_interrupts, hotplugs, failed_ups;
 };
 
 /* Runs it to its end: every task idle, every object freed, every cache it made destroyed. */
