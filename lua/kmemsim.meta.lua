@@ -425,6 +425,7 @@ function arrivals_of(file, speed) end
 ---@field nowarn integer
 ---@field ["repeat"] integer
 ---@field noretry integer
+---@field nofail integer # waits for ever
 ---@field nogrow integer
 ---@field comp integer
 ---@field zero integer

@@ -12,6 +12,7 @@
 
 #include "base/units.h"
 #include "cli/cli.h"
+#include "observe/kernel_log.h"
 #include "observe/kmemgold.h"
 #include "script/ops_file.h"
 
@@ -25,11 +26,35 @@ struct runner {
         GArray *handles; /* uint32_t by object number of the file, OBJECT_NONE: failed */
         GString *text;
         uint32_t snap_count, dump_count;
+        char *last_words; /* what the kernel printed when it stopped, NULL: nothing, or it runs */
 };
+
+static void hear(const struct report *report, void *context)
+{
+        struct runner *run = context;
+        g_autoptr(GString) text = g_string_new(NULL);
+
+        if (!report_kind_infos[report->kind].is_fatal)
+                return;
+        kernel_log_report(run->sim, report, "ops", text);
+        g_free(run->last_words);
+        run->last_words = kernel_log_plain(text->str);
+        g_strstrip(run->last_words);
+}
 
 static gboolean fail_at(const struct runner *run, const struct ops_line *line, const char *problem, GError **error)
 {
         g_set_error(error, OPS_ERROR, OPS_ERROR_FORMAT, "%s:%u: %s", run->file->path, line->line, problem);
+        return FALSE;
+}
+
+/* The kernel has stopped, or would wait for ever: a simulated failure. */
+static gboolean fail_stopped(const struct runner *run, const struct ops_line *line, GError **error)
+{
+        g_set_error(error, OPS_ERROR, OPS_ERROR_STOPPED, "%s:%u: %s", run->file->path, line->line,
+                    run->last_words ? run->last_words :
+                                      "a request with __GFP_NOFAIL that can never be met: no page is left, and while it waits no "
+                                      "other line can free one (the kernel would wait for ever)");
         return FALSE;
 }
 
@@ -45,8 +70,8 @@ static gboolean carry_out(struct runner *run, const struct ops_line *line, uint3
         problem = sim_submit(run->sim, run->task_of_cpu[cpu], request);
         if (problem)
                 return fail_at(run, line, problem, error);
-        while (sim_run(run->sim, &task) != SIM_DONE)
-                g_assert_not_reached();
+        if (sim_run(run->sim, &task) != SIM_DONE)
+                return fail_stopped(run, line, error);
         *ret_op = sim_result(run->sim, task);
         return TRUE;
 }
@@ -280,6 +305,8 @@ int cmd_ops(int argc, char **argv)
         run.tape.op_cap = G_N_ELEMENTS(run.op_block);
         run.tape.events = run.event_block;
         run.tape.event_cap = G_N_ELEMENTS(run.event_block);
+        run.tape.report = hear;
+        run.tape.report_context = &run;
         run.handles = g_array_new(FALSE, TRUE, sizeof(uint32_t));
         run.text = g_string_new(NULL);
         run.file = ops_file_read(argv[1], &error);
@@ -292,7 +319,7 @@ int cmd_ops(int argc, char **argv)
                 fflush(stdout);
                 fprintf(stderr, "kmemsim ops: %s\n", error->message);
                 say_repeat((int)g_strv_length(kept), kept);
-                code = EXIT_IO;
+                code = g_error_matches(error, OPS_ERROR, OPS_ERROR_STOPPED) ? EXIT_SIMULATED : EXIT_IO;
         }
         if (run.sim)
                 sim_destroy(run.sim);
@@ -300,5 +327,6 @@ int cmd_ops(int argc, char **argv)
                 ops_file_free(run.file);
         g_array_unref(run.handles);
         g_string_free(run.text, TRUE);
+        g_free(run.last_words);
         return code;
 }

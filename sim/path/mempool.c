@@ -288,15 +288,17 @@ enum outcome act_mp_empty(struct machine *m, struct thread *th, struct frame *f)
 }
 
 /* Everybody who sleeps here is woken by one element, the newest first: a wait queue takes non-exclusive waiters at its
- * head. With a clock that moves by hand there is nobody who could give an element back. */
+ * head. With a clock that moves by hand there is nobody who could give an element back: the machine stops. */
 enum outcome act_mp_wait(struct machine *m, struct thread *th, struct frame *f)
 {
         struct mempool *mempool = mempool_of(m, f);
 
         f->mempool.try_gfp = f->gfp;
         f->mempool.since_ns = m->now_ns;
-        if (mempool->curr_nr || m->manual_clock)
+        if (mempool->curr_nr)
                 return OUT_OK;
+        if (m->manual_clock)
+                return machine_halt(m);
         th->next_waiter = mempool->first_waiter;
         th->waits_for_mempool = 1;
         mempool->first_waiter = th->id;

@@ -109,8 +109,12 @@ enum outcome act_pa_reserves_got(struct machine *m, struct thread *th, struct fr
         return f->gfp & __GFP_NOFAIL ? OUT_ALT : OUT_NO;
 }
 
+/* With a clock that moves by hand one request runs at a time: nothing can come while this one waits, and it would wait for
+ * ever. The machine stops there. */
 enum outcome act_pa_nofail_wait(struct machine *m, struct thread *th, struct frame *f)
 {
+        if (m->manual_clock && !m->mem.lru.in_use)
+                return machine_halt(m);
         return wait_for_writes(m, th, 50, f->gfp, f->order);
 }
 

@@ -14,6 +14,7 @@ const struct flag_word gfp_modifiers[] = {
         { "dma", __GFP_DMA },           { "dma32", __GFP_DMA32 },         { "highmem", __GFP_HIGHMEM },
         { "wait", __GFP_WAIT },         { "high", __GFP_HIGH },           { "cold", __GFP_COLD },
         { "nowarn", __GFP_NOWARN },     { "repeat", __GFP_REPEAT },       { "noretry", __GFP_NORETRY },
+        { "nofail", __GFP_NOFAIL },
         { "nogrow", __GFP_NO_GROW },    { "comp", __GFP_COMP },           { "zero", __GFP_ZERO },
         { "nomemalloc", __GFP_NOMEMALLOC }, { "hardwall", __GFP_HARDWALL }, { "thisnode", GFP_THISNODE_NUMA },
         { NULL, 0 },

@@ -104,6 +104,6 @@ bool ops_file_is_one(const char *path);
 
 #define OPS_ERROR ops_error_quark()
 GQuark ops_error_quark(void);
-enum ops_error { OPS_ERROR_IO, OPS_ERROR_FORMAT };
+enum ops_error { OPS_ERROR_IO, OPS_ERROR_FORMAT, OPS_ERROR_STOPPED };
 
 #endif
