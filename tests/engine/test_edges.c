@@ -30,6 +30,7 @@ static const struct { enum state state; enum outcome outcome; const char *why; }
         { PA_AFTER_RECLAIM, OUT_CALL, reclaim },
         { PA_AFTER_RECLAIM_GOT, OUT_OK, reclaim },
         { PA_AFTER_RECLAIM_GOT, OUT_NO, reclaim },
+        { OOM_KILL, OUT_NO, "whoever is chosen has memory and may be killed" },
         { CREATE_GEOMETRY, OUT_ALT, guard },
         { REAP_SHARED, OUT_OK, attached },
         { FREE_HOME_CHECK, OUT_ALT, attached },
@@ -323,6 +324,151 @@ static void run_nofail(void)
         collect(bed);
 }
 
+static uint32_t pool_of(struct testbed *bed, enum mempool_kind kind, uint32_t min_nr)
+{
+        struct mempool_spec spec = { .name = "pool", .min_nr = min_nr, .kind = kind, .size_bytes = 200,
+                                     .cache = sim_cache_find(bed->sim, "size-64") };
+        const char *problem;
+
+        return sim_mempool_declare(bed->sim, &spec, &problem);
+}
+
+static const struct op_record *ask_pool(struct testbed *bed, enum op_kind kind, uint32_t mempool, uint32_t gfp, uint64_t count)
+{
+        struct request request = { .kind = (uint8_t)kind, .mempool = mempool, .gfp = gfp, .size_bytes = count };
+
+        return testbed_do(bed, 0, &request);
+}
+
+static uint32_t element_of(struct testbed *bed, uint32_t mempool, uint32_t gfp)
+{
+        return ask_pool(bed, OP_MEMPOOL_ALLOC, mempool, gfp, 0)->pfn == PFN_NONE ? OBJECT_NONE :
+                                                                               sim_result_object(bed->sim, bed->task[0]);
+}
+
+/* Two at once on a pool of pages that lacks one element: frees on both CPUs, or a resize and a free. */
+static void run_pool_race(bool resize, uint32_t after_ns)
+{
+        struct sim_config config = testbed_config(2, 64);
+        g_autoptr(testbed) bed = testbed_new(&config);
+        uint32_t pool = pool_of(bed, MEMPOOL_PAGES, resize ? 1 : 3), elements[2];
+        uint64_t start;
+
+        ask_pool(bed, OP_MEMPOOL_CREATE, pool, 0, 0);
+        elements[0] = element_of(bed, pool, GFP_KERNEL);
+        elements[1] = element_of(bed, pool, GFP_KERNEL);
+        if (!resize)
+                ask_pool(bed, OP_MEMPOOL_RESIZE, pool, GFP_KERNEL, 3);
+        start = sim_now_ns(bed->sim) + 1000000;
+        {
+                struct play_item items[] = {
+                        { .t_ns = start, .cpu = 0,
+                          .request = { resize ? (struct request){ .kind = OP_MEMPOOL_RESIZE, .mempool = pool, .gfp = GFP_KERNEL, .size_bytes = 2 } :
+                                                (struct request){ .kind = OP_MEMPOOL_FREE, .object = elements[0] } } },
+                        { .t_ns = start + after_ns, .cpu = 1, .request = { { .kind = OP_MEMPOOL_FREE, .object = elements[1] } } },
+                };
+
+                testbed_play(bed, items, 2);
+        }
+        collect(bed);
+}
+
+/* Memory pools with and without memory below them. */
+static void run_mempools(void)
+{
+        struct sim_config config = testbed_config(1, 8);
+        bool created = false;
+
+        for (uint32_t kind = MEMPOOL_KMALLOC; kind <= MEMPOOL_PAGES; kind++) {
+                g_autoptr(testbed) bed = testbed_new(&config);
+                uint32_t pool = pool_of(bed, (enum mempool_kind)kind, 4), object;
+
+                ask_pool(bed, OP_MEMPOOL_CREATE, pool, 0, 0);
+                object = element_of(bed, pool, GFP_KERNEL);
+                testbed_do(bed, 0, &(struct request){ .kind = OP_MEMPOOL_FREE, .object = object });
+                ask_pool(bed, OP_MEMPOOL_RESIZE, pool, GFP_KERNEL, 2);
+                ask_pool(bed, OP_MEMPOOL_RESIZE, pool, GFP_KERNEL, 5);
+                ask_pool(bed, OP_MEMPOOL_DESTROY, pool, 0, 0);
+                collect(bed);
+        }
+        for (uint32_t pages = 0; !created; pages++) {
+                g_autoptr(testbed) bed = testbed_new(&config);
+
+                testbed_starve(bed, pages);
+                created = ask_pool(bed, OP_MEMPOOL_CREATE, pool_of(bed, MEMPOOL_PAGES, 4), 0, 0)->pfn != PFN_NONE;
+                collect(bed);
+        }
+        {
+                g_autoptr(testbed) bed = testbed_new(&config);
+                uint32_t pool = pool_of(bed, MEMPOOL_PAGES, 1), object;
+
+                ask_pool(bed, OP_MEMPOOL_CREATE, pool, 0, 0);
+                testbed_starve(bed, 0);
+                object = element_of(bed, pool, GFP_ATOMIC);
+                element_of(bed, pool, GFP_ATOMIC);
+                ask_pool(bed, OP_MEMPOOL_RESIZE, pool, GFP_KERNEL | __GFP_NORETRY, 16000);
+                {
+                        uint64_t start = sim_now_ns(bed->sim) + 1000000;
+                        struct play_item items[] = {
+                                { .t_ns = start, .request = { { .kind = OP_MEMPOOL_ALLOC, .mempool = pool, .gfp = GFP_NOIO } } },
+                                { .t_ns = start + 7000000000u, .request = { { .kind = OP_MEMPOOL_FREE, .object = object } } },
+                        };
+
+                        testbed_play(bed, items, 2);
+                }
+                collect(bed);
+        }
+        { /* two make a pool larger: the second finds it done */
+                struct sim_config two = testbed_config(2, 64);
+                g_autoptr(testbed) bed = testbed_new(&two);
+                uint32_t pool = pool_of(bed, MEMPOOL_PAGES, 2);
+                uint64_t start = sim_now_ns(bed->sim) + 1000000;
+                struct request larger = { .kind = OP_MEMPOOL_RESIZE, .mempool = pool, .gfp = GFP_KERNEL, .size_bytes = 40 };
+                struct play_item items[] = { { .t_ns = start, .cpu = 0, .request = { larger } },
+                                             { .t_ns = start, .cpu = 1, .request = { larger } } };
+
+                ask_pool(bed, OP_MEMPOOL_CREATE, pool, 0, 0);
+                testbed_play(bed, items, 2);
+                collect(bed);
+        }
+        for (uint32_t after_ns = 0; after_ns < 100 && !taken[MPF_PUT][OUT_NO]; after_ns += 5)
+                run_pool_race(false, after_ns);
+        for (uint32_t after_ns = 0; after_ns < 2000 && !taken[MPR_PUT][OUT_NO]; after_ns += 10)
+                run_pool_race(true, after_ns);
+}
+
+/* The OOM killer: somebody else, nobody while one is on its way out, and whoever makes a request that is bound to a zone. */
+static void run_oom(void)
+{
+        for (int which = 0; which < 3; which++) {
+                struct sim_config config = which == 2 ? testbed_config_numa(2, 2, 16) : testbed_config(1, 8);
+                g_autoptr(testbed) bed = testbed_new(&config);
+                struct process_spec hog = { .name = "hog", .pid = 5, .total_vm_pages = 1000, .flags = which == 1 ? PROCESS_EXITING : 0 };
+                struct process_spec shell = { .name = "sh", .pid = 6, .total_vm_pages = 10 };
+                struct request anon = { .kind = OP_PAGE_NEW, .gfp = GFP_HIGHUSER, .flags = PAGE_NEW_ANON, .owner = 1 };
+                struct request pages = { .kind = OP_PAGES, .gfp = which == 2 ? GFP_KERNEL | __GFP_DMA : GFP_KERNEL };
+                struct request nice = { .kind = OP_PROCESS_SET, .process = 1, .order = PROCESS_SET_NICE, .size_bytes = 25 };
+                enum sim_what what = SIM_DONE;
+                const char *problem;
+                uint32_t who;
+
+                sim_process_new(bed->sim, &hog, &problem);
+                sim_process_new(bed->sim, &shell, &problem);
+                sim_thread_join(bed->sim, bed->task[0], 2);
+                testbed_do(bed, 0, &nice);
+                if (which == 0)
+                        testbed_do(bed, 0, &anon);
+                while (what == SIM_DONE) { /* to the end of the shell */
+                        g_assert_cmpstr(sim_submit(bed->sim, bed->task[0], &pages), ==, NULL);
+                        what = sim_run_until(bed->sim, sim_now_ns(bed->sim) + 100000000u, &who);
+                }
+                g_assert_cmpint(what, ==, which == 1 ? SIM_IDLE : SIM_KILLED);
+                if (which != 1)
+                        g_assert_cmpint(sim_run(bed->sim, &who), ==, SIM_IDLE);
+                collect(bed);
+        }
+}
+
 /* A step that has to wait, for a lock, a time or the other CPUs, goes on with `ok`. */
 static bool is_taken(uint32_t state, uint32_t outcome)
 {
@@ -356,6 +502,8 @@ static void test_edges(void)
         run_last_object();
         run_stolen_work_area();
         run_nofail();
+        run_mempools();
+        run_oom();
         for (uint32_t state = 0; state < STATE_COUNT; state++) {
                 for (uint32_t outcome = OUT_OK; outcome <= OUT_CALL; outcome++) {
                         const char *why = why_never(state, outcome);
