@@ -469,6 +469,38 @@ static void run_oom(void)
         }
 }
 
+/* Requests of all kinds, some of which a fault makes fail. */
+static void run_faults(void)
+{
+        const struct sim_config machines[] = { testbed_config(2, 16), testbed_config_numa(2, 2, 16) };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(machines); i++) {
+                struct sim_config config = machines[i];
+                struct request set = { .kind = OP_FAULT_SET,
+                                       .order = FAULT_ATTR_OF(FAULT_SLAB, FAULT_ATTR_PROBABILITY),
+                                       .size_bytes = 40 };
+                g_autoptr(testbed) bed = NULL;
+
+                for (int capability = 0; capability < FAULT_CAPABILITY_COUNT; capability++) {
+                        config.fault.attr[capability].built_in = 1;
+                        config.fault.attr[capability].probability = 30;
+                        config.fault.attr[capability].times = -1;
+                        config.fault.attr[capability].ignore_gfp_wait = 0;
+                }
+                bed = testbed_new(&config);
+                testbed_do(bed, 0, &set);
+                for (uint32_t k = 0; k < 200; k++) {
+                        struct request on_node = { .kind = OP_KMALLOC, .size_bytes = 100, .gfp = GFP_ATOMIC,
+                                                   .node_plus_1 = config.numa ? 1 : 0 };
+
+                        testbed_kmalloc(bed, k % 2, 300, GFP_KERNEL);
+                        testbed_pages(bed, k % 2, k % 4, GFP_ATOMIC);
+                        testbed_do(bed, 0, &on_node);
+                }
+                collect(bed);
+        }
+}
+
 /* A step that has to wait, for a lock, a time or the other CPUs, goes on with `ok`. */
 static bool is_taken(uint32_t state, uint32_t outcome)
 {
@@ -504,6 +536,7 @@ static void test_edges(void)
         run_nofail();
         run_mempools();
         run_oom();
+        run_faults();
         for (uint32_t state = 0; state < STATE_COUNT; state++) {
                 for (uint32_t outcome = OUT_OK; outcome <= OUT_CALL; outcome++) {
                         const char *why = why_never(state, outcome);
