@@ -349,16 +349,16 @@ static uint32_t element_of(struct testbed *bed, uint32_t mempool, uint32_t gfp)
 /* Two at once on a pool of pages that lacks one element: frees on both CPUs, or a resize and a free. */
 static void run_pool_race(bool resize, uint32_t after_ns)
 {
-        struct sim_config config = testbed_config(2, 64);
+        struct sim_config config = testbed_config(2, resize ? 64 : 8);
         g_autoptr(testbed) bed = testbed_new(&config);
-        uint32_t pool = pool_of(bed, MEMPOOL_PAGES, resize ? 1 : 3), elements[2];
+        uint32_t pool = pool_of(bed, MEMPOOL_PAGES, 1), elements[2];
         uint64_t start;
 
         ask_pool(bed, OP_MEMPOOL_CREATE, pool, 0, 0);
         elements[0] = element_of(bed, pool, GFP_KERNEL);
-        elements[1] = element_of(bed, pool, GFP_KERNEL);
         if (!resize)
-                ask_pool(bed, OP_MEMPOOL_RESIZE, pool, GFP_KERNEL, 3);
+                testbed_starve(bed, 0);
+        elements[1] = element_of(bed, pool, GFP_ATOMIC); /* without memory below: out of the reserve */
         start = sim_now_ns(bed->sim) + 1000000;
         {
                 struct play_item items[] = {
