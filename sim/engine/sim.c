@@ -1154,8 +1154,12 @@ void sim_complete(struct sim *sim, struct thread *th)
         if (tape->op_count == tape->op_cap)
                 make_room(tape);
         write_record(&tape->ops[tape->op_count++], &th->op);
-        if (sim->config.audit)
-                CHECK(sim_audit_now(sim) == NULL);
+        if (sim->config.audit) {
+                const char *problem = sim_audit_now(sim);
+
+                if (problem)
+                        check_failed(problem, __FILE__, __LINE__);
+        }
 }
 
 /* A request done in one go. Everything here is what submit, begin, the hit and complete would have left. */

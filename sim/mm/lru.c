@@ -428,7 +428,7 @@ static const char *audit_lists(const struct memory *memory, const struct zone *z
         return NULL;
 }
 
-static const char *audit_page(const struct memory *memory, uint32_t pfn)
+static const char *audit_page(const struct memory *memory, uint32_t pfn, bool under_way)
 {
         const struct lru_page *page = &memory->lru.pages[pfn];
         uint32_t where = !!(page->bits & LRU_ON_LIST) + !!(page->bits & LRU_ADDING) + !!(page->bits & LRU_ISOLATED);
@@ -439,7 +439,7 @@ static const char *audit_page(const struct memory *memory, uint32_t pfn)
                 return "a page is in the wrong cache";
         if ((page->bits & LRU_SWAP_ENTRY) && (page->bits & LRU_MAPPED))
                 return "a page is mapped and its entry names a swap slot";
-        if (lru_count(page) == 0 && where == 0)
+        if (!under_way && lru_count(page) == 0)
                 return "a page nobody refers to was not freed";
         return NULL;
 }
@@ -469,7 +469,7 @@ static const char *audit_owners(const struct memory *memory, uint64_t owned)
         return found == owned ? NULL : "a mapped page is not on the list of a process";
 }
 
-const char *lru_audit(const struct memory *memory)
+const char *lru_audit(const struct memory *memory, bool under_way)
 {
         const struct lru *lru = &memory->lru;
         uint64_t sum[ZONES_MAX][ZONE_STAT_COUNT];
@@ -487,7 +487,7 @@ const char *lru_audit(const struct memory *memory)
 
                 if (memory->pages[pfn].state != PAGE_LRU)
                         continue;
-                problem = audit_page(memory, pfn);
+                problem = audit_page(memory, pfn, under_way);
                 if (problem)
                         return problem;
                 on_lists += !!(page->bits & LRU_ON_LIST);

@@ -11,7 +11,7 @@
  * Invariants (lru_audit):
  *   a page has LRU_ON_LIST exactly if it is on zone.lru[LRU_ACTIVE set] of its own zone, linked by struct page
  *   LRU_ON_LIST, LRU_ADDING (on a CPU's add list) and LRU_ISOLATED (in the hands of a scanner) exclude each other
- *   a page in state PAGE_LRU has lru_count() > 0
+ *   a page in state PAGE_LRU has lru_count() > 0, unless an op that frees it is under way
  *   LRU_SWAP_CACHE only with LRU_ANON; LRU_CACHED only without; LRU_WRITEBACK only on pages of the queue of writes
  *   LRU_MAPPED or LRU_SWAP_ENTRY, and an owner: the page is on its owner's list, exactly once
  *   zone figures nr_anon_pages, nr_mapped, nr_file_pages, nr_dirty, nr_writeback are the sums over the records
@@ -75,6 +75,7 @@ struct lru_owner {
         uint32_t first, last; /* pfns, PFN_NONE (both 0 before first use: see `count`) */
         uint32_t count;       /* pages on that list */
         uint32_t swapped;     /* entries whose page is gone: slots */
+        uint32_t exiting;     /* 1: somebody is at it */
 };
 
 struct add_list {
@@ -236,7 +237,8 @@ uint64_t shrinker_freeable(const struct lru *lru, const struct shrinker *shrinke
 void shrinker_put(struct lru *lru, uint32_t shrinker, uint32_t object);    /* to the head: used last */
 void shrinker_remove(struct lru *lru, uint32_t shrinker, uint32_t object);
 
-/* Walks lists and records; NULL or the broken invariant. O(memory). */
-const char *lru_audit(const struct memory *memory);
+/* Walks lists and records; NULL or the broken invariant. O(memory). under_way: somebody may have pages in hand that
+ * nobody refers to any more and that are not yet freed. */
+const char *lru_audit(const struct memory *memory, bool under_way);
 
 #endif

@@ -141,7 +141,7 @@ const char *memory_audit(const struct memory *memory, bool under_way)
                         return problem;
         }
         if (memory->lru.in_use) {
-                const char *problem = lru_audit(memory);
+                const char *problem = lru_audit(memory, under_way);
 
                 if (problem)
                         return problem;

@@ -32,7 +32,10 @@ void call_exit(struct machine *m, struct thread *th, uint32_t process)
 
 enum outcome act_exit_begin(struct machine *m, struct thread *th, struct frame *f)
 {
-        (void)f;
+        th->ret = PLACE_NONE;
+        if (owner_of(m, f)->exiting) /* somebody else is at it */
+                return OUT_DONE;
+        owner_of(m, f)->exiting = 1;
         reclaim_of(m, th)->group_count = 0;
         call_add_drain(th, 0, LRU_LISTS);
         return OUT_CALL;
@@ -141,6 +144,7 @@ enum outcome act_exit_end(struct machine *m, struct thread *th, struct frame *f)
 
         m->mem.lru.swap_used -= owner->swapped;
         owner->swapped = 0;
+        owner->exiting = 0;
         if (th->op.kind == OP_PROCESS_EXIT)
                 th->op.result = f->exit.gone;
         th->ret = PLACE_NONE;

@@ -232,7 +232,7 @@ struct op_at {
 struct totals {
         struct rows rows[ROWS_COUNT];
         struct live_map live;
-        GHashTable *shrunk;   /* op whose record is still to come -> the struct op_record of its free by a shrinker */
+        GHashTable *shrunk;   /* op under way -> GArray of struct op_record: frees by shrinkers it called */
         GHashTable *waited;   /* op under way -> GArray of the ids of lock_total it waited for */
         GArray *failed;       /* uint64_t, since the last write */
         GArray *sites;        /* struct op_at, since the last write */
@@ -270,7 +270,7 @@ struct totals *totals_new(void)
         totals->live.slots = g_new0(uint32_t, totals->live.mask + 1);
         totals->live.cap = 512;
         totals->live.entries = g_new(struct live, totals->live.cap);
-        totals->shrunk = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+        totals->shrunk = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)g_array_unref);
         totals->waited = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)g_array_unref);
         totals->failed = g_array_new(FALSE, FALSE, sizeof(uint64_t));
         totals->sites = g_array_new(FALSE, FALSE, sizeof(struct op_at));
@@ -375,18 +375,18 @@ static void lock_waited(struct totals *totals, const struct event_record *event)
         g_array_append_val(before, total->head.id);
 }
 
-static void add_free(struct totals *totals, const struct op_record *op);
-
-/* A shrinker has freed what an op got. Events run ahead of ops: the record of that op may be still to come. */
+/* A shrinker frees what an op got: taken into account when the op that reclaims is done, in the order of the records. */
 static void object_shrunk(struct totals *totals, const struct event_record *event)
 {
         struct op_record op = { .kind = OP_FREE, .frees = (uint64_t)event->b << 32 | event->a, .t_ns = event->t_ns,
                                 .cpu = event->cpu, .cache = event->c };
+        GArray *frees = g_hash_table_lookup(totals->shrunk, GSIZE_TO_POINTER(event->op));
 
-        if (live_find(&totals->live, op.frees) != NULL)
-                add_free(totals, &op);
-        else
-                g_hash_table_insert(totals->shrunk, GSIZE_TO_POINTER(op.frees), g_memdup2(&op, sizeof(op)));
+        if (frees == NULL) {
+                frees = g_array_new(FALSE, FALSE, sizeof(struct op_record));
+                g_hash_table_insert(totals->shrunk, GSIZE_TO_POINTER(event->op), frees);
+        }
+        g_array_append_val(frees, op);
 }
 
 void totals_event(struct totals *totals, const struct event_record *event)
@@ -595,17 +595,16 @@ void totals_op(struct totals *totals, const struct op_record *op, uint32_t site)
 
                 g_array_append_val(totals->sites, at);
         }
-        if (is_alloc(op)) {
-                const struct op_record *freed = g_hash_table_size(totals->shrunk) == 0 ? NULL :
-                                                g_hash_table_lookup(totals->shrunk, GSIZE_TO_POINTER(op->id));
-
+        if (is_alloc(op))
                 add_alloc(totals, op, site);
-                if (freed != NULL) {
-                        add_free(totals, freed);
-                        g_hash_table_remove(totals->shrunk, GSIZE_TO_POINTER(op->id));
-                }
-        } else if (op->kind == OP_FREE) {
+        else if (op->kind == OP_FREE)
                 add_free(totals, op);
+        if (g_hash_table_size(totals->shrunk) > 0) {
+                const GArray *frees = g_hash_table_lookup(totals->shrunk, GSIZE_TO_POINTER(op->id));
+
+                for (guint i = 0; frees != NULL && i < frees->len; i++)
+                        add_free(totals, &g_array_index(frees, struct op_record, i));
+                g_hash_table_remove(totals->shrunk, GSIZE_TO_POINTER(op->id));
         }
         if (g_hash_table_size(totals->waited) > 0)
                 g_hash_table_remove(totals->waited, GSIZE_TO_POINTER(op->id));
