@@ -135,7 +135,7 @@ enum outcome act_create_fail(struct machine *m, struct thread *th, struct frame 
         th->op.result = 1;
         th->ret = PLACE_NONE;
         th->op.path = (uint8_t)failed_path(th);
-        if (!(m->mem.caches[f->cache].spec.flags & CACHE_PANIC))
+        if (!(m->mem.caches[f->cache].spec.flags & CACHE_PANIC) || m->manual_clock) /* in an ops file the flag has no effect */
                 return OUT_DONE;
         machine_report(m, th, REPORT_CREATE_PANIC, f->cache, 0, 0);
         return machine_halt(m);
