@@ -27,7 +27,7 @@ static char *small, *empty, *failing, *killed, *traced, *fragmented;
 
 static const char *const reports[] = {
         "cache_hits", "cross_cpu_free", "failures",    "fragmentation",  "latency", "lifetimes", "lock_waits",
-        "pinning",    "slab_growth",    "slab_occupancy", "summary",     "top_sites", "waste",      "why_failed",
+        "oom_kills",  "pinning",    "slab_growth",    "slab_occupancy", "summary",     "top_sites", "waste",      "why_failed",
 };
 
 struct answer {
@@ -188,6 +188,34 @@ static gboolean is_json(const char *text)
         sqlite3_finalize(select);
         sqlite3_close(db);
         return valid;
+}
+
+/* Whom the killer took, in place of whom, and what came back. */
+static void test_oom_kills(void)
+{
+        g_autofree char *oom = record_scenario("oom");
+        g_autofree char *said = SAY("query", oom, "oom_kills", "--csv");
+        g_auto(GStrv) lines = g_strsplit(said, "\r\n", -1);
+        g_auto(GStrv) first = NULL, second = NULL;
+
+        g_assert_cmpuint(g_strv_length(lines), ==, 4); /* names, two kills, the end */
+        g_assert_cmpstr(lines[0], ==, "t_ns,asked_by,order_,gfp,chosen,score,killed,exit_ns,pages");
+        first = g_strsplit(lines[1], ",", -1);
+        second = g_strsplit(lines[2], ",", -1);
+        g_assert_cmpstr(first[1], ==, "eater");
+        g_assert_cmpstr(first[2], ==, "0");
+        g_assert_cmpstr(first[3], ==, "GFP_HIGHUSER");
+        g_assert_cmpstr(first[4], ==, "parent (20)");
+        g_assert_cmpstr(first[5], ==, "4225"); /* 4096 + 256 / 2 + 1 */
+        g_assert_cmpstr(first[6], ==, "child (21)");
+        g_assert_cmpstr(first[8], ==, "0");
+        g_assert_cmpstr(second[4], ==, "parent (20)");
+        g_assert_cmpstr(second[5], ==, "4096");
+        g_assert_cmpstr(second[6], ==, "parent (20)");
+        g_assert_cmpstr(second[8], ==, "512");
+        g_assert_cmpuint(g_ascii_strtoull(second[0], NULL, 10), >, g_ascii_strtoull(first[0], NULL, 10));
+        g_assert_cmpuint(g_ascii_strtoull(second[7], NULL, 10), >, 1000);
+        g_assert_cmpuint(g_ascii_strtoull(second[7], NULL, 10), <, 4000000);
 }
 
 /* Every query on every kind of recording, in every format. */
@@ -793,6 +821,7 @@ int main(int argc, char **argv)
         traced = record_scenario("trace");
         killed = record_killed();
         g_test_add_func("/query/named/expected-text", test_expected);
+        g_test_add_func("/query/named/oom-kills", test_oom_kills);
         g_test_add_func("/query/named/every-recording-every-format", test_all);
         g_test_add_func("/query/named/questions-and-columns-explained", test_documented);
         g_test_add_func("/query/csv/quoting", test_csv);
