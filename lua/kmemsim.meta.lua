@@ -215,6 +215,7 @@ function process(fields) end
 ---@field swapoff? boolean
 ---@field kernel? boolean # a kernel thread
 ---@field shares? process # whose memory it uses
+---@field on_exit? fun(t: task) # runs when its memory is back: gives back what else it held
 ---@field exiting? boolean # stuck on its way out
 
 ---A task on one CPU. The run ends when all tasks that are no daemons have ended.

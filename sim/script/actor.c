@@ -345,6 +345,12 @@ void actor_start(struct actor *actor)
                 raise_next(actor);
                 return;
         }
+        if (actor->exit_of) {
+                actor->waits_for_exit = actor->exit_of->id;
+                actor_set_state(actor, ACTOR_WAITING);
+                sim_wake_on_exit(sim, actor->thread, actor->exit_of->id);
+                return;
+        }
         actor_set_state(actor, ACTOR_SLEEPING);
         actor->has_alarm = true;
         sim_wake_at(sim, actor->thread, MAX(actor->start_ns, sim_now_ns(sim)));
@@ -1813,6 +1819,12 @@ static void deliver_task(struct actor *actor, enum sim_what what)
                 sim_wake_on_exit(scenario->sim, actor->thread, 0);
                 actor->waits_for_exit = 0;
                 actor->has_alarm = false;
+                if (!actor->has_begun) { /* on_exit: the run is not over before it is done */
+                        actor->is_foreground = true;
+                        scenario->foreground++;
+                        begin(actor);
+                        return;
+                }
                 if (exited) {
                         lua_pushboolean(actor->L, 1);
                 } else {

@@ -88,13 +88,34 @@ static void check_unique(lua_State *L, const struct scenario *scenario, const st
         }
 }
 
+/* on_exit = function(t): a task that begins when the process has exited, and gives back what it held. */
+static void declare_on_exit(struct scenario *scenario, lua_State *L, int index, const struct declared_process *process)
+{
+        int top = lua_gettop(L);
+        int type = lua_getfield(L, index, "on_exit");
+
+        if (type != LUA_TNIL) {
+                if (type != LUA_TFUNCTION)
+                        luaL_error(L, "process: on_exit is a function");
+                lua_newtable(L);
+                lua_pushvalue(L, -2);
+                lua_setfield(L, -2, "run");
+                lua_pushfstring(L, "exit of %s", process->name);
+                lua_setfield(L, -2, "name");
+                lua_pushboolean(L, 1);
+                lua_setfield(L, -2, "daemon");
+                actor_declare_task(scenario, L, lua_gettop(L), "process")->exit_of = process;
+        }
+        lua_settop(L, top);
+}
+
 /* process{ ... }: pushes the box. */
 void process_declare(struct scenario *scenario, lua_State *L, int index)
 {
         static const char *const what = "process";
         static const char *const known[] = { "name", "pid",     "parent",  "total_vm", "anon",   "cpu_time", "age",    "nice",
                                              "uid",  "euid",    "caps",    "oom_adj",  "kernel", "swapoff",  "shares", "exiting",
-                                             NULL };
+                                             "on_exit", NULL };
         struct declared_process process = { .scenario = scenario }, *kept;
         const struct declared_process *relative;
         uint64_t number = 0, nice = 0, adj = 0;
@@ -140,6 +161,7 @@ void process_declare(struct scenario *scenario, lua_State *L, int index)
         process.place = sandbox_place(scenario->sandbox, L, 1);
         kept = g_memdup2(&process, sizeof(process));
         g_ptr_array_add(scenario->processes, kept);
+        declare_on_exit(scenario, L, index, kept);
         box_push(scenario, L, BOX_PROCESS, kept);
 }
 

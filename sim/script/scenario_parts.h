@@ -159,6 +159,7 @@ struct actor {
         struct wait_queue *queue;
         struct actor *next, *previous; /* in the wait queue; next in the ready queue */
         const char *waits_for, *waits_name; /* WAITING: in words */
+        const struct declared_process *exit_of; /* begins when this process has exited */
         uint32_t waits_for_exit; /* WAITING, in no queue: of this process of the sim */
         bool has_begun; /* a task's function was called */
         bool has_alarm; /* SLEEPING, or WAITING with a timeout: the next SIM_WAKE is meant */

@@ -92,6 +92,24 @@ static void test_exit(void)
                       "false\tprocess_exit needs a process: what process{} returned\n");
 }
 
+/* What the kernel holds for a process goes with it if the scenario says so. */
+static void test_on_exit(void)
+{
+        assert_tells(MACHINE "local files = cache { name = 'filp', size = 200 } local held = {} "
+                     "local hog = process { name = 'hog', pid = 7, total_vm = '64MiB', anon = '2MiB', on_exit = function(t) "
+                     "print('exits', #held, t:name()) for _, o in ipairs(held) do t:kfree(o) end t:work('1ms') print('gone') end } "
+                     "task { name = 'opens', process = hog, run = function(t) for i = 1, 30 do held[i] = t:alloc(files) end "
+                     "t:sleep('10s') print('never') end } "
+                     "task { name = 'eater', at = '1ms', run = function(t) " EAT("hog") "end } "
+                     "expect('all back', function(r) return r.caches.filp.live_objs == 0 end)",
+                     "Out of memory: kill process 7 (hog) score 16384 or a child\n"
+                     "Killed process 7 (hog)\n"
+                     "exits\t30\texit of hog\n"
+                     "gone\n");
+        assert_prints("local p = process { name = 'p', on_exit = function(t) print('never') end } "
+                      "task { name = 't', run = function(t) t:work('1us') end }", "");
+}
+
 static void test_mistakes(void)
 {
         static const struct {
@@ -134,6 +152,7 @@ static void add_tests(void)
         g_test_add_func("/lua/process/who-dies", test_whom);
         g_test_add_func("/lua/process/panics", test_panic);
         g_test_add_func("/lua/process/exit", test_exit);
+        g_test_add_func("/lua/process/on-exit", test_on_exit);
         g_test_add_func("/lua/process/mistakes", test_mistakes);
 }
 
