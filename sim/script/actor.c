@@ -853,7 +853,7 @@ static int submit_free(lua_State *L, struct actor *self, struct object *object)
 {
         struct scenario *scenario = self->scenario;
 
-        if (scenario->config.debug_slab && (object->is_freed || object->is_pages))
+        if (scenario->config.debug_slab && object->is_freed && !object->is_pages)
                 return submit_free_address(L, self, object, 0);
         if (object->is_freed)
                 return failure_double_free(L, self, object);
@@ -964,7 +964,9 @@ static int task_kfree(lua_State *L)
         object = object_check(self->scenario, L, 2);
         if (!lua_isnoneornil(L, 3))
                 return submit_free_address(L, self, object, debug_offset(L, self, object, 3, "kfree"));
-        if (object->is_pages && !self->scenario->config.debug_slab)
+        if (object->is_pages && self->scenario->config.debug_slab)
+                return submit_free_address(L, self, object, 0);
+        if (object->is_pages)
                 return failure_wrong_free(L, self, object, WRONG_KFREE);
         return submit_free(L, self, object);
 }

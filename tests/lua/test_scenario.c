@@ -204,7 +204,7 @@ static void test_waiting(void)
                 "t:wait(go)) end }",
                 "nil\ttimeout\ntrue\t3000\ntrue\t7000\ntrue\ttrue\n");
         fails(TASK("t:wait(t)"), "s.lua:2: wait: 'a' would wait for itself" IN_TASK("2"));
-        fails(TASK("t:wait(5)"), "s.lua:2: wait needs an event or a task" IN_TASK("2"));
+        fails(TASK("t:wait(5)"), "s.lua:2: wait needs an event, a task or a process" IN_TASK("2"));
         fails(TASK("t:signal(5)"), "s.lua:2: signal needs an event" IN_TASK("2"));
 }
 
