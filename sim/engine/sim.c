@@ -1731,6 +1731,9 @@ bool sim_cache_get(const struct sim *sim, uint32_t cache, struct cache_view *ret
         ret->limit = c->limit;
         ret->batchcount = c->batchcount;
         ret->shared = c->shared;
+        ret->obj_size = c->obj_size;
+        ret->obj_offset = c->obj_offset;
+        ret->debug = c->flags & CACHE_DEBUG_FLAGS;
         ret->created_ns = c->created_ns;
         ret->destroyed_ns = c->destroyed_ns;
         return true;

@@ -255,6 +255,8 @@ struct cache_view {
         uint8_t off_slab;
         uint8_t boot;             /* 1: made by boot, before time 0 */
         uint32_t buffer_size, num, gfporder, colour, colour_off, slab_size;
+        uint32_t obj_size, obj_offset; /* what the user may use, and where it begins: 0 without debug_slab */
+        uint32_t debug;                /* CACHE_RED_ZONE, CACHE_POISON ... in force */
         uint32_t limit, batchcount, shared;
         uint64_t created_ns, destroyed_ns; /* TIME_NEVER while live */
 };

@@ -61,6 +61,9 @@ static const struct column cache_columns[] = {
         CACHE(destroyed_ns, "destroyed_ns", "ns", NULL_IF_ONES, "when it was destroyed; NULL: it was not"),
         CACHE(spec.ctor_cycles, "ctor_cycles", "cycles", NULL_NEVER, "what the constructor takes for an object; 0: none"),
         CACHE(spec.dtor_cycles, "dtor_cycles", "cycles", NULL_NEVER, "the same of the destructor"),
+        CACHE(obj_size, "obj_size", "bytes", NULL_NEVER, "of buffer_size the user's: the rest is alignment, red zones and caller word"),
+        CACHE(obj_offset, "obj_offset", "bytes", NULL_NEVER, "where the user's bytes begin: behind the red zone of a debug_slab machine"),
+        CACHE(debug, "debug", "", NULL_NEVER, "debugging in force: bits as in flags"),
 };
 
 static const struct column boot_slab_columns[] = {

@@ -561,6 +561,84 @@ static void test_callers(void)
         g_assert_cmpstr(text->str, ==, "do_tune_cpucache tester 0x4141414141414141");
 }
 
+static uint32_t create(struct desk *desk, const char *name, uint32_t flags, uint32_t ctor_cycles, uint32_t dtor_cycles)
+{
+        struct cache_spec spec = { .size_bytes = 200, .flags = flags, .ctor_cycles = ctor_cycles, .dtor_cycles = dtor_cycles };
+        struct request request = { .kind = OP_CREATE, .spec = &spec };
+
+        g_strlcpy(spec.name, name, sizeof(spec.name));
+        g_assert_cmpuint(testbed_do(desk->bed, 0, &request)->result, ==, 0);
+        return desk->bed->done.cache;
+}
+
+/* How long an allocation from the cache, and the free of what it got, take: a refill and a hit. */
+static void time_cache(struct desk *desk, uint32_t cache, uint64_t ret_ns[4])
+{
+        for (uint32_t i = 0; i < 4; i += 2) {
+                uint32_t object = testbed_alloc(desk->bed, 0, cache, GFP_KERNEL);
+
+                ret_ns[i] = desk->bed->done.dur_ns;
+                testbed_release(desk->bed, 0, object);
+                ret_ns[i + 1] = desk->bed->done.dur_ns;
+        }
+}
+
+/* 3000 cycles of a constructor are 1 us. A poisoned cache constructs at every allocation and takes down at every free; one
+ * without poison when a slab is made (17 objects), as without debugging; SLAB_DEBUG_INITIAL looks at each free. */
+static void test_constructors(void)
+{
+        g_autoptr(desk_auto) desk = desk_new(ARCH_X86_64, 40, 0, 0);
+        static const struct {
+                const char *name;
+                uint32_t flags, ctor_cycles, dtor_cycles;
+                uint64_t more_ns[4]; /* than the same cache without: grow, free, hit, free */
+        } cases[] = {
+                { "poisoned", 0, 3000, 0, { 1000, 0, 1000, 0 } },
+                { "both", 0, 3000, 6000, { 1000, 2000, 1000, 2000 } },
+                { "rcu", CACHE_DESTROY_BY_RCU, 3000, 0, { 17000, 0, 0, 0 } },
+                { "initial", CACHE_DEBUG_INITIAL, 3000, 0, { 1000, 1000, 1000, 1000 } },
+        };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+                g_autofree char *plain_name = g_strconcat(cases[i].name, "-plain", NULL);
+                uint32_t plain = create(desk, plain_name, cases[i].flags & ~CACHE_DEBUG_INITIAL, 0, 0);
+                uint32_t cache = create(desk, cases[i].name, cases[i].flags, cases[i].ctor_cycles, cases[i].dtor_cycles);
+                uint64_t without[4], with[4];
+
+                time_cache(desk, plain, without);
+                time_cache(desk, cache, with);
+                for (uint32_t k = 1; k < 4; k++)
+                        g_assert_cmpuint(with[k] - without[k], ==, cases[i].more_ns[k]);
+                g_assert_cmpuint(with[0] - without[0] + 100, >, cases[i].more_ns[0]); /* page lists may be refilled */
+                g_assert_cmpuint(with[0] - without[0], <, cases[i].more_ns[0] + 100);
+        }
+        expect(desk, "", NULL);
+        create(desk, "bare", CACHE_DEBUG_INITIAL, 0, 0);
+        expect(desk, "<3>kmem_cache_create: No con, but init state check requested - bare\n", NULL);
+        g_assert_cmpuint(desk->bed->mem->caches[desk->bed->done.cache].flags & CACHE_DEBUG_INITIAL, ==, 0);
+}
+
+/* Costs of section 10.7: a hit of a debug build takes the steps of an ordinary one, and the checks on top. */
+static void test_costs(void)
+{
+        g_autoptr(desk_auto) desk = desk_new(ARCH_X86_64, 200, 0, 0);
+        const struct sim_config config = testbed_config(1, 64);
+        const uint32_t *cost = config.cost_cycles;
+        uint64_t check = 200 * cost[COST_POISON_BYTE], fill = 50 * cost[COST_FILL_WORD] + 4 * cost[COST_MISS];
+        uint32_t object = get(desk), alloc_cycles, free_cycles;
+
+        put(desk, object);
+        object = get(desk);
+        alloc_cycles = (uint32_t)(check + fill + cost[COST_DEBUG_OBJ]);
+        g_assert_cmpuint(desk->bed->done.dur_ns, ==, (cost[COST_ENTER] + 1) / 3 + (cost[COST_IRQ] + 1) / 3 +
+                                                     (cost[COST_MAG_POP] + 1) / 3 + (alloc_cycles + 1) / 3);
+        put(desk, object);
+        free_cycles = (uint32_t)(fill + cost[COST_DEBUG_OBJ]);
+        g_assert_cmpuint(desk->bed->done.dur_ns, ==, (cost[COST_ENTER] + 1) / 3 + (cost[COST_IRQ] + 1) / 3 +
+                                                     (cost[COST_FREE_LOOKUP] + 1) / 3 + (cost[COST_MAG_PUT] + 1) / 3 +
+                                                     (free_cycles + 1) / 3);
+}
+
 int main(int argc, char **argv)
 {
         g_test_init(&argc, &argv, NULL);
@@ -582,5 +660,7 @@ int main(int argc, char **argv)
         g_test_add_func("/debug/reports/poison-without-red-zones", test_poison_only);
         g_test_add_func("/debug/reports/red-zones-without-poison", test_rcu);
         g_test_add_func("/debug/reports/callers", test_callers);
+        g_test_add_func("/debug/constructors", test_constructors);
+        g_test_add_func("/debug/costs-of-a-hit", test_costs);
         return g_test_run();
 }
