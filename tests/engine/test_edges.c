@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "path/step.h"
+#include "support/pressure.h"
 #include "support/workload.h"
 
 #ifdef KMEMSIM_AUDIT_FULL
@@ -20,16 +21,11 @@ static const char *const outcome_names[] = { "ok", "no", "alt", "call", "done", 
 
 static uint64_t taken[STATE_COUNT][OUT_PARK + 1];
 
-static const char reclaim[] = "direct reclaim makes no progress yet";
 static const char attached[] = "a node with a CPU always has its shared array and alien set";
 static const char unanswered[] = "the action never answers so";
 static const char guard[] = "a guard: what would lead there is refused before";
 
 static const struct { enum state state; enum outcome outcome; const char *why; } never[] = {
-        { PA_RECLAIM, OUT_OK, reclaim },
-        { PA_AFTER_RECLAIM, OUT_CALL, reclaim },
-        { PA_AFTER_RECLAIM_GOT, OUT_OK, reclaim },
-        { PA_AFTER_RECLAIM_GOT, OUT_NO, reclaim },
         { OOM_KILL, OUT_NO, "whoever is chosen has memory and may be killed" },
         { CREATE_GEOMETRY, OUT_ALT, guard },
         { REAP_SHARED, OUT_OK, attached },
@@ -66,6 +62,20 @@ static void run_workloads(void)
                 config.debug_slab = seed % 4 == 1;
                 bed = testbed_new(&config);
                 workload_run(bed, &shape, &result);
+                collect(bed);
+        }
+}
+
+/* More pages than there is memory, with swap and without. */
+static void run_pressure(void)
+{
+        for (uint64_t seed = 1; seed <= 15; seed++) {
+                struct pressure_shape shape = { .seed = seed, .requests = 6000, .swap_pages = seed % 2 ? 800 : 0,
+                                                .write_ns = seed % 3 ? 40000 : 0, .zone_reclaim_mode = seed % 8 };
+                struct sim_config config = pressure_config(seed);
+                g_autoptr(testbed) bed = testbed_new(&config);
+
+                pressure_run(bed, &shape);
                 collect(bed);
         }
 }
@@ -527,6 +537,7 @@ static void test_edges(void)
                 return;
         }
         run_workloads();
+        run_pressure();
         run_manual();
         run_saved_from_the_killer();
         run_fallback_race(true, FALLBACK_ZONE_GOT, OUT_NO);
