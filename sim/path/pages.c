@@ -254,6 +254,14 @@ enum outcome act_scan_zone(struct machine *m, struct thread *th, struct frame *f
                                             f->scan.harder, &order_steps);
                 spend(m, COST_WATERMARK, 1);
                 spend(m, COST_WATERMARK_STEP, order_steps);
+                if (!allowed && m->mem.lru.setting[VM_ZONE_RECLAIM_MODE] && zone_reclaim_wanted(m, th, f->gfp, zone)) {
+                        struct frame *reclaim = call_path(th, ZRECLAIM_BEGIN, CACHE_ID_NONE);
+
+                        reclaim->gfp = f->gfp;
+                        reclaim->order = f->order;
+                        reclaim->zreclaim.zone = zone->index;
+                        return OUT_CALL;
+                }
                 if (!allowed) {
                         machine_event(m, th, EV_ZONE_REFUSED, zone->index, f->order,
                                       zone->free_pages > UINT32_MAX ? UINT32_MAX : (uint32_t)zone->free_pages);
@@ -261,6 +269,17 @@ enum outcome act_scan_zone(struct machine *m, struct thread *th, struct frame *f
                 }
         }
         return f->order == 0 ? OUT_OK : OUT_ALT;
+}
+
+enum outcome act_scan_reclaimed(struct machine *m, struct thread *th, struct frame *f)
+{
+        const struct zone *zone = &m->mem.zones[f->scan.zone];
+
+        if (th->ret)
+                return f->order == 0 ? OUT_OK : OUT_ALT;
+        machine_event(m, th, EV_ZONE_REFUSED, zone->index, f->order,
+                      zone->free_pages > UINT32_MAX ? UINT32_MAX : (uint32_t)zone->free_pages);
+        return OUT_NO;
 }
 
 /* zlc_mark_zone_full() and zlc_setup(): the zone in hand gave no page. The first time in a walk the marks come into use,

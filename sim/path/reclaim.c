@@ -202,6 +202,106 @@ enum outcome act_reclaim_end(struct machine *m, struct thread *th, struct frame 
         return OUT_DONE;
 }
 
+/* Zone reclaim. */
+
+/* Page cache that nobody maps; unsigned, as the kernel has it: with more mapped than cached it is huge. */
+static uint64_t unmapped_pages(const struct zone *zone)
+{
+        return stat_shown(zone->stat[NR_FILE_PAGES]) - stat_shown(zone->stat[NR_MAPPED]);
+}
+
+static uint64_t reclaimable_slab(const struct zone *zone)
+{
+        return stat_shown(zone->stat[NR_SLAB_RECLAIMABLE]);
+}
+
+static uint64_t may_stay(const struct machine *m, const struct zone *zone, enum vm_setting ratio)
+{
+        return zone->present_pages * m->mem.lru.setting[ratio] / 100;
+}
+
+bool zone_reclaim_wanted(const struct machine *m, const struct thread *th, uint32_t gfp, const struct zone *zone)
+{
+        if (!m->mem.numa || (unmapped_pages(zone) <= may_stay(m, zone, VM_MIN_UNMAPPED_RATIO) &&
+                             reclaimable_slab(zone) <= may_stay(m, zone, VM_MIN_SLAB_RATIO)))
+                return false;
+        if (!(gfp & __GFP_WAIT) || zone->all_unreclaimable || zone->reclaim_in_progress || th->memalloc)
+                return false;
+        return !m->mem.cpus_on_node[zone->node] || zone->node == m->mem.node_of_cpu[th->cpu];
+}
+
+enum outcome act_zreclaim_begin(struct machine *m, struct thread *th, struct frame *f)
+{
+        struct reclaim *r = reclaim_of(m, th);
+        uint64_t mode = m->mem.lru.setting[VM_ZONE_RECLAIM_MODE];
+        const struct zone *zone = &m->mem.zones[f->zreclaim.zone];
+
+        memset(r, 0, sizeof(*r));
+        th->memalloc = 1;
+        r->gfp = f->gfp;
+        r->zone = f->zreclaim.zone;
+        r->order = f->order;
+        r->congested_ok = 1;
+        r->may_write = mode & 2 ? 1 : 0;
+        r->may_swap = mode & 4 ? 1 : 0;
+        r->batch = 1u << f->order > LRU_CLUSTER ? 1u << f->order : LRU_CLUSTER;
+        r->swappiness = (uint8_t)m->mem.lru.setting[VM_SWAPPINESS];
+        r->lru_pages = f->order; /* what the kernel gives shrink_slab here */
+        r->priority = 4;
+        return unmapped_pages(zone) > may_stay(m, zone, VM_MIN_UNMAPPED_RATIO) ? OUT_OK : OUT_NO;
+}
+
+enum outcome act_zreclaim_zone(struct machine *m, struct thread *th, struct frame *f)
+{
+        struct zone *zone = &m->mem.zones[f->zreclaim.zone];
+
+        if (zone->prev_priority > reclaim_of(m, th)->priority)
+                zone->prev_priority = reclaim_of(m, th)->priority;
+        call_path(th, SZONE_BEGIN, CACHE_ID_NONE);
+        return OUT_CALL;
+}
+
+enum outcome act_zreclaim_zone_done(struct machine *m, struct thread *th, struct frame *f)
+{
+        struct reclaim *r = reclaim_of(m, th);
+
+        f->zreclaim.freed += r->freed;
+        if (f->zreclaim.freed >= 1u << f->order || r->priority == 0)
+                return OUT_NO;
+        r->priority--;
+        return OUT_OK;
+}
+
+enum outcome act_zreclaim_slab(struct machine *m, struct thread *th, struct frame *f)
+{
+        const struct zone *zone = &m->mem.zones[f->zreclaim.zone];
+
+        if (!f->zreclaim.slab_pages) {
+                if (reclaimable_slab(zone) <= may_stay(m, zone, VM_MIN_SLAB_RATIO))
+                        return OUT_NO;
+                f->zreclaim.slab_pages = reclaimable_slab(zone);
+        }
+        call_path(th, SSLAB_BEGIN, CACHE_ID_NONE);
+        return OUT_CALL;
+}
+
+enum outcome act_zreclaim_slab_done(struct machine *m, struct thread *th, struct frame *f)
+{
+        const struct zone *zone = &m->mem.zones[f->zreclaim.zone];
+
+        return th->ret && reclaimable_slab(zone) > f->zreclaim.slab_pages - (1u << f->order) ? OUT_OK : OUT_NO;
+}
+
+enum outcome act_zreclaim_end(struct machine *m, struct thread *th, struct frame *f)
+{
+        if (f->zreclaim.slab_pages)
+                f->zreclaim.freed += f->zreclaim.slab_pages - reclaimable_slab(&m->mem.zones[f->zreclaim.zone]);
+        th->memalloc = 0;
+        th->ret = (int64_t)f->zreclaim.freed >= (int64_t)1 << f->order;
+        machine_event(m, th, EV_RECLAIM_TRIED, f->gfp, f->order, (uint32_t)f->zreclaim.freed);
+        return OUT_DONE;
+}
+
 /* kswapd. */
 
 enum outcome act_kswapd_begin(struct machine *m, struct thread *th, struct frame *f)

@@ -222,6 +222,11 @@ struct frame {
                         uint32_t gone;
                 } exit;
                 struct {
+                        uint64_t freed;
+                        uint64_t slab_pages;           /* reclaimable ones when it began with them, 0: not yet */
+                        uint32_t zone;
+                } zreclaim;
+                struct {
                         uint32_t next;                 /* pfn to look at */
                         uint32_t freed;
                 } drop;
@@ -570,6 +575,8 @@ struct frame *call_release(struct thread *th, enum group_from from, bool cold);
 void call_free_pages(struct thread *th, struct page_list *list, bool cold); /* takes the list */
 enum outcome lock_lru(struct machine *m, struct thread *th, struct frame *f, uint32_t zone); /* interrupts off */
 void unlock_lru(struct machine *m, struct thread *th, struct frame *f, uint32_t zone);
+/* NUMA, zone_reclaim_mode: is it worth it, and allowed, to reclaim in this zone before the next one is tried? */
+bool zone_reclaim_wanted(const struct machine *m, const struct thread *th, uint32_t gfp, const struct zone *zone);
 void reclaim_gone(struct machine *m, struct thread *th, uint32_t pfn); /* tells the owner of its handle */
 
 /* exit_mmap(): all pages of a process, then its swap slots. */

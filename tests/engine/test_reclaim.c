@@ -540,6 +540,44 @@ static void test_throttle(void)
         g_assert_cmpstr(sim_audit(bed->sim), ==, NULL);
 }
 
+/* A node full of page cache: with zone_reclaim_mode pages are freed there before the other node is asked. */
+static void zone_reclaim(uint64_t mode)
+{
+        struct sim_config config = testbed_config_numa(2, 2, 12);
+        g_autoptr(testbed) bed = NULL;
+        struct numa_counters before;
+        uint32_t made = 0;
+
+        config.audit = 0;
+        bed = testbed_new(&config);
+        while (bed->mem->numa_counters[0].miss == 0 && bed->mem->numa_counters[DMA].foreign == 0) {
+                page_new(bed, 0, 0);
+                made++;
+        }
+        g_assert_cmpuint(made, >, 2000);
+        set(bed, VM_ZONE_RECLAIM_MODE, mode);
+        testbed_forget(bed);
+        before = bed->mem->numa_counters[DMA];
+        for (uint32_t i = 0; i < 200; i++)
+                page_new(bed, 0, 0);
+        g_assert_cmpstr(sim_audit(bed->sim), ==, NULL);
+        if (mode) {
+                g_assert_cmpuint(bed->mem->numa_counters[DMA].foreign, ==, before.foreign);
+                g_assert_cmpuint(bed->mem->numa_counters[DMA].hit, ==, before.hit + 200);
+                g_assert_cmpuint(testbed_count(bed, EV_PAGE_RECLAIMED, 0), >=, 200 - 32);
+                g_assert_cmpuint(bed->mem->zones[DMA].prev_priority, <=, 4);
+        } else {
+                g_assert_cmpuint(bed->mem->numa_counters[DMA].foreign, >=, before.foreign + 150);
+                g_assert_cmpuint(testbed_count(bed, EV_PAGE_RECLAIMED, 0), <, 150);
+        }
+}
+
+static void test_zone_reclaim(void)
+{
+        zone_reclaim(0);
+        zone_reclaim(1);
+}
+
 int main(int argc, char **argv)
 {
         g_test_init(&argc, &argv, NULL);
@@ -556,5 +594,6 @@ int main(int argc, char **argv)
         g_test_add_func("/engine/reclaim/writes-end-with-a-wait", test_no_device);
         g_test_add_func("/engine/reclaim/drop-caches", test_drop_caches);
         g_test_add_func("/engine/reclaim/throttle", test_throttle);
+        g_test_add_func("/engine/reclaim/zone-reclaim", test_zone_reclaim);
         return g_test_run();
 }
