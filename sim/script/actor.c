@@ -588,6 +588,8 @@ static int submit(lua_State *L, struct actor *self)
                 return failure_refused(L, self, problem);
         if (problem)
                 return luaL_error(L, "%s", problem);
+        if (scenario->config.debug_slab)
+                call_site_submitted(self);
         sandbox_burst_begin(scenario->sandbox);
         actor_set_state(self, ACTOR_REQUEST);
         return wait_for(L, self, SIM_DONE);
@@ -762,10 +764,13 @@ int actor_submit(lua_State *L, struct actor *self)
 
 void actor_submit_then(lua_State *L, struct actor *self, lua_KContext at, lua_KFunction then)
 {
-        const char *problem = sim_submit(self->scenario->sim, self->thread, &self->request);
+        const char *problem;
 
+        call_site_note(self);
+        problem = sim_submit(self->scenario->sim, self->thread, &self->request);
         if (problem)
                 luaL_error(L, "%s", problem);
+        call_site_submitted(self);
         sandbox_burst_begin(self->scenario->sandbox);
         actor_set_state(self, ACTOR_REQUEST);
         wait_for_then(L, self, SIM_DONE, at, then);
@@ -901,7 +906,6 @@ static int write_on(lua_State *L, int status, lua_KContext at)
         while (at < count) {
                 lua_KContext best = 0;
                 uint32_t period = 1, pattern = 0;
-                const char *problem;
 
                 for (uint32_t p = 1; p <= 4; p++) {
                         lua_KContext run = 0;
@@ -919,13 +923,7 @@ static int write_on(lua_State *L, int status, lua_KContext at)
                                                   .size_bytes = (uint64_t)best, .op = object->op,
                                                   .place = object->place + (uint64_t)(lua_tointeger(L, 3) + at) };
                 at += best;
-                call_site_note(self);
-                problem = sim_submit(scenario->sim, self->thread, &self->request);
-                if (problem)
-                        return luaL_error(L, "write: %s", problem);
-                sandbox_burst_begin(scenario->sandbox);
-                actor_set_state(self, ACTOR_REQUEST);
-                wait_for_then(L, self, SIM_DONE, at, write_on);
+                actor_submit_then(L, self, at, write_on);
         }
         return 0;
 }
@@ -1096,10 +1094,12 @@ static int write_faults(lua_State *L, int status, lua_KContext at)
                         continue;
                 self->request = (struct request){ .kind = OP_FAULT_SET, .size_bytes = value,
                                                   .order = (uint8_t)FAULT_ATTR_OF(capability, attribute - 1) };
+                call_site_note(self);
                 problem = sim_submit(self->scenario->sim, self->thread, &self->request);
                 if (problem)
                         return luaL_error(L, "%s: %s (the main part says %s { ... })", fault_capability_names[capability],
                                           problem, fault_capability_names[capability]);
+                call_site_submitted(self);
                 sandbox_burst_begin(self->scenario->sandbox);
                 actor_set_state(self, ACTOR_REQUEST);
                 wait_for_then(L, self, SIM_DONE, (lua_KContext)capability << 8 | attribute, write_faults);

@@ -27,6 +27,12 @@ static gboolean site_equal(gconstpointer a, gconstpointer b)
         return memcmp(a, b, sizeof(struct call_site)) == 0;
 }
 
+void call_site_submitted(struct actor *actor)
+{
+        if (actor->scenario->config.debug_slab)
+                observer_note_site(actor->scenario->observer, actor->thread, actor->call_site);
+}
+
 void call_site_note(struct actor *actor)
 {
         struct scenario *scenario = actor->scenario;
@@ -34,6 +40,8 @@ void call_site_note(struct actor *actor)
         struct call_site site = { place.source, place.line, actor->thread };
         uint32_t id;
 
+        if (!scenario->config.debug_slab)
+                return;
         if (!scenario->call_sites) {
                 scenario->call_sites = g_hash_table_new_full(site_hash, site_equal, g_free, NULL);
                 scenario->call_site_names = g_ptr_array_new_with_free_func(g_free);
@@ -49,7 +57,7 @@ void call_site_note(struct actor *actor)
                         recorder_add_site(scenario->recorder, id, where, actor->name);
         }
         sim_set_site(scenario->sim, actor->thread, id);
-        observer_note_site(scenario->observer, actor->thread, id);
+        actor->call_site = id;
 }
 
 const char *call_site_name(const struct scenario *scenario, uint64_t caller)

@@ -147,6 +147,7 @@ struct actor {
 
         /* the request in hand */
         struct request request;
+        uint32_t call_site;          /* debug_slab machines */
         struct object *object;       /* being allocated or freed; lives on the coroutine's stack */
         struct declared_cache *cache; /* being created or destroyed */
         struct declared_mempool *mempool; /* being created */
@@ -305,8 +306,10 @@ void declare_vm(struct scenario *scenario, lua_State *L, int index);
 
 /* -- call_sites.c ------------------------------------------------------------------------------------------------- */
 
-/* debug_slab machines: says where the next request of the actor comes from, the line that is running. */
+/* debug_slab machines: says where the next request of the actor comes from, the line that is running; and that it has been
+ * submitted. Every request of a task or interrupt needs both. Nothing in other machines. */
 void call_site_note(struct actor *actor);
+void call_site_submitted(struct actor *actor);
 
 /* "overrun.lua:12 [writer]" for a caller word, NULL: it is none that this run gave. */
 const char *call_site_name(const struct scenario *scenario, uint64_t caller);
