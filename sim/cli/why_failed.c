@@ -436,6 +436,24 @@ static void visit(const struct sim *sim, void *context)
         holders_free(why->holders);
 }
 
+/* A fault was injected into it: nothing was short. */
+static gboolean add_fault(struct why *why)
+{
+        int64_t found[2];
+        g_autofree char *text = NULL;
+
+        if (!first_row(why, "SELECT e.a, e.b FROM event e JOIN event_kind k ON k.id = e.kind WHERE e.op = ? AND "
+                            "k.name = 'fault_injected' ORDER BY e.seq DESC LIMIT 1", (int64_t)why->op, found, 2) ||
+            !first_row(why, "SELECT 1 FROM op o JOIN op_path p ON p.id = o.path WHERE o.id = ? AND p.name = 'fault_injected'",
+                       (int64_t)why->op, &(int64_t){ 0 }, 1))
+                return FALSE;
+        text = g_strdup_printf("nothing was short: %s made request %" PRId64 " for %s fail", fault_capability_names[found[0] & 1],
+                               found[1], found[0] == FAULT_SLAB ? "objects" : "pages");
+        add_text(why, "verdict", "fault injected");
+        add_text(why, "text", text);
+        return TRUE;
+}
+
 static gboolean fill(struct why *why)
 {
         struct replay_point point = { .stop = REPLAY_TO_TIME };
@@ -444,6 +462,8 @@ static gboolean fill(struct why *why)
         if (why->op == 0)
                 return TRUE;
         add_fact(why, "op", (int64_t)why->op);
+        if (add_fault(why) || why->error != NULL)
+                return why->error == NULL;
         if (!why->has_asked || why->refused->len == 0) {
                 add_text(why, "verdict", "no refusal");
                 add_text(why, "text", "no watermark refused it: the page allocator was not asked, or did not fail (see its path)");
