@@ -89,14 +89,19 @@ static gboolean find_op(struct why *why, uint64_t op, uint64_t number)
 }
 
 /*
- * The refusals of the op in order, with the walk they belong to. A walk ends where another kind of event comes, or where
- * the same zone is refused again; after the killer it all begins anew (PA_RESTART).
+ * The refusals of the op in order, with the walk they belong to. Walks are told apart by what comes between them: waking
+ * kswapd, reclaim, the killer (after which all begins anew). Only two may follow each other directly: those at pages_low and
+ * pages_min, if no kswapd had to be woken, and those after reclaim and of the killer. There the second begins with a zone that
+ * was refused before. A NUMA kernel may look at all zones of a walk again (its zonelist cache); that says nothing new.
  */
 static gboolean read_refusals(struct why *why)
 {
         g_autoptr(sqlite3_stmt) select = NULL;
         uint32_t walk = 0, pass = PASS_LOW, seen = 0;
+        int64_t numa = 0;
 
+        if (!first_row(why, "SELECT value FROM run WHERE key = 'machine_numa'", 0, &numa, 1) && why->error != NULL)
+                return FALSE;
         if (!recording_prepare(why->recording, "SELECT kind, a, b, c, t_ns FROM event WHERE op = ? ORDER BY seq", &select,
                                &why->error))
                 return FALSE;
@@ -107,12 +112,16 @@ static gboolean read_refusals(struct why *why)
 
                 switch (sqlite3_column_int(select, 0)) {
                 case EV_ZONE_REFUSED:
-                        if (a < 32 && (seen & (1u << a))) { /* of a walk that began right behind the last one */
+                        if (a >= ZONES_MAX)
+                                continue;
+                        if ((seen & (1u << a)) && (numa || pass == PASS_MIN || pass == PASS_OOM))
+                                continue;
+                        if (seen & (1u << a)) {
                                 walk++;
                                 seen = 0;
                                 pass = pass == PASS_LOW ? PASS_MIN : PASS_OOM;
                         }
-                        seen |= a < 32 ? 1u << a : 0;
+                        seen |= 1u << a;
                         refused = (struct refused){ walk, pass, a, (uint64_t)sqlite3_column_int64(select, 3),
                                                     (uint64_t)sqlite3_column_int64(select, 4) };
                         g_array_append_val(why->refused, refused);
