@@ -14,6 +14,9 @@ local presets = {
         desktop_i386 = { arch = "i386", cpus = 2, memory = "1GiB", reserved = "5MiB", cache_line = 64, hz = 250,
                          cpu_mhz = 2130 },
 
+        -- A server of 2006 with a 32-bit kernel: 4 GiB, three quarters of it high memory.
+        server_i386 = { arch = "i386", cpus = 4, memory = "4GiB", reserved = "5MiB", cache_line = 128, hz = 250, cpu_mhz = 3000 },
+
         -- A server with two dual-core Opterons. On the real one each socket has its own memory, two NUMA nodes; this is such
         -- a machine with node interleaving switched on in its firmware: one node, and a kernel without NUMA.
         opteron = { arch = "x86_64", cpus = 4, memory = "8GiB", reserved = "5MiB", cache_line = 64, hz = 250,

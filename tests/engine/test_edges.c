@@ -511,6 +511,34 @@ static void run_faults(void)
         }
 }
 
+/* Useless tunables; CPUs that are where they should be, and one that takes itself down; RCU slabs and their cache. */
+static void run_hotplug_and_rcu(void)
+{
+        static const struct cache_spec spec = { .name = "rcu", .size_bytes = 1000, .flags = CACHE_DESTROY_BY_RCU };
+        const struct request create = { .kind = OP_CREATE, .spec = &spec }, down = { .kind = OP_CPU_DOWN, .cpu = 2 };
+        const struct request useless = { .kind = OP_TUNE, .spec = &spec };
+        struct sim_config config = testbed_config(3, 16);
+        g_autoptr(testbed) bed = NULL;
+        uint32_t cache, who;
+
+        config.rcu_grace_ns = 1000;
+        bed = testbed_new(&config);
+        testbed_do(bed, 0, &create);
+        cache = bed->done.cache;
+        testbed_do(bed, 0, &useless);
+        g_assert_cmpuint(bed->done.result, ==, 0);
+        testbed_release(bed, 1, testbed_alloc(bed, 1, cache, GFP_KERNEL));
+        testbed_shrink(bed, 0, cache);
+        sim_wake_at(bed->sim, bed->task[0], 100000000);
+        g_assert_cmpint(sim_run(bed->sim, &who), ==, SIM_WAKE);
+        g_assert_cmpuint(testbed_destroy(bed, 0, cache), ==, 0);
+        g_assert_cmpuint(testbed_cpu(bed, true, 1), !=, 0);
+        testbed_do(bed, 2, &down);
+        g_assert_cmpuint(bed->done.result, ==, 0);
+        g_assert_cmpuint(testbed_cpu(bed, false, 2), !=, 0);
+        collect(bed);
+}
+
 /* A step that has to wait, for a lock, a time or the other CPUs, goes on with `ok`. */
 static bool is_taken(uint32_t state, uint32_t outcome)
 {
@@ -545,6 +573,7 @@ static void test_edges(void)
         run_last_object();
         run_stolen_work_area();
         run_nofail();
+        run_hotplug_and_rcu();
         run_mempools();
         run_oom();
         run_faults();

@@ -167,6 +167,64 @@ static void test_manual(void)
         g_assert_cmpuint(bed->ops->len, ==, 0);
 }
 
+/*
+ * The list of kmem_cache itself is never given a time to be reaped at and keeps 0 (02 section 9). With 64-bit jiffies that is long
+ * over; with 32 bits it lies ahead until jiffies wrap, 300 s after boot: until then its shared array and free slabs stay.
+ */
+static void test_unset_next_reap(void)
+{
+        for (uint32_t is_32 = 0; is_32 < 2; is_32++) {
+                struct sim_config config = testbed_config(1, 16);
+                g_autoptr(testbed) bed = NULL;
+                uint64_t seconds = 0;
+                uint32_t cache, who;
+
+                config.arch = is_32 ? ARCH_I386 : ARCH_X86_64;
+                config.line_bytes = is_32 ? 32 : 64;
+                config.audit = 0;
+                bed = testbed_new(&config);
+                cache = testbed_create(bed, "other", 100, 0, 0);
+                g_assert_cmpuint(testbed_lists(bed, bed->mem->cache_cache)->next_reap, ==, 0);
+                while (testbed_lists(bed, bed->mem->cache_cache)->next_reap == 0) {
+                        uint64_t before = testbed_lists(bed, cache)->next_reap;
+
+                        seconds += 5; /* a list period is 4 s, met by passes 2 s apart: at most 6 */
+                        sim_wake_at(bed->sim, bed->task[0], seconds * 1000000000);
+                        g_assert_cmpint(sim_run(bed->sim, &who), ==, SIM_WAKE);
+                        testbed_flush(bed);
+                        if (seconds % 10 == 0 && seconds > 10)
+                                g_assert_cmpuint(testbed_lists(bed, cache)->next_reap, !=, before);
+                        g_assert_cmpuint(seconds, <, 400);
+                }
+                g_assert_cmpuint(seconds, ==, is_32 ? 305 : 5);
+        }
+}
+
+/* Pages of high memory on a machine in time, and what a refill of the list of the zone takes. */
+static void test_high_memory(void)
+{
+        struct sim_config config = testbed_config(2, 1024);
+        g_autoptr(testbed) bed = NULL;
+        const uint32_t high = 2;
+
+        config.arch = ARCH_I386;
+        config.line_bytes = 32;
+        config.audit = 0;
+        bed = testbed_new(&config);
+        g_assert_cmpuint(bed->mem->zones[high].start_pfn, ==, 229376);
+        testbed_pages(bed, 1, 0, GFP_HIGHUSER);
+        g_assert_cmpuint(bed->done.pfn, >=, 229376);
+        g_assert_cmpuint(bed->mem->zones[high].pcp[1][0].list.count, ==, bed->mem->zones[high].pcp[1][0].batch - 1);
+        testbed_pages(bed, 1, 0, GFP_KERNEL);
+        g_assert_cmpuint(bed->done.pfn, <, 229376);
+        while (testbed_pages(bed, 0, 9, GFP_HIGHUSER | __GFP_NORETRY) != OBJECT_NONE)
+                ; /* when high memory is used up, Normal and then DMA serve it, down to what is kept from it */
+        g_assert_cmpuint(bed->mem->zones[high].free_pages, <, 1024);
+        g_assert_cmpuint(bed->mem->zones[1].free_pages, <, 2048);
+        g_assert_cmpuint(bed->mem->zones[0].free_pages, >, 1000);
+        g_assert_cmpstr(sim_audit(bed->sim), ==, NULL);
+}
+
 int main(int argc, char **argv)
 {
         g_test_init(&argc, &argv, NULL);
@@ -176,5 +234,7 @@ int main(int argc, char **argv)
         g_test_add_func("/engine/reap-timers/a-busy-cpu-reaps-as-soon-as-it-can", test_busy_cpu);
         g_test_add_func("/engine/reap-timers/interrupts-come-in-during-a-pass", test_interrupted);
         g_test_add_func("/engine/reap-timers/a-manual-clock-has-none", test_manual);
+        g_test_add_func("/engine/reap-timers/lists-without-a-time", test_unset_next_reap);
+        g_test_add_func("/engine/reap-timers/i386-high-memory", test_high_memory);
         return g_test_run();
 }
