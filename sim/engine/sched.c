@@ -677,6 +677,27 @@ static void wake_now(struct sim *sim, struct thread *th)
         sched_due(sim, sim->m.now_ns, DUE_WAKE, th->id);
 }
 
+/* A request that waits for its CPU has not entered the kernel: with its task it comes to nothing. */
+static void drop_request(struct sim *sim, struct thread *th)
+{
+        struct cpu *cpu = &sim->m.cpus[th->cpu];
+        uint32_t *link = &cpu->queued_head;
+        uint32_t before = 0;
+
+        while (*link != th->id) {
+                before = *link;
+                link = &thread_at(sim, before)->next_wait;
+        }
+        *link = th->next_wait;
+        if (cpu->queued_tail == th->id)
+                cpu->queued_tail = before;
+        th->next_wait = 0;
+        th->top = -1;
+        th->state = TH_IDLE;
+        sim->busy--;
+        sim_request_dropped(sim, th);
+}
+
 void sched_killed(struct machine *m, uint32_t process, uint32_t cpu)
 {
         struct sim *sim = sim_of(m);
@@ -687,6 +708,8 @@ void sched_killed(struct machine *m, uint32_t process, uint32_t cpu)
                 if (th->process != process || th->killed)
                         continue;
                 th->killed = KILLED_SOON;
+                if (th->state == TH_QUEUED && th->op.t_ns == TIME_NEVER)
+                        drop_request(sim, th);
                 if (th->state == TH_IDLE) /* in user mode, or asleep there */
                         wake_now(sim, th);
         }

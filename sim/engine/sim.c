@@ -855,6 +855,16 @@ void sim_irq_return(struct sim *sim, uint32_t thread)
         sched_leave_irq(sim, th);
 }
 
+void sim_request_dropped(struct sim *sim, struct thread *th)
+{
+        struct object *object = &sim->objects[th->object];
+
+        if (th->op.kind == OP_FREE && th->object != OBJECT_NONE && object->state == OBJECT_BEING_FREED)
+                object->state = OBJECT_LIVE;
+        if (th->op.kind == OP_MEMPOOL_FREE && object->state == OBJECT_ELEMENT_BEING_FREED)
+                object->state = OBJECT_ELEMENT;
+}
+
 /* The task of a killed process has left the kernel; with the last one the process exits. */
 static void thread_gone(struct sim *sim, struct thread *th)
 {

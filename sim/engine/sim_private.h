@@ -107,6 +107,9 @@ void sched_empty_queues(struct sim *sim, uint32_t cpu); /* sched.c: who waits th
 void sim_begins(struct sim *sim, struct thread *th);
 void sim_complete(struct sim *sim, struct thread *th);
 
+/* sim.c: a request ends before it began; what it was to free is as it was. */
+void sim_request_dropped(struct sim *sim, struct thread *th);
+
 /* mm/memory_audit.c runs under these conditions */
 const char *sim_audit_now(const struct sim *sim);
 

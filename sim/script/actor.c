@@ -1800,6 +1800,14 @@ static void deliver_kill(struct actor *actor)
 {
         if (actor->state == ACTOR_ENDED)
                 return;
+        if (actor->state == ACTOR_REQUEST && actor->object &&
+            (actor->request.kind == OP_FREE || actor->request.kind == OP_MEMPOOL_FREE)) {
+                struct sim_object object; /* a free that came to nothing: somebody else may do it */
+
+                if (sim_object_get(actor->scenario->sim, actor->request.object, &object) && object.live &&
+                    object.op == actor->object->op)
+                        actor->object->is_freed = 0;
+        }
         leave_queue(actor);
         actor->has_alarm = false;
         actor_end(actor);
