@@ -292,7 +292,7 @@ static const struct column op_duration_columns[] = {
 
 static const struct column lock_total_columns[] = {
         LOCK(head.id, "id", PK, "", "in the order in which they were first waited for"),
-        LOCK(lock, "lock", INT, "", "0: list_lock of cache subject, 1: lock of zone subject, 2: cache_chain_mutex, 3: alien array of cache subject, 4: mempool subject"),
+        LOCK(lock, "lock", INT, "", "0: list_lock of cache subject, 1: lock of zone subject, 2: cache_chain_mutex, 3: alien array of cache subject, 4: mempool subject, 5: lru_lock of zone subject"),
         LOCK(subject, "subject", INT, "", "cache.id, zone.id, mempool.id or nothing"),
         LOCK(waits, "waits", INT, "waits", "how often it was waited for"),
         LOCK(ops, "ops", INT, "ops", "ops that had to wait for it"),
@@ -469,7 +469,7 @@ static const char views_sql[] =
         "       z.node AS node, z.name AS zone, k.a AS a_name, e.a, k.b AS b_name, e.b, k.c AS c_name, e.c\n"
         "FROM event e LEFT JOIN event_kind k ON k.id = e.kind\n"
         "     LEFT JOIN zone z ON z.id = CASE WHEN k.a = 'zone' THEN e.a\n"
-        "                                     WHEN k.name = 'lock_waited' AND e.a = 1 THEN e.b END;\n"
+        "                                     WHEN k.name = 'lock_waited' AND e.a IN (1, 5) THEN e.b END;\n"
 
         "CREATE VIEW fragmentation_history AS -- indices of later kernels in thousandths, for a request of order_\n"
         "SELECT t_ns, node, zone, order_, free_pages, free_blocks,\n"
