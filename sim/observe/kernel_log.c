@@ -1,6 +1,7 @@
 #include "observe/kernel_log.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "mm/memory.h"
 
@@ -299,7 +300,18 @@ void kernel_log_report(const struct sim *sim, const struct report *report, const
 
 char *kernel_log_plain(const char *text)
 {
-        g_autoptr(GRegex) level = g_regex_new("^<[0-7]>", G_REGEX_MULTILINE, 0, NULL);
+        GString *plain = g_string_new(NULL);
 
-        return g_regex_replace_literal(level, text, -1, 0, "", 0, NULL);
+        while (*text) {
+                size_t length = strcspn(text, "\n");
+
+                length += text[length] == '\n';
+                if (length >= 3 && text[0] == '<' && text[1] >= '0' && text[1] <= '7' && text[2] == '>') {
+                        text += 3;
+                        length -= 3;
+                }
+                g_string_append_len(plain, text, (gssize)length);
+                text += length;
+        }
+        return g_string_free(plain, FALSE);
 }

@@ -86,21 +86,12 @@ static const char *caller_name(uint64_t caller, void *context)
         return call_site_name(context, caller);
 }
 
-static void hear(const struct report *report, void *context)
+static void keep_report(struct scenario *scenario, const struct report *report, const struct actor *actor, GString *text)
 {
-        struct scenario *scenario = context;
-        struct actor *actor = report->task < scenario->threads->len ? scenario->threads->pdata[report->task] : NULL;
-        enum failure_policy policy = policy_of(scenario, actor);
-        g_autoptr(GString) text = g_string_new(NULL);
         g_autofree char *kthread = g_strdup_printf("events/%u", report->cpu), *message = NULL, *plain = NULL;
         struct failure failure = { .t_ns = report->t_ns, .op = report->op, .task = report->task, .cpu = report->cpu,
                                    .kind = report_kind_infos[report->kind].name };
 
-        if (is_about_allocation(report->kind) && policy == FAILURE_COUNT)
-                return;
-        if (((report->kind == REPORT_PAGES_FAILED && policy != FAILURE_FATAL) || report->kind == REPORT_OOM_INVOKED) &&
-            !kernel_log_ratelimit(&scenario->log_limit, scenario->sim, text))
-                return;
         if (slab_log_is_about(report))
                 slab_log_report(scenario->sim, report, caller_name, scenario, text);
         else
@@ -128,6 +119,23 @@ static void hear(const struct report *report, void *context)
                 scenario_fail(scenario, SCENARIO_ERROR_SIMULATED, "%s", plain);
         else
                 scenario_message(scenario, g_strchomp(plain));
+}
+
+/* What nobody is to read costs next to nothing: a workload may fail a million times. */
+static void hear(const struct report *report, void *context)
+{
+        struct scenario *scenario = context;
+        const struct actor *actor = report->task < scenario->threads->len ? scenario->threads->pdata[report->task] : NULL;
+        enum failure_policy policy = policy_of(scenario, actor);
+        g_autoptr(GString) text = NULL;
+
+        if (is_about_allocation(report->kind) && policy == FAILURE_COUNT)
+                return;
+        text = g_string_new(NULL);
+        if (((report->kind == REPORT_PAGES_FAILED && policy != FAILURE_FATAL) || report->kind == REPORT_OOM_INVOKED) &&
+            !kernel_log_ratelimit(&scenario->log_limit, scenario->sim, text))
+                return;
+        keep_report(scenario, report, actor, text);
 }
 
 void failure_listen(struct scenario *scenario)
@@ -173,13 +181,14 @@ void failure_noted(struct actor *actor, const struct op_record *record)
         enum failure_policy policy = policy_of(scenario, actor);
         enum failure_reason reason = failure_reason(scenario, record);
         bool is_known = scenario->reported_op == record->id; /* it has a row */
-        g_autoptr(GString) report = g_string_new(is_known ? scenario->report_text : NULL);
+        g_autoptr(GString) report = NULL;
         g_autofree char *message = NULL;
         struct failure failure = { .t_ns = sim_now_ns(scenario->sim), .op = record->id, .task = actor->thread,
                                    .cpu = actor_cpu(actor), .kind = "alloc_failed" };
 
         if (policy == FAILURE_COUNT)
                 return;
+        report = g_string_new(is_known ? scenario->report_text : NULL);
         if (policy != FAILURE_FATAL) { /* the kernel is silent about the rest */
                 if (is_known || (reason != REASON_NO_CLASS && reason != REASON_ORDER) || (record->gfp & __GFP_NOWARN) ||
                     !kernel_log_ratelimit(&scenario->log_limit, scenario->sim, report))
