@@ -1,10 +1,13 @@
 /*
- * test_edges.c - every arrow of the path tables is taken: by random workloads and by a few scenarios for the rest.
+ * test_edges.c - every arrow of the path tables is taken: by random workloads, by the tests of single parts (programs that
+ * are its arguments), and by a few scenarios for the rest.
  *
  * Arrows are counted by the core in builds with the full audit; in others this test is skipped. An arrow that cannot be
  * taken yet is listed below with the reason; one that is listed and taken all the same is an error, too.
  */
 #include <glib.h>
+#include <glib/gstdio.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "path/step.h"
@@ -19,6 +22,7 @@
 
 static const char *const outcome_names[] = { "ok", "no", "alt", "call", "done", "wait", "sleep", "park" };
 
+static char **others; /* programs whose arrows count as well */
 static uint64_t taken[STATE_COUNT][OUT_PARK + 1];
 
 static const char attached[] = "a node with a CPU always has its shared array and alien set";
@@ -26,7 +30,6 @@ static const char unanswered[] = "the action never answers so";
 static const char guard[] = "a guard: what would lead there is refused before";
 
 static const struct { enum state state; enum outcome outcome; const char *why; } never[] = {
-        { OOM_KILL, OUT_NO, "whoever is chosen has memory and may be killed" },
         { CREATE_GEOMETRY, OUT_ALT, guard },
         { REAP_SHARED, OUT_OK, attached },
         { FREE_HOME_CHECK, OUT_ALT, attached },
@@ -43,6 +46,33 @@ static void collect(const struct testbed *bed)
                 for (uint32_t outcome = 0; outcome <= OUT_PARK; outcome++)
                         taken[state][outcome] += sim_edge_count(bed->sim, state, outcome);
         }
+}
+
+/* What the tests of single parts take, which are programs beside this one. */
+static void run_others(void)
+{
+        g_autofree char *folder = g_dir_make_tmp("kmemsim-edges-XXXXXX", NULL);
+        g_autofree char *path = g_build_filename(folder, "taken", NULL);
+        g_auto(GStrv) environment = g_environ_setenv(g_get_environ(), "KMEMSIM_EDGES", path, TRUE);
+
+        for (char **other = others; *other; other++) {
+                char *arguments[] = { *other, NULL };
+                g_autoptr(GError) error = NULL;
+                g_autofree char *text = NULL;
+                uint32_t state, outcome;
+                int status;
+
+                g_spawn_sync(NULL, arguments, environment, G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL, NULL, NULL, &status,
+                             &error);
+                g_assert_no_error(error);
+                g_assert_true(g_spawn_check_wait_status(status, &error));
+                g_file_get_contents(path, &text, NULL, &error);
+                g_assert_no_error(error);
+                for (const char *at = text; sscanf(at, "%u %u", &state, &outcome) == 2; at = strchr(at, '\n') + 1)
+                        taken[state][outcome]++;
+                g_remove(path);
+        }
+        g_rmdir(folder);
 }
 
 /* Everything at once, also with little memory and on several nodes. */
@@ -564,6 +594,7 @@ static void test_edges(void)
                 g_test_skip("arrows are counted in builds with -Daudit=full");
                 return;
         }
+        run_others();
         run_workloads();
         run_pressure();
         run_manual();
@@ -599,6 +630,7 @@ static void test_edges(void)
 int main(int argc, char **argv)
 {
         g_test_init(&argc, &argv, NULL);
+        others = argv + 1;
         g_test_add_func("/engine/edges/every-arrow-is-taken", test_edges);
         return g_test_run();
 }

@@ -1,6 +1,9 @@
 #include "support/testbed.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "path/step.h"
 
 #define BLOCK_DEFAULT 64u
 
@@ -64,10 +67,46 @@ struct testbed *testbed_new(const struct sim_config *config)
         return testbed_new_blocks(config, BLOCK_DEFAULT);
 }
 
+/*
+ * A build with the full audit counts the arrows of the path tables that are taken. Where KMEMSIM_EDGES names a file the
+ * program leaves them there, "state outcome" by number, for the test that wants all of them (engine/test_edges.c).
+ */
+static bool edges_taken[STATE_COUNT][OUT_PARK + 1];
+
+static void write_edges(void)
+{
+        g_autoptr(GString) text = g_string_new(NULL);
+
+        for (uint32_t state = 0; state < STATE_COUNT; state++) {
+                for (uint32_t outcome = 0; outcome <= OUT_PARK; outcome++) {
+                        if (edges_taken[state][outcome])
+                                g_string_append_printf(text, "%u %u\n", state, outcome);
+                }
+        }
+        g_file_set_contents(g_getenv("KMEMSIM_EDGES"), text->str, (gssize)text->len, NULL);
+}
+
+static void note_edges(const struct sim *sim)
+{
+        static gsize at_exit;
+
+        if (!g_getenv("KMEMSIM_EDGES"))
+                return;
+        if (g_once_init_enter(&at_exit)) {
+                atexit(write_edges);
+                g_once_init_leave(&at_exit, 1);
+        }
+        for (uint32_t state = 0; state < STATE_COUNT; state++) {
+                for (uint32_t outcome = 0; outcome <= OUT_PARK; outcome++)
+                        edges_taken[state][outcome] |= sim_edge_count(sim, state, outcome) > 0;
+        }
+}
+
 void testbed_free(struct testbed *bed)
 {
         if (!bed)
                 return;
+        note_edges(bed->sim);
         sim_destroy(bed->sim);
         g_array_unref(bed->ops);
         g_array_unref(bed->events);
