@@ -1801,6 +1801,12 @@ uint64_t sim_state_hash(const struct sim *sim)
         hash ^= mem->strayed;
         if (sim->m.rcu_grace_ns)
                 hash = mix(hash, mem->rcu_waiting, sizeof(mem->rcu_waiting));
+        if (mem->lru.in_use) {
+                hash = mix(hash, mem->lru.pages, mem->page_count * sizeof(struct lru_page));
+                hash = mix(hash, mem->lru.add, sizeof(mem->lru.add));
+                hash = mix(hash, mem->lru.setting, sizeof(mem->lru.setting));
+                hash = mix(hash, mem->lru.shrinkers, mem->lru.shrinker_count * sizeof(struct shrinker));
+        }
         if (!mem->numa)
                 return hash;
         hash = mix(hash, mem->aliens, (size_t)mem->cache_count * mem->nodes * sizeof(struct alien_set));
