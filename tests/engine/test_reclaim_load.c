@@ -23,7 +23,7 @@ static void test_books(void)
 {
         uint64_t reclaimed = 0, swapped = 0, shrunk = 0, slept = 0;
 
-        for (uint64_t seed = 1; seed <= (TEST_THINNED > 1 ? 3 : 12); seed++) {
+        for (uint64_t seed = 1; seed <= 12; seed++) {
                 g_autoptr(testbed) bed = run(seed, 0, 20000);
                 struct vm_view vm;
 
