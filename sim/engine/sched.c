@@ -463,7 +463,6 @@ static void start_rcu(struct sim *sim, uint32_t cpu_index)
         struct thread *th = thread_at(sim, sim->m.cpus[cpu_index].rcu_thread);
 
         CHECK(th->state == TH_IDLE);
-        sim->m.cpus[cpu_index].call_pending &= ~SOFTIRQ_PENDING;
         call_path(th, RCU_CALLBACK, CACHE_ID_NONE);
         th->op.kind = OP_RCU;
         th->op.cache = CACHE_ID_NONE;
@@ -489,11 +488,16 @@ static bool deliver(struct sim *sim, uint32_t cpu_index, uint32_t *ret_thread)
                 take_call(sim, cpu_index);
                 return false;
         }
-        if (!cpu->irq_head) {
-                if (cpu->call_pending)
+        if (cpu->call_pending & SOFTIRQ_PENDING) { /* before interrupts, which come on top of it: who is replayed raises them now */
+                cpu->call_pending &= ~SOFTIRQ_PENDING;
+                if (thread_at(sim, cpu->rcu_thread)->state == TH_IDLE) /* else it asks again at its end */
                         start_rcu(sim, cpu_index);
+                if (cpu->irq_head)
+                        sched_irqs_on(&sim->m, cpu_index);
                 return false;
         }
+        if (!cpu->irq_head)
+                return false;
         th = thread_at(sim, pop(sim, &cpu->irq_head, &cpu->irq_tail));
         interrupt(sim, cpu_index, th);
         th->state = TH_HANDLER;

@@ -417,6 +417,7 @@ static void rebuild(uint32_t nodes_max, uint64_t seeds)
                 workload.nodes = nodes_max ? 1 + (uint32_t)seed % nodes_max : 0;
                 workload.ends_asleep = seed % 3 == 1;
                 workload.tune = seed % 4 == 3;
+                workload.hotplug = seed % 2 == 1 && workload.cpus > 1;
                 workload.rcu_grace_ns = seed % 4 == 2 ? 10000000 : 0;
                 workload.stop_ns = seed == 5 ? 3000000 : 0;
                 record(&workload, path, &result);
