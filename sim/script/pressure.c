@@ -347,7 +347,7 @@ void declare_shrinker(lua_State *L, int index, const char *what, struct request 
 static int task_set_shrinker(lua_State *L)
 {
         struct actor *self = actor_task_of(L, "set_shrinker");
-        uint32_t cache = actor_cache_argument(L, self, 2, "set_shrinker");
+        uint32_t cache = actor_cache_argument(L, self, 2, "set_shrinker", NULL);
 
         if (lua_isnoneornil(L, 3)) {
                 lua_settop(L, 2);
@@ -363,7 +363,7 @@ static int task_remove_shrinker(lua_State *L)
         struct actor *self = actor_task_of(L, "remove_shrinker");
 
         self->request = (struct request){ .kind = OP_SHRINKER, .flags = SHRINKER_REMOVE,
-                                          .cache = actor_cache_argument(L, self, 2, "remove_shrinker") };
+                                          .cache = actor_cache_argument(L, self, 2, "remove_shrinker", NULL) };
         return actor_submit(L, self);
 }
 

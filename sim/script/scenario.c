@@ -207,7 +207,7 @@ static int open_all(lua_State *L)
 
         declare_open(scenario, L);
         object_open(scenario, L);
-        actor_open_methods(scenario, L);
+        methods_open(scenario, L);
         return 0;
 }
 

@@ -3,7 +3,12 @@
  *
  *      scenario.c          load, run, errors, expectations
  *      scenario_declare.c  the global functions: machine, cache, task, interrupt, param, expect, trace ...
- *      actor.c             the methods of tasks and interrupts, requests, waiting, the main loop
+ *      actor.c             the life of tasks and interrupts, and the main loop
+ *      init.c              what happens before they begin
+ *      request.c           how a request goes to the sim and its result comes back; arguments of methods
+ *      methods.c           the methods of tasks and interrupts: allocate, free, memory pools, chance
+ *      methods_machine.c   those that change the machine: caches, CPUs, fault injection
+ *      methods_wait.c      those by which tasks wait and meet: time, messages, events
  *      failure.c           failed requests, what the kernel prints, BUGs
  *      faults.c            failslab, fail_page_alloc
  *      object.c            what kmalloc, alloc and pages return
@@ -21,7 +26,7 @@
  *      RUNNING     its code is on the C stack
  *      REQUEST     a request is with the sim                  -> SIM_DONE
  *      SLEEPING    until a time                               -> SIM_WAKE
- *      WAITING     for a message, an event or the end of a task, perhaps with a timeout -> wake_actor or SIM_WAKE
+ *      WAITING     for a message, an event or the end of a task, perhaps with a timeout -> actor_wake or SIM_WAKE
  *      ENDED
  *
  * Invariants:
@@ -257,7 +262,6 @@ struct scenario {
 
 /* -- actor.c ------------------------------------------------------------------------------------------------------ */
 
-void actor_open_methods(struct scenario *scenario, lua_State *L);
 struct actor *actor_new(struct scenario *scenario, enum actor_kind kind, const char *name, uint32_t cpu);
 void actor_free(struct actor *actor);
 
@@ -273,24 +277,67 @@ void actor_start(struct actor *actor);
 void actor_make_ready(struct actor *actor);
 uint32_t actor_cpu(const struct actor *actor); /* where it is now: its CPU may have gone down */
 void actor_set_state(struct actor *actor, enum actor_state state);
-bool actor_hit(struct actor *actor); /* its request is done already; else it is to be submitted */
 void actor_end(struct actor *actor);
+
+/* WAITING, last of the queue; and what it waited for has come: `results` values are on its stack. */
+void actor_wait_in(struct actor *actor, struct wait_queue *queue);
+void actor_wake(struct actor *actor, int results);
+void event_signal(struct event_flag *event); /* wakes all that wait */
 
 /* The main loop; false: scenario->error. */
 bool actor_run_all(struct scenario *scenario);
 
-/* What pressure.c needs of tasks: whose method runs, arguments, a request that is the method's last step, or with a
- * continuation: `then` is called with `at` when it is done, unless the call returns first. */
-struct actor *actor_self_of(lua_State *L);
-struct actor *actor_task_of(lua_State *L, const char *what);
-void actor_need_yieldable(lua_State *L);
+/* -- init.c ------------------------------------------------------------------------------------------------------- */
+
+/* For the actor of kind ACTOR_INIT: its first request, and the next one when one is done. May set scenario->error. */
+void init_begin(struct actor *actor);
+void init_done(struct actor *actor);
+
+/* -- request.c ---------------------------------------------------------------------------------------------------- */
+
+bool actor_hit(struct actor *actor); /* its request is done already; else it is to be submitted */
+
+/* Its request is done: puts what its call returns on its stack, -1 if the run ends here. Allocates nothing. */
+int actor_take_result(struct actor *actor);
+
+/* Lets the sim go on until somebody is concerned. */
+enum sim_what actor_advance(struct scenario *scenario, uint32_t *ret_thread);
+
+/* The last step of a method: self->request goes to the sim, and the call returns when it is done. */
+int actor_submit(lua_State *L, struct actor *self);
+/* Not the last one: `then` is called with `at` when it is done, unless the call returns first. */
+void actor_submit_then(lua_State *L, struct actor *self, lua_KContext at, lua_KFunction then);
+/* The same for what the sim knows already: until `what` happens to the actor. */
+int actor_wait_for(lua_State *L, struct actor *self, enum sim_what what);
+int actor_wait_for_then(lua_State *L, struct actor *self, enum sim_what what, lua_KContext at, lua_KFunction then);
+void actor_need_yieldable(lua_State *L); /* raises an error where the coroutine cannot wait */
+
+int actor_wrong_self(lua_State *L); /* raises an error */
+
+/* The actor whose coroutine this is, which must be the one the method is called on. */
+static inline struct actor *actor_self_of(lua_State *L)
+{
+        struct actor *self = *(struct actor **)lua_getextraspace(L);
+
+        if (!self || lua_touserdata(L, 1) != self->box)
+                actor_wrong_self(L);
+        return self;
+}
+
+struct actor *actor_task_of(lua_State *L, const char *what); /* it is no interrupt either */
+
+/* Arguments at stack index `index` of the method `what`. */
 uint32_t actor_gfp_argument(lua_State *L, struct actor *self, int index, const char *what);
 uint8_t actor_node_argument(lua_State *L, const struct actor *self, int index, const char *what);
-uint32_t actor_cache_argument(lua_State *L, struct actor *self, int index, const char *what);
+uint32_t actor_cache_argument(lua_State *L, struct actor *self, int index, const char *what,
+                              struct declared_cache **ret_declared); /* may be NULL */
 uint16_t actor_process_argument(lua_State *L, const struct actor *self, int index, const char *what);
 uint16_t actor_process_of(const struct actor *self); /* 0: of none */
-int actor_submit(lua_State *L, struct actor *self);
-void actor_submit_then(lua_State *L, struct actor *self, lua_KContext at, lua_KFunction then);
+
+/* -- methods.c, methods_machine.c, methods_wait.c ----------------------------------------------------------------- */
+
+void methods_open(struct scenario *scenario, lua_State *L); /* all methods of tasks, those of pressure.c too */
+extern const luaL_Reg machine_methods[], wait_methods[];
 
 /* -- pressure.c --------------------------------------------------------------------------------------------------- */
 
