@@ -80,14 +80,18 @@ enum outcome act_pagen_end(struct machine *m, struct thread *th, struct frame *f
 
 /* A page that exists. frame: lru_op. */
 
-/* A reference of the owner or a pin has gone: was it the last? */
+/*
+ * A reference of the owner or a pin has gone: was it the last? Then the page is on its zone's list, for while it is on an
+ * add list or in the hands of a scanner these hold one, too.
+ */
 static enum outcome dropped(struct machine *m, struct thread *th, uint32_t pfn)
 {
         if (!lru_has_user(lru_at(m, pfn)))
                 reclaim_gone(m, th, pfn);
         if (lru_count(lru_at(m, pfn)) > 0)
                 return OUT_DONE;
-        return lru_at(m, pfn)->bits & LRU_ON_LIST ? OUT_NO : OUT_ALT;
+        CHECK(lru_at(m, pfn)->bits & LRU_ON_LIST);
+        return OUT_NO;
 }
 
 enum outcome act_page_do(struct machine *m, struct thread *th, struct frame *f)

@@ -319,6 +319,59 @@ static void test_set(void)
         }
 }
 
+/*
+ * Nothing locks the search: a process that is spared between its choice and the kill is named in the log and lives, and
+ * the search begins again (spec 05 sections 6.1 and 6.4). Somebody spares it `before_ns` before `at_ns`; 0: nobody does.
+ * Returns when the first choice was acted upon.
+ */
+static uint64_t spare(uint64_t before_ns, uint64_t at_ns)
+{
+        struct sim_config config = testbed_config(2, 8);
+        struct process_spec hog = { .name = "hog", .pid = 5, .total_vm_pages = 1000 };
+        struct process_spec next = { .name = "next", .pid = 6, .total_vm_pages = 500 };
+        struct request pages = { .kind = OP_PAGES, .gfp = GFP_KERNEL };
+        struct request spared = { .kind = OP_PROCESS_SET, .process = 1, .order = PROCESS_SET_OOM_ADJ, .size_bytes = 0 };
+        g_autoptr(testbed) bed = NULL;
+        enum sim_what what;
+        uint32_t who, asks;
+        uint64_t chosen_ns;
+
+        config.cost_cycles[COST_STEP] = 30000; /* 10 us from one to the other */
+        bed = testbed_new(&config);
+        testbed_starve(bed, 0);
+        add_process(bed, &hog);
+        add_process(bed, &next);
+        asks = sim_thread_new(bed->sim, THREAD_TASK, 0);
+        g_assert_cmpstr(sim_submit(bed->sim, asks, &pages), ==, NULL);
+        if (before_ns)
+                sim_wake_at(bed->sim, bed->task[1], at_ns - before_ns);
+        what = sim_run_until(bed->sim, sim_now_ns(bed->sim) + 100 * MS, &who);
+        if (what == SIM_WAKE) {
+                g_assert_cmpstr(sim_submit(bed->sim, bed->task[1], &spared), ==, NULL);
+                g_assert_cmpint(sim_run(bed->sim, &who), ==, SIM_DONE);
+                g_assert_cmpint(sim_run_until(bed->sim, sim_now_ns(bed->sim) + 1 * MS, &who), ==, SIM_IDLE);
+        }
+        testbed_flush(bed);
+        expect_event(bed, EV_OOM_CHOSEN, 0, 1, 1000, 0);
+        chosen_ns = testbed_event(bed, EV_OOM_CHOSEN, 0, 0)->t_ns;
+        if (!before_ns) {
+                expect_event(bed, EV_PROCESS_KILLED, 0, 1, 1, 5);
+                return chosen_ns;
+        }
+        expect_event(bed, EV_OOM_CHOSEN, 1, 2, 500, 0);
+        expect_event(bed, EV_PROCESS_KILLED, 0, 2, 2, 6);
+        g_assert_cmpuint(testbed_count(bed, EV_OOM_INVOKED, 0), ==, 1); /* one search went on, with no tick between */
+        g_assert_cmpuint(view_of(bed, 1).killed, ==, 0);
+        return chosen_ns;
+}
+
+static void test_spared(void)
+{
+        uint64_t at_ns = spare(0, 0);
+
+        g_assert_cmpuint(spare(5000, at_ns), ==, at_ns);
+}
+
 /* Leaves the task list by itself. */
 static void test_exit(void)
 {
@@ -350,5 +403,6 @@ int main(int argc, char **argv)
         g_test_add_func("/engine/oom/who-never-calls-the-killer", test_not_called);
         g_test_add_func("/engine/oom/attributes-count-when-they-are-set", test_set);
         g_test_add_func("/engine/oom/an-exit-of-its-own", test_exit);
+        g_test_add_func("/engine/oom/spared-at-the-last-moment", test_spared);
         return g_test_run();
 }

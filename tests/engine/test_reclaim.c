@@ -126,9 +126,9 @@ static uint64_t scan(struct testbed *bed, uint32_t gfp, bool may_write, bool may
 
 /* Shrinkers. */
 
-static uint32_t shrinkable(struct testbed *bed, uint32_t seeks, uint8_t flags, uint32_t unused)
+static uint32_t shrinkable(struct testbed *bed, uint32_t size_bytes, uint32_t seeks, uint8_t flags, uint32_t unused)
 {
-        uint32_t cache = testbed_create(bed, "unused", 32, 0, CACHE_RECLAIM_ACCOUNT);
+        uint32_t cache = testbed_create(bed, "unused", size_bytes, 0, CACHE_RECLAIM_ACCOUNT);
         struct request shrinker = { .kind = OP_SHRINKER, .cache = cache, .order = (uint8_t)seeks, .flags = flags };
 
         g_assert_cmpuint(testbed_do(bed, 0, &shrinker)->result, ==, 0);
@@ -161,7 +161,7 @@ static void test_shrink_slab(void)
         config.audit = 0; /* 50,000 ops */
         config.reserved_pages = 64;
         bed = testbed_new(&config);
-        shrinkable(bed, 2, SHRINKER_NEEDS_FS, 23456);
+        shrinkable(bed, 32, 2, SHRINKER_NEEDS_FS, 23456);
         g_assert_cmpint(shrink(bed, 64, 14000, GFP_KERNEL), ==, 86); /* 214: one batch */
         g_assert_cmpuint(bed->mem->lru.shrinkers[0].unused, ==, 23328);
         g_assert_cmpuint(thread_of(bed)->ret, ==, 128);
@@ -187,14 +187,14 @@ static void test_seeks(void)
 
         config.audit = 0;
         bed = testbed_new(&config);
-        shrinkable(bed, 3, 0, 23456);
+        shrinkable(bed, 32, 3, 0, 23456);
         g_assert_cmpint(shrink(bed, 64, 14000, GFP_NOWAIT), ==, 14); /* 142: one batch */
 }
 
 static void test_unused(void)
 {
         g_autoptr(testbed) bed = small(1);
-        uint32_t cache = shrinkable(bed, 2, SHRINKER_BY_HUNDREDS, 199);
+        uint32_t cache = shrinkable(bed, 32, 2, SHRINKER_BY_HUNDREDS, 199);
         struct handle handle = { .object = testbed_alloc(bed, 0, cache, GFP_KERNEL) };
         struct request drop = { .kind = OP_DROP_CACHES, .flags = 2 };
         struct request gone = { .kind = OP_SHRINKER, .cache = cache, .flags = SHRINKER_REMOVE };
@@ -578,6 +578,226 @@ static void test_zone_reclaim(void)
         zone_reclaim(1);
 }
 
+/* The scan of the inactive list looks at whole batches, and again at what it has just put back (section 4.3). */
+static void test_short_list(void)
+{
+        static const struct {
+                uint32_t pages, amount, looked;
+        } cases[] = { { 10, 32, 40 }, { 14, 32, 42 }, { 32, 32, 32 }, { 40, 1, 32 }, { 10, 10, 10 }, { 1, 32, 32 } };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+                g_autoptr(testbed) bed = small(1);
+                const struct zone *zone = &bed->mem->zones[DMA];
+                g_autofree struct handle *page = g_new(struct handle, cases[i].pages);
+                uint32_t pfn, first = cases[i].looked % cases[i].pages;
+
+                for (uint32_t k = 0; k < cases[i].pages; k++) {
+                        page[k] = page_new(bed, 0, 0);
+                        g_assert_cmpuint(act(bed, OP_PAGE_PIN, &page[k]), ==, 0);
+                }
+                drain(bed);
+                testbed_forget(bed);
+                reclaim_ready(bed)->max = cases[i].amount;
+                run_path(bed, SINACTIVE_BEGIN);
+                g_assert_cmpuint(zone->pages_scanned, ==, cases[i].looked);
+                g_assert_cmpuint(zone->pgscan_direct, ==, cases[i].looked);
+                g_assert_cmpuint(zone->pgsteal, ==, 0);
+                g_assert_cmpuint(reclaim_of(&bed->sim->m, thread_of(bed))->scanned, ==, cases[i].looked);
+                g_assert_cmpuint(testbed_count(bed, EV_INACTIVE_SCANNED, 0), ==,
+                                 (cases[i].looked + cases[i].pages - 1) / cases[i].pages);
+                g_assert_cmpuint(list_of(bed, LRU_LIST_INACTIVE)->count, ==, cases[i].pages);
+                pfn = list_of(bed, LRU_LIST_INACTIVE)->tail; /* whoever was looked at went to the head, oldest first */
+                for (uint32_t k = 0; k < cases[i].pages; k++, pfn = bed->mem->pages[pfn].prev) {
+                        g_assert_cmphex(pfn, ==, page[(first + k) % cases[i].pages].pfn);
+                        g_assert_cmpuint(lru_count(record(bed, &page[k])), ==, 2); /* page cache and pin */
+                }
+        }
+}
+
+/*
+ * What the shrinkers gave back after the visit of the first zone is enough for the second: kswapd finds all balanced and
+ * ends without the wait and the second look that follow a round in which some zone was short (section 3.3, B5).
+ */
+static void test_kswapd_round(void)
+{
+        struct sim_config config = testbed_config(1, 64);
+        g_autoptr(testbed) bed = NULL;
+        const struct zone *zone;
+        struct vm_view vm;
+        uint64_t before;
+
+        config.audit = 0; /* 14,000 ops */
+        bed = testbed_new(&config);
+        zone = &bed->mem->zones[1];
+        shrinkable(bed, 1000, 2, 0, 640);
+        while (zone->free_pages >= zone->pages_high)
+                testbed_pages(bed, 0, 0, GFP_KERNEL);
+        g_assert_cmpuint(zone->free_pages, >, zone->pages_low);
+        sim_vm_get(bed->sim, &vm);
+        before = vm.events.pageoutrun;
+        testbed_forget(bed);
+        thread_of(bed)->op.target_cpu = 0; /* the node */
+        run_path(bed, KSWAPD_BEGIN);
+        sim_vm_get(bed->sim, &vm);
+        g_assert_cmpuint(vm.events.pageoutrun, ==, before + 1);
+        g_assert_cmpuint(testbed_count(bed, EV_KSWAPD_STARTED, 0), ==, 1);
+        g_assert_cmpuint(testbed_event(bed, EV_KSWAPD_STARTED, 0, 0)->c, ==, 1); /* the zone that was short */
+        g_assert_cmpuint(testbed_count(bed, EV_OBJECT_SHRUNK, 0), ==, 640);
+        g_assert_cmpuint(zone->free_pages, >, zone->pages_high);
+        g_assert_cmpuint(testbed_count(bed, EV_CONGESTION_WAITED, 0), ==, 0);
+        g_assert_cmpuint(testbed_count(bed, EV_KSWAPD_SLEPT, 0), ==, 1);
+        /* the list of the first is as empty, but its visit freed something (B4) */
+        g_assert_false(bed->mem->zones[DMA].all_unreclaimable);
+        g_assert_true(zone->all_unreclaimable);
+}
+
+/* Where the page of the last request is. */
+static uint32_t node_of(const struct testbed *bed)
+{
+        g_assert_cmphex(bed->done.pfn, !=, PFN_NONE);
+        return memory_zone_of(&bed->sim->m.mem, bed->done.pfn)->node;
+}
+
+/* Two nodes, so many pages of this kind in the page cache of the first, which is below its low mark. */
+static struct testbed *full_node(uint32_t page_count, uint8_t flags, uint64_t mode)
+{
+        struct sim_config config = testbed_config_numa(2, 2, 12);
+        struct testbed *bed;
+
+        config.audit = 0; /* 3,000 ops */
+        bed = testbed_new(&config);
+        for (uint32_t i = 0; i < page_count; i++)
+                page_new(bed, flags, 0);
+        while (bed->mem->numa_counters[DMA].foreign == 0)
+                testbed_pages(bed, 0, 0, GFP_KERNEL);
+        drain(bed);
+        set(bed, VM_ZONE_RECLAIM_MODE, mode);
+        testbed_forget(bed);
+        return bed;
+}
+
+/* Pages looked at from priority 4 down to `end` (section 4.1): amounts add up to 32 and are taken whole, in parts of 32. */
+static uint32_t looked_at(uint32_t inactive, uint32_t end)
+{
+        uint32_t looked = 0, amount = 0;
+
+        for (uint32_t priority = 4;; priority--) {
+                amount += (inactive >> priority) + 1;
+                if (amount >= LRU_CLUSTER) {
+                        looked += (amount + LRU_CLUSTER - 1) / LRU_CLUSTER * LRU_CLUSTER;
+                        amount = 0;
+                }
+                if (priority == end)
+                        return looked;
+        }
+}
+
+/* A block of several pages; and a zone so far below its mark that what was reclaimed does not get it there. */
+static void test_zone_reclaim_enough(void)
+{
+        for (uint32_t order = 0; order <= 2; order += 2) {
+                g_autoptr(testbed) bed = full_node(900, 0, 1);
+                struct zone *zone = &bed->sim->m.mem.zones[DMA];
+                uint64_t foreign = bed->mem->numa_counters[DMA].foreign;
+                uint32_t looked = looked_at(list_of(bed, LRU_LIST_INACTIVE)->count, 4);
+
+                zone->pages_low += 500;
+                testbed_pages(bed, 0, order, GFP_KERNEL);
+                g_assert_cmpuint(node_of(bed), ==, 0);
+                g_assert_cmpuint(bed->mem->numa_counters[DMA].foreign, ==, foreign);
+                g_assert_cmpuint(zone->free_pages, <, zone->pages_low); /* not tested again */
+                g_assert_cmpuint(looked, ==, 64);
+                g_assert_cmpuint(zone->pgscan_direct, ==, looked);
+                g_assert_cmpuint(zone->pgsteal, ==, looked); /* 1/16 of the list is enough */
+                g_assert_cmpuint(zone->prev_priority, ==, 4);
+                g_assert_cmpuint(testbed_count(bed, EV_RECLAIM_TRIED, 0), ==, 1);
+                g_assert_cmpuint(testbed_event(bed, EV_RECLAIM_TRIED, 0, 0)->c, ==, looked);
+                g_assert_cmpuint(bed->mem->lru.events.allocstall, ==, 0);
+                g_assert_cmpstr(sim_audit(bed->sim), ==, NULL);
+        }
+}
+
+/* Dirty pages: without bit 2 nothing is freed at any priority, and the other node serves; with it they are written. */
+static void test_zone_reclaim_dirty(void)
+{
+        for (uint64_t mode = 1; mode <= 3; mode += 2) {
+                g_autoptr(testbed) bed = full_node(300, PAGE_NEW_DIRTY | PAGE_NEW_UNREAD, mode);
+                const struct zone *zone = &bed->mem->zones[DMA];
+                uint64_t foreign = bed->mem->numa_counters[DMA].foreign, dirty = zone_stat_exact(zone, NR_DIRTY);
+                uint32_t inactive = list_of(bed, LRU_LIST_INACTIVE)->count;
+
+                testbed_pages(bed, 0, 0, GFP_KERNEL);
+                g_assert_cmpuint(node_of(bed), ==, 1);
+                g_assert_cmpuint(bed->mem->numa_counters[DMA].foreign, ==, foreign + 1);
+                g_assert_cmpuint(zone->prev_priority, ==, 0);
+                g_assert_cmpuint(zone->pgscan_direct, ==, looked_at(inactive, 0));
+                g_assert_cmpuint(zone->pgsteal, ==, 0);
+                g_assert_cmpuint(testbed_count(bed, EV_RECLAIM_TRIED, 0), ==, 1);
+                g_assert_cmpuint(testbed_event(bed, EV_RECLAIM_TRIED, 0, 0)->c, ==, 0);
+                g_assert_cmpuint(testbed_event(bed, EV_ZONE_REFUSED, 0, 0)->a, ==, DMA);
+                g_assert_cmpuint(list_of(bed, LRU_LIST_INACTIVE)->count, ==, inactive);
+                g_assert_cmpuint(zone_stat_exact(zone, NR_DIRTY), ==, mode == 1 ? dirty : 0);
+                g_assert_cmpuint(testbed_count(bed, EV_PAGE_WRITE_STARTED, 0), ==, mode == 1 ? 0 : dirty);
+                g_assert_cmpuint(bed->mem->lru.events.allocstall, ==, 0);
+                g_assert_cmpstr(sim_audit(bed->sim), ==, NULL);
+        }
+}
+
+/*
+ * No page cache, but more reclaimable slab pages than may stay: shrink_slab alone (Z6). Whole slabs empty and the node
+ * serves; or an object of every slab is in use, so that it frees objects, once more frees none, and no page came back.
+ */
+static void zone_reclaim_slab(bool in_use)
+{
+        struct sim_config config = testbed_config_numa(2, 2, 12);
+        g_autoptr(testbed) bed = NULL;
+        const struct zone *zone;
+        uint64_t foreign, slab_pages, unused = 0;
+        uint32_t cache;
+
+        config.audit = 0; /* 4,000 ops */
+        bed = testbed_new(&config);
+        zone = &bed->mem->zones[DMA];
+        cache = shrinkable(bed, 1000, 2, 0, 0); /* four to a slab of one page */
+        for (uint32_t i = 0; i < 400 * 4; i++) {
+                struct handle handle = { .object = testbed_alloc(bed, 0, cache, GFP_KERNEL) };
+
+                handle.op = bed->done.id;
+                if (in_use && i % 4 == 0)
+                        continue;
+                g_assert_cmpuint(act(bed, OP_PUT, &handle), ==, 0);
+                unused++;
+        }
+        slab_pages = stat_shown(zone->stat[NR_SLAB_RECLAIMABLE]); /* what the rows look at, per-CPU differences left out */
+        g_assert_cmpuint(slab_pages, >, zone->present_pages * 5 / 100);
+        while (bed->mem->numa_counters[DMA].foreign == 0)
+                testbed_pages(bed, 0, 0, GFP_KERNEL);
+        foreign = bed->mem->numa_counters[DMA].foreign;
+        set(bed, VM_ZONE_RECLAIM_MODE, 1);
+        testbed_forget(bed);
+        testbed_pages(bed, 0, 0, GFP_KERNEL);
+        g_assert_cmpuint(testbed_count(bed, EV_OBJECT_SHRUNK, 0), ==, unused);
+        g_assert_cmpuint(node_of(bed), ==, in_use ? 1 : 0);
+        g_assert_cmpuint(bed->mem->numa_counters[DMA].foreign, ==, foreign + in_use);
+        g_assert_cmpuint(testbed_count(bed, EV_RECLAIM_TRIED, 0), ==, 1);
+        g_assert_cmpuint(testbed_event(bed, EV_RECLAIM_TRIED, 0, 0)->c, ==,
+                         slab_pages - stat_shown(zone->stat[NR_SLAB_RECLAIMABLE]));
+        if (in_use)
+                g_assert_cmpuint(stat_shown(zone->stat[NR_SLAB_RECLAIMABLE]), ==, slab_pages);
+        else
+                g_assert_cmpuint(stat_shown(zone->stat[NR_SLAB_RECLAIMABLE]), <, slab_pages - 200);
+        g_assert_cmpuint(zone->prev_priority, ==, DEF_PRIORITY); /* the lists were not scanned */
+        g_assert_cmpuint(zone->pgscan_direct, ==, 0);
+        g_assert_cmpuint(bed->mem->lru.events.allocstall, ==, 0);
+        g_assert_cmpstr(sim_audit(bed->sim), ==, NULL);
+}
+
+static void test_zone_reclaim_slab(void)
+{
+        zone_reclaim_slab(false);
+        zone_reclaim_slab(true);
+}
+
 int main(int argc, char **argv)
 {
         g_test_init(&argc, &argv, NULL);
@@ -595,5 +815,10 @@ int main(int argc, char **argv)
         g_test_add_func("/engine/reclaim/drop-caches", test_drop_caches);
         g_test_add_func("/engine/reclaim/throttle", test_throttle);
         g_test_add_func("/engine/reclaim/zone-reclaim", test_zone_reclaim);
+        g_test_add_func("/engine/reclaim/zone-reclaim-is-enough", test_zone_reclaim_enough);
+        g_test_add_func("/engine/reclaim/zone-reclaim-of-dirty-pages", test_zone_reclaim_dirty);
+        g_test_add_func("/engine/reclaim/zone-reclaim-of-slabs", test_zone_reclaim_slab);
+        g_test_add_func("/engine/reclaim/a-list-shorter-than-the-amount", test_short_list);
+        g_test_add_func("/engine/reclaim/kswapd-finds-all-balanced", test_kswapd_round);
         return g_test_run();
 }
