@@ -39,6 +39,32 @@ char *data_dir(const char *sub);
 int fault_parse(const char *text, uint32_t at[FAULT_CAPABILITY_COUNT]);
 extern const char *const fault_words[FAULT_CAPABILITY_COUNT]; /* "slab", "page" */
 
+/* What a command says of itself. */
+struct command_help {
+        const char *name;      /* "replay" */
+        const char *what;      /* "run a recording again and compare it" */
+        const char *arguments; /* "FILE.db", NULL: none */
+        const char *examples;  /* how --help begins; no line break at its end */
+        const char *notes;     /* how --help ends, with a line break; NULL: nothing */
+};
+
+enum help_wanted { HELP_NONE, HELP_SHORT, HELP_LONG };
+
+/* Takes -h and --help before "--" out of *argc words, and says which was there: the longer, if both. */
+enum help_wanted help_take(int *argc, char **argv);
+
+/* The same text in every locale: the options; HELP_LONG has the examples first and the notes last. */
+void help_print(const struct command_help *help, const GOptionEntry *entries, enum help_wanted wanted);
+
+/* Takes the options of the command out of *argc words. FALSE with *error: one is unknown or has no good value. */
+gboolean options_take(const GOptionEntry *entries, int *argc, char **argv, GError **error);
+
+/* All of these. -1: go on; EXIT_OK: help was asked for and is printed; EXIT_USAGE: what is wrong is on stderr. */
+int options_parse(const struct command_help *help, const GOptionEntry *entries, int *argc, char **argv);
+
+/* "kmemsim NAME: what is wrong" on stderr; returns EXIT_USAGE. */
+int usage_error(const struct command_help *help, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
 /* How the user called the program: the launcher says it in KMEMSIM_COMMAND, an installed program is "kmemsim". */
 const char *command_name(void);
 

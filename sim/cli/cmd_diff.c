@@ -24,6 +24,13 @@ static const char examples[] =
         "figures of both side by side. The last line is result: equal or result: different. Exit code 0 either way; with\n"
         "--exit-code 13 if they differ.";
 
+static const struct command_help help = {
+        .name = "diff",
+        .what = "what differs between two recordings",
+        .arguments = "A.db B.db",
+        .examples = examples,
+};
+
 struct diff {
         struct recording *a, *b;
         gboolean differs;
@@ -353,12 +360,6 @@ static void diff_all(struct diff *diff)
         diff_figures(diff);
 }
 
-static int usage(const char *problem)
-{
-        fprintf(stderr, "kmemsim diff: %s\n", problem);
-        return EXIT_USAGE;
-}
-
 static int diff_files(const char *path_a, const char *path_b, gboolean exit_code)
 {
         g_autoptr(recording_auto) a = NULL;
@@ -396,25 +397,14 @@ static int parse_and_run(int argc, char **argv)
                 { "exit-code", 0, 0, G_OPTION_ARG_NONE, &exit_code, "exit with 13 if they differ", NULL },
                 { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
         };
-        g_autoptr(GOptionContext) context = g_option_context_new("A.db B.db");
-        g_autoptr(GError) error = NULL;
-        gboolean wants_help = FALSE;
+        int code;
 
-        for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
-                wants_help |= strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
-        g_option_context_set_help_enabled(context, FALSE);
-        g_option_context_add_main_entries(context, entries, NULL);
-        if (wants_help) {
-                g_autofree char *help = g_option_context_get_help(context, TRUE, NULL);
-
-                printf("kmemsim diff - what differs between two recordings\n\n%s\n\n%s", examples, help);
-                return EXIT_OK;
-        }
-        if (!g_option_context_parse(context, &argc, &argv, &error))
-                return usage(error->message);
+        code = options_parse(&help, entries, &argc, argv);
+        if (code >= 0)
+                return code;
         if (argc != 3)
-                return usage(argc < 3 ? "two recordings are needed (kmemsim diff --help shows examples)"
-                                      : "two recordings at a time");
+                return usage_error(&help, argc < 3 ? "two recordings are needed (kmemsim diff --help shows examples)"
+                                                   : "two recordings at a time");
         return diff_files(argv[1], argv[2], exit_code);
 }
 

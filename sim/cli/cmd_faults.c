@@ -32,7 +32,7 @@ static const char examples[] =
         "  kmemsim faults scenarios/fault_sweep.lua                 every request for pages and objects, one failure each\n"
         "  kmemsim faults scenarios/fault_sweep.lua --kind page     those for pages alone\n"
         "  kmemsim faults scenarios/quickstart.lua --kind page --from 1 --to 200\n"
-        "  kmemsim run scenarios/fault_sweep.lua --fault page:3     one of these runs, recorded\n";
+        "  kmemsim run scenarios/fault_sweep.lua --fault page:3     one of these runs, recorded";
 
 static const char exit_codes[] =
         "Requests with __GFP_NOFAIL are not counted and never fail; all others do, those that may wait as well.\n"
@@ -40,6 +40,14 @@ static const char exit_codes[] =
         "Exit codes: 0 every run ended well, 2 usage, 3 a run ended in a scenario error, 4 a file cannot be read, 10 a run left a\n"
         "broken invariant or expectation, 11 a run ended in a simulated failure that the scenario did not handle, 130\n"
         "interrupted. Of several, the first of: broken invariant, simulated failure, scenario error, broken expectation.\n";
+
+static const struct command_help help = {
+        .name = "faults",
+        .what = "fail each request of a scenario in turn, one run each",
+        .arguments = "SCENARIO.lua",
+        .examples = examples,
+        .notes = exit_codes,
+};
 
 static volatile sig_atomic_t stop_asked;
 
@@ -518,7 +526,8 @@ static gboolean read_words(struct faults *faults, const struct option_words *wor
 static int parse_options(struct faults *faults, int argc, char **argv)
 {
         struct option_words words = { 0 };
-        gboolean wants_help = FALSE, wants_long_help = FALSE, good;
+        gboolean good;
+        int code;
         const GOptionEntry entries[] = {
                 { "kind", 0, 0, G_OPTION_ARG_STRING, &words.kind, "requests that fail (default: both)", "page|slab|both" },
                 { "from", 0, 0, G_OPTION_ARG_STRING, &words.from, "first number (default: 1)", "N" },
@@ -527,35 +536,23 @@ static int parse_options(struct faults *faults, int argc, char **argv)
                 { "set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &faults->settings, "as of run; may be repeated", "KEY=VALUE" },
                 { "jobs", 0, 0, G_OPTION_ARG_STRING, &words.jobs, "runs side by side (default: one for each CPU)", "N" },
                 { "json", 0, 0, G_OPTION_ARG_NONE, &faults->as_json, "the result as one JSON object", NULL },
-                { "help", 0, 0, G_OPTION_ARG_NONE, &wants_long_help, "examples first", NULL },
-                { NULL, 'h', 0, G_OPTION_ARG_NONE, &wants_help, "the options", NULL },
                 { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
         };
-        g_autoptr(GOptionContext) context = g_option_context_new("SCENARIO.lua");
         g_autoptr(GError) error = NULL;
         g_autofree char **left = g_memdup2(argv, ((gsize)argc + 1) * sizeof(char *));
 
-        g_option_context_set_help_enabled(context, FALSE);
-        g_option_context_add_main_entries(context, entries, NULL);
-        good = g_option_context_parse(context, &argc, &left, &error) && read_words(faults, &words, &error);
+        code = options_parse(&help, entries, &argc, left);
+        good = code < 0 && read_words(faults, &words, &error);
         g_free(words.seed);
         g_free(words.kind);
         g_free(words.from);
         g_free(words.to);
         g_free(words.jobs);
+        if (code >= 0)
+                return code == EXIT_OK ? code : fail(faults, code);
         if (!good) {
                 say(faults, "%s", error->message);
                 return fail(faults, EXIT_USAGE);
-        }
-        if (wants_help || wants_long_help) {
-                g_autofree char *help = g_option_context_get_help(context, TRUE, NULL);
-
-                if (wants_long_help)
-                        printf("kmemsim faults - fail each request of a scenario in turn, one run each\n\n%s\n", examples);
-                printf("%s", help);
-                if (wants_long_help)
-                        printf("%s", exit_codes);
-                return EXIT_OK;
         }
         if (argc != 2) {
                 say(faults, argc < 2 ? "SCENARIO.lua is missing (kmemsim faults --help shows examples)"

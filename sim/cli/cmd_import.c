@@ -35,6 +35,13 @@ static const char examples[] =
         "events kmalloc, kfree, kmem_cache_alloc, kmem_cache_free, mm_page_alloc and mm_page_free switched on. Its\n"
         "format is found out. A line that cannot be read is counted and does not stop the import.";
 
+static const struct command_help help = {
+        .name = "import",
+        .what = "turn a kernel trace text into ops",
+        .arguments = "TRACE",
+        .examples = examples,
+};
+
 static volatile sig_atomic_t stop_asked;
 
 static void on_stop(int signal_number)
@@ -210,26 +217,13 @@ static int parse_command(struct command *command, int argc, char **argv)
                 { "progress", 0, 0, G_OPTION_ARG_STRING, &command->progress_word, "auto (default) or none", "HOW" },
                 { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
         };
-        g_autoptr(GOptionContext) context = g_option_context_new("TRACE");
         g_autoptr(GError) error = NULL;
-        g_autofree char *help = NULL;
-        bool wants_help = false, wants_examples = false;
+        int code;
 
-        for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-                wants_examples |= strcmp(argv[i], "--help") == 0;
-                wants_help |= wants_examples || strcmp(argv[i], "-h") == 0;
-        }
-        g_option_context_set_help_enabled(context, FALSE);
-        g_option_context_add_main_entries(context, entries, NULL);
-        if (wants_help) {
-                help = g_option_context_get_help(context, TRUE, NULL);
-                if (wants_examples)
-                        printf("kmemsim import - turn a kernel trace text into ops\n\n%s\n\n", examples);
-                fputs(help, stdout);
-                return EXIT_OK;
-        }
-        if (!g_option_context_parse(context, &argc, &argv, &error) || !parse_words(command, &error) ||
-            !parse_progress(command, &error)) {
+        code = options_parse(&help, entries, &argc, argv);
+        if (code >= 0)
+                return code == EXIT_OK ? code : fail(command, code);
+        if (!parse_words(command, &error) || !parse_progress(command, &error)) {
                 say("%s", error->message);
                 return fail(command, EXIT_USAGE);
         }

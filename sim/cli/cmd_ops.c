@@ -277,30 +277,38 @@ static gboolean run_file(struct runner *run, GError **error)
         return TRUE;
 }
 
+static const char examples[] =
+        "Examples:\n"
+        "  kmemsim ops mix.ops > mix.gold     every placement and the state at each `snap`\n"
+        "  kmemsim import trace.txt && kmemsim ops trace.ops\n"
+        "\n"
+        "FILE.ops is a kmemops 1 file (plain, .gz, .xz): `machine ...`, then one operation a line. Each is carried to\n"
+        "its end before the next begins. The result is printed in the kmemgold 1 format.";
+
+static const struct command_help help = {
+        .name = "ops",
+        .what = "run an ops file, print placements and state",
+        .arguments = "FILE.ops",
+        .examples = examples,
+};
+
 int cmd_ops(int argc, char **argv)
 {
-        static const char examples[] =
-                "Examples:\n"
-                "  kmemsim ops mix.ops > mix.gold     every placement and the state at each `snap`\n"
-                "  kmemsim import trace.txt && kmemsim ops trace.ops\n"
-                "\n"
-                "FILE.ops is a kmemops 1 file (plain, .gz, .xz): `machine ...`, then one operation a line. Each is carried to\n"
-                "its end before the next begins. The result is printed in the kmemgold 1 format.";
-        g_autoptr(GOptionContext) context = g_option_context_new("FILE.ops");
+        const GOptionEntry entries[] = {
+                { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
+        };
         g_autoptr(GError) error = NULL;
         struct runner run = { 0 };
         g_auto(GStrv) kept = g_strdupv(argv);
-        int code = EXIT_OK;
+        int code = options_parse(&help, entries, &argc, argv);
 
-        g_option_context_set_summary(context, examples);
-        if (!g_option_context_parse(context, &argc, &argv, &error)) {
-                fprintf(stderr, "kmemsim ops: %s\n", error->message);
-                return EXIT_USAGE;
-        }
-        if (argc != 2) {
-                fprintf(stderr, "kmemsim ops: give one ops file (kmemsim ops FILE.ops)\n");
-                return EXIT_USAGE;
-        }
+        if (code < 0 && argc != 2)
+                code = usage_error(&help, "give one ops file (kmemsim ops FILE.ops)");
+        if (code > EXIT_OK)
+                say_repeat((int)g_strv_length(kept), kept);
+        if (code >= 0)
+                return code;
+        code = EXIT_OK;
         run.tape.ops = run.op_block;
         run.tape.op_cap = G_N_ELEMENTS(run.op_block);
         run.tape.events = run.event_block;

@@ -112,31 +112,35 @@ static void print_dot(void)
         printf("}\n");
 }
 
+static const char examples[] = "Examples:\n"
+                               "  kmemsim paths                                    the state tables as text\n"
+                               "  kmemsim paths --dot | dot -Tsvg > paths.svg      as a picture\n"
+                               "\n"
+                               "One line a state: what is held, what the step costs, what it does; below it\n"
+                               "where it goes from there.";
+
+static const struct command_help help = {
+        .name = "paths",
+        .what = "the state tables of the allocator, as text or graph",
+        .examples = examples,
+};
+
 int cmd_paths(int argc, char **argv)
 {
         gboolean dot = FALSE;
         const GOptionEntry entries[] = {
-                { "dot", 0, 0, G_OPTION_ARG_NONE, &dot, "Print a graph for Graphviz", NULL },
-                { 0 },
+                { "dot", 0, 0, G_OPTION_ARG_NONE, &dot, "a graph for Graphviz", NULL },
+                { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
         };
-        g_autoptr(GOptionContext) context = g_option_context_new(NULL);
-        g_autoptr(GError) error = NULL;
+        g_auto(GStrv) kept = g_strdupv(argv);
+        int code = options_parse(&help, entries, &argc, argv);
 
-        g_option_context_set_summary(context, "Examples:\n"
-                                              "  kmemsim paths                                    the state tables as text\n"
-                                              "  kmemsim paths --dot | dot -Tsvg > paths.svg      as a picture\n"
-                                              "\n"
-                                              "One line a state: what is held, what the step costs, what it does; below it\n"
-                                              "where it goes from there.");
-        g_option_context_add_main_entries(context, entries, NULL);
-        if (!g_option_context_parse(context, &argc, &argv, &error)) {
-                fprintf(stderr, "kmemsim paths: %s\n", error->message);
-                return EXIT_USAGE;
-        }
-        if (argc != 1) {
-                fprintf(stderr, "kmemsim paths: unexpected argument %s\n", argv[1]);
-                return EXIT_USAGE;
-        }
+        if (code < 0 && argc != 1)
+                code = usage_error(&help, "unexpected argument %s", argv[1]);
+        if (code > EXIT_OK)
+                say_repeat((int)g_strv_length(kept), kept);
+        if (code >= 0)
+                return code;
         if (dot)
                 print_dot();
         else

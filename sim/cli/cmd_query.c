@@ -31,6 +31,13 @@ static const char examples[] =
         "\n"
         "FILE.db is opened read-only. NAME is a file of reports/, without .sql.";
 
+static const struct command_help help = {
+        .name = "query",
+        .what = "ask a recording",
+        .arguments = "FILE.db NAME|SQL",
+        .examples = examples,
+};
+
 enum format { FORMAT_TABLE, FORMAT_CSV, FORMAT_JSON };
 
 struct query {
@@ -655,12 +662,6 @@ static int run_query(struct query *query)
         return ask(query, recording, report != NULL ? report : query->what);
 }
 
-static int usage(const char *problem)
-{
-        fprintf(stderr, "kmemsim query: %s\n", problem);
-        return EXIT_USAGE;
-}
-
 static int parse_and_run(struct query *query, int argc, char **argv)
 {
         const GOptionEntry entries[] = {
@@ -673,34 +674,24 @@ static int parse_and_run(struct query *query, int argc, char **argv)
                 { "sql", 0, 0, G_OPTION_ARG_NONE, &query->show_sql, "the SQL of a named query", NULL },
                 { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
         };
-        g_autoptr(GOptionContext) context = g_option_context_new("FILE.db NAME|SQL");
-        g_autoptr(GError) error = NULL;
-        gboolean wants_help = FALSE;
+        int code;
 
-        for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
-                wants_help |= strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
-        g_option_context_set_help_enabled(context, FALSE);
-        g_option_context_add_main_entries(context, entries, NULL);
-        if (wants_help) {
-                g_autofree char *help = g_option_context_get_help(context, TRUE, NULL);
-
-                printf("kmemsim query - ask a recording\n\n%s\n\n%s", examples, help);
-                return EXIT_OK;
-        }
-        if (!g_option_context_parse(context, &argc, &argv, &error))
-                return usage(error->message);
+        code = options_parse(&help, entries, &argc, argv);
+        if (code >= 0)
+                return code;
         if (query->table + query->csv + query->json > 1)
-                return usage("one of --table, --csv and --json");
+                return usage_error(&help, "one of --table, --csv and --json");
         query->format = query->csv ? FORMAT_CSV : query->json ? FORMAT_JSON : FORMAT_TABLE;
         if (query->list)
                 return list_reports();
         if (query->show_sql)
-                return argc < 2 ? usage("the SQL of which query? (kmemsim query --list)") : show_sql(argv[argc - 1]);
+                return argc < 2 ? usage_error(&help, "the SQL of which query? (kmemsim query --list)")
+                                : show_sql(argv[argc - 1]);
         if (argc < 3)
-                return usage(argc < 2 ? "FILE.db is missing (kmemsim query --help shows examples)"
-                                      : "ask what? A name (kmemsim query --list) or SQL");
+                return usage_error(&help, argc < 2 ? "FILE.db is missing (kmemsim query --help shows examples)"
+                                                   : "ask what? A name (kmemsim query --list) or SQL");
         if (argc > 3)
-                return usage("one query at a time; SQL goes in quotes");
+                return usage_error(&help, "one query at a time; SQL goes in quotes");
         query->path = argv[1];
         query->what = argv[2];
         return run_query(query);

@@ -22,6 +22,13 @@ static const char examples[] =
         "A recording that was cut short (killed, interrupted) is compared up to where it ends.\n"
         "Exit code 0: equal; 13: it differs, and the first difference is told; 4: no recording, or a damaged one.";
 
+static const struct command_help help = {
+        .name = "replay",
+        .what = "run a recording again and compare it",
+        .arguments = "FILE.db",
+        .examples = examples,
+};
+
 static void print_result(const char *path, const struct replay_result *result)
 {
         gboolean is_done = strcmp(result->status, "done") == 0;
@@ -45,12 +52,6 @@ static void print_result(const char *path, const struct replay_result *result)
         if (result->is_whole)
                 printf("recorded_digest: %s\n", result->recorded_digest);
         printf("result: equal%s\n", !result->is_whole ? " up to this op" : is_done ? "" : " up to where it ends");
-}
-
-static int usage(const char *problem)
-{
-        fprintf(stderr, "kmemsim replay: %s\n", problem);
-        return EXIT_USAGE;
 }
 
 static int replay_file(const char *path, gint64 until_op)
@@ -82,27 +83,16 @@ static int parse_and_run(int argc, char **argv)
                 { "until", 0, 0, G_OPTION_ARG_INT64, &until_op, "stop at the end of op ID", "ID" },
                 { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
         };
-        g_autoptr(GOptionContext) context = g_option_context_new("FILE.db");
-        g_autoptr(GError) error = NULL;
-        gboolean wants_help = FALSE;
+        int code;
 
-        for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
-                wants_help |= strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
-        g_option_context_set_help_enabled(context, FALSE);
-        g_option_context_add_main_entries(context, entries, NULL);
-        if (wants_help) {
-                g_autofree char *help = g_option_context_get_help(context, TRUE, NULL);
-
-                printf("kmemsim replay - run a recording again and compare it\n\n%s\n\n%s", examples, help);
-                return EXIT_OK;
-        }
-        if (!g_option_context_parse(context, &argc, &argv, &error))
-                return usage(error->message);
+        code = options_parse(&help, entries, &argc, argv);
+        if (code >= 0)
+                return code;
         if (argc != 2)
-                return usage(argc < 2 ? "FILE.db is missing (kmemsim replay --help shows examples)"
-                                      : "one recording at a time");
+                return usage_error(&help, argc < 2 ? "FILE.db is missing (kmemsim replay --help shows examples)"
+                                                   : "one recording at a time");
         if (until_op == 0 || until_op < -1)
-                return usage("op ids count from 1");
+                return usage_error(&help, "op ids count from 1");
         return replay_file(argv[1], MAX(until_op, 0));
 }
 

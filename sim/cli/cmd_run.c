@@ -32,13 +32,21 @@ static const char examples[] =
         "  kmemsim run scenarios/quickstart.lua                    records into quickstart.db\n"
         "  kmemsim run scenarios/quickstart.lua --help             what the scenario asks, and its parameters\n"
         "  kmemsim run scenarios/quickstart.lua --set rounds=50 --seed 7 -o seven.db\n"
-        "  kmemsim run scenarios/quickstart.lua --record none      the summary alone, no file\n";
+        "  kmemsim run scenarios/quickstart.lua --record none      the summary alone, no file";
 
 static const char exit_codes[] = "Exit codes: 0 done, 2 usage, 3 the scenario is wrong, 4 a file cannot be read or "
                                  "written, 10 an expectation or an\n"
                                  "invariant is broken, 11 a simulated failure that the scenario did not handle, 130 "
                                  "interrupted. The recording is\n"
                                  "valid in all cases, up to the point where the run ended.\n";
+
+static const struct command_help help = {
+        .name = "run",
+        .what = "run a scenario and record it",
+        .arguments = "SCENARIO.lua",
+        .examples = examples,
+        .notes = exit_codes,
+};
 
 static volatile sig_atomic_t stop_asked;
 
@@ -246,10 +254,9 @@ static void print_params(const struct scenario *scenario)
         }
 }
 
-/* -h: the options; --help: examples first, and what the scenario says about itself if one is named. */
-static int print_help(struct run *run, GOptionContext *context, gboolean is_long)
+/* The options; of a scenario if one is named: what it says about itself, and its parameters. */
+static int print_help(struct run *run, const GOptionEntry *entries, enum help_wanted wanted)
 {
-        g_autofree char *help = g_option_context_get_help(context, TRUE, NULL);
         g_autofree char *library = data_dir("lua");
         struct scenario_options options;
         g_autoptr(GError) error = NULL;
@@ -264,11 +271,7 @@ static int print_help(struct run *run, GOptionContext *context, gboolean is_long
                 print_params(run->scenario);
                 return EXIT_OK;
         }
-        if (is_long)
-                printf("kmemsim run - run a scenario and record it\n\n%s\n", examples);
-        printf("%s", help);
-        if (is_long)
-                printf("%s", exit_codes);
+        help_print(&help, entries, wanted);
         return EXIT_OK;
 }
 
@@ -295,28 +298,12 @@ static int parse_options(struct run *run, int argc, char **argv)
                 { "color", 0, 0, G_OPTION_ARG_STRING, &words.color, "auto (default), always or never", "WHEN" },
                 { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
         };
-        g_autoptr(GOptionContext) context = g_option_context_new("SCENARIO.lua");
-        g_autoptr(GPtrArray) kept = g_ptr_array_new();
+        /* the parser moves what it does not know to the front */
+        g_autofree char **left = g_memdup2(argv, ((gsize)argc + 1) * sizeof(char *));
         g_autoptr(GError) error = NULL;
-        g_autofree char **left = NULL;
-        gboolean good, wants_help = FALSE, wants_long_help = FALSE;
-        int count;
+        enum help_wanted wanted = help_take(&argc, left);
+        gboolean good = options_take(entries, &argc, left, &error) && read_words(run, &words, &error);
 
-        for (int i = 0; i < argc; i++) {
-                if (strcmp(argv[i], "--help") == 0)
-                        wants_long_help = TRUE;
-                else if (strcmp(argv[i], "-h") == 0)
-                        wants_help = TRUE;
-                else
-                        g_ptr_array_add(kept, argv[i]);
-        }
-        count = (int)kept->len;
-        g_ptr_array_add(kept, NULL);
-        left = g_memdup2(kept->pdata,
-                         kept->len * sizeof(char *)); /* the parser moves what it does not know to the front */
-        g_option_context_set_help_enabled(context, FALSE);
-        g_option_context_add_main_entries(context, entries, NULL);
-        good = g_option_context_parse(context, &count, &left, &error) && read_words(run, &words, &error);
         g_free(words.seed);
         g_free(words.fault);
         g_free(words.record);
@@ -328,12 +315,12 @@ static int parse_options(struct run *run, int argc, char **argv)
                 say(run, "%s", error->message);
                 return fail(run, EXIT_USAGE);
         }
-        run->scenario_path = count > 1 ? g_strdup(left[1]) : NULL;
-        if (wants_help || wants_long_help)
-                return print_help(run, context, wants_long_help);
-        if (count != 2) {
-                say(run, count < 2 ? "SCENARIO.lua is missing (kmemsim run --help shows examples)"
-                                   : "one scenario at a time");
+        run->scenario_path = argc > 1 ? g_strdup(left[1]) : NULL;
+        if (wanted)
+                return print_help(run, entries, wanted);
+        if (argc != 2) {
+                say(run, argc < 2 ? "SCENARIO.lua is missing (kmemsim run --help shows examples)"
+                                  : "one scenario at a time");
                 return fail(run, EXIT_USAGE);
         }
         if (!run->is_recorded && run->output_path) {

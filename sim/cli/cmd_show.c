@@ -36,18 +36,12 @@ static const char examples[] =
         "(the last one if no number is given). The recording is run again up to that point; a long one takes as long as its\n"
         "replay. A moment is after all that happened up to and including it.";
 
-static int usage(const char *format, ...) G_GNUC_PRINTF(1, 2);
-static int usage(const char *format, ...)
-{
-        va_list arguments;
-
-        fprintf(stderr, "kmemsim show: ");
-        va_start(arguments, format);
-        vfprintf(stderr, format, arguments);
-        va_end(arguments);
-        fprintf(stderr, "\n");
-        return EXIT_USAGE;
-}
+static const struct command_help help = {
+        .name = "show",
+        .what = "the state at any point of a recording",
+        .arguments = "FILE.db WHAT [WHICH]",
+        .examples = examples,
+};
 
 /* "end", "op:1234" (or the number alone: times have units) or a time. NULL, or what is wrong with it. */
 static const char *parse_point(const char *text, struct replay_point *ret)
@@ -163,7 +157,7 @@ static int show_replayed(struct recording *recording, struct shown *shown, const
         } else if (shown->error != NULL) {
                 code = fail(shown->error);
         } else if (shown->problem != NULL) {
-                code = usage("%s", shown->problem);
+                code = usage_error(&help, "%s", shown->problem);
         } else {
                 code = print_text(shown->text->str);
         }
@@ -191,12 +185,14 @@ static int show_failure(struct recording *recording, int64_t number, const struc
         if (found < 0)
                 return fail(error);
         if (found == 0 && number == 0)
-                return usage("no failure was noted up to this point (kmemsim query %s failures shows what failed)", recording->path);
+                return usage_error(&help,
+                                   "no failure was noted up to this point (kmemsim query %s failures shows what failed)",
+                                   recording->path);
         if (found == 0)
-                return usage("there is no failure %" PRId64 " up to this point", number);
+                return usage_error(&help, "there is no failure %" PRId64 " up to this point", number);
         text = (const char *)sqlite3_column_text(select, 0);
         if (text == NULL)
-                return usage("failure %d has no text", sqlite3_column_int(select, 1));
+                return usage_error(&help, "failure %d has no text", sqlite3_column_int(select, 1));
         return print_text(text) == EXIT_OK ? (g_str_has_suffix(text, "\n") ? EXIT_OK : print_text("\n")) : EXIT_IO;
 }
 
@@ -257,15 +253,15 @@ static int show_file(const char *path, const char *what, const char *which, cons
         int code;
 
         if (is_proc && which != NULL)
-                return usage("%s is one text: there is no \"%s\" of it", what, which);
+                return usage_error(&help, "%s is one text: there is no \"%s\" of it", what, which);
         if (is_failure && which != NULL && (!parse_number(which, G_MAXINT64, &number) || number == 0))
                 problem = "show which failure? failure [N], counted from 1";
         else if (!is_proc && !is_failure)
                 problem = parse_target(what, which, &shown.target);
         if (problem == there_are)
-                return usage("there is no \"%s\"; %s", what, there_are);
+                return usage_error(&help, "there is no \"%s\"; %s", what, there_are);
         if (problem != NULL)
-                return usage("%s", problem);
+                return usage_error(&help, "%s", problem);
         recording = recording_open(path, &error);
         if (recording == NULL)
                 return fail(error);
@@ -286,34 +282,23 @@ static int parse_and_run(int argc, char **argv)
                 { "at", 0, 0, G_OPTION_ARG_STRING, &at, "12ms, op:1234 or end (default)", "POINT" },
                 { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
         };
-        g_autoptr(GOptionContext) context = g_option_context_new("FILE.db WHAT [WHICH]");
-        g_autoptr(GError) error = NULL;
         struct replay_point point;
-        gboolean wants_help = FALSE;
         const char *problem;
+        int code;
 
-        for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
-                wants_help |= strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
-        g_option_context_set_help_enabled(context, FALSE);
-        g_option_context_add_main_entries(context, entries, NULL);
-        if (wants_help) {
-                g_autofree char *help = g_option_context_get_help(context, TRUE, NULL);
-
-                printf("kmemsim show - the state at any point of a recording\n\n%s\n\n%s", examples, help);
-                return EXIT_OK;
-        }
-        if (!g_option_context_parse(context, &argc, &argv, &error))
-                return usage("%s", error->message);
+        code = options_parse(&help, entries, &argc, argv);
+        if (code >= 0)
+                return code;
         if (argc < 2)
-                return usage("FILE.db is missing (kmemsim show --help shows examples)");
+                return usage_error(&help, "FILE.db is missing (kmemsim show --help shows examples)");
         if (argc < 3)
-                return usage("show what? slabinfo, slab_allocators, buddyinfo, zoneinfo, vmstat, meminfo, magazines, fragmentation, cache, page, "
-                             "slab, object or failure");
+                return usage_error(&help, "show what? slabinfo, slab_allocators, buddyinfo, zoneinfo, vmstat, meminfo, "
+                                          "magazines, fragmentation, cache, page, slab, object or failure");
         if (argc > 4)
-                return usage("one text at a time");
+                return usage_error(&help, "one text at a time");
         problem = parse_point(at != NULL ? at : "end", &point);
         if (problem != NULL)
-                return usage("--at %s %s", at, problem);
+                return usage_error(&help, "--at %s %s", at, problem);
         return show_file(argv[1], argv[2], argc > 3 ? argv[3] : NULL, &point);
 }
 

@@ -1,5 +1,5 @@
 /*
- * common.c - what the commands share: where the data is, and the last line of a failure.
+ * common.c - what the commands share: where the data is, options and help, and the last line of a failure.
  */
 #include <glib.h>
 #include <stdio.h>
@@ -54,6 +54,92 @@ int fault_parse(const char *text, uint32_t at[FAULT_CAPABILITY_COUNT])
         }
         return 0;
 }
+
+/* -- options and help --------------------------------------------------------------------------------------------- */
+
+enum help_wanted help_take(int *argc, char **argv)
+{
+        enum help_wanted wanted = HELP_NONE;
+        int kept = 0;
+        gboolean is_over = FALSE;
+
+        for (int i = 0; i < *argc; i++) {
+                is_over |= strcmp(argv[i], "--") == 0;
+                if (!is_over && strcmp(argv[i], "--help") == 0)
+                        wanted = HELP_LONG;
+                else if (!is_over && strcmp(argv[i], "-h") == 0)
+                        wanted = MAX(wanted, HELP_SHORT);
+                else
+                        argv[kept++] = argv[i];
+        }
+        *argc = kept;
+        argv[kept] = NULL;
+        return wanted;
+}
+
+/* help_take() has been there: only the text of the help knows these two. */
+static GOptionContext *options_new(const char *arguments, const GOptionEntry *entries, gboolean for_help)
+{
+        static gboolean unused;
+        static const GOptionEntry help_entries[] = {
+                { "help", 'h', 0, G_OPTION_ARG_NONE, &unused, "these options; --help: examples first", NULL },
+                { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
+        };
+        GOptionContext *context = g_option_context_new(arguments);
+
+        g_option_context_set_help_enabled(context, FALSE);
+        g_option_context_add_main_entries(context, entries, NULL);
+        if (for_help)
+                g_option_context_add_main_entries(context, help_entries, NULL);
+        return context;
+}
+
+void help_print(const struct command_help *help, const GOptionEntry *entries, enum help_wanted wanted)
+{
+        g_autoptr(GOptionContext) context = options_new(help->arguments, entries, TRUE);
+        g_autofree char *text = g_option_context_get_help(context, TRUE, NULL);
+        g_auto(GStrv) parts = g_strsplit(text, "\342\200\246", -1); /* GLib's ellipsis */
+        g_autofree char *ascii = g_strjoinv("...", parts);
+
+        if (wanted == HELP_LONG)
+                printf("kmemsim %s - %s\n\n%s\n\n", help->name, help->what, help->examples);
+        fputs(ascii, stdout);
+        if (wanted == HELP_LONG && help->notes)
+                fputs(help->notes, stdout);
+}
+
+gboolean options_take(const GOptionEntry *entries, int *argc, char **argv, GError **error)
+{
+        g_autoptr(GOptionContext) context = options_new(NULL, entries, FALSE);
+
+        return g_option_context_parse(context, argc, &argv, error);
+}
+
+int options_parse(const struct command_help *help, const GOptionEntry *entries, int *argc, char **argv)
+{
+        enum help_wanted wanted = help_take(argc, argv);
+        g_autoptr(GError) error = NULL;
+
+        if (wanted) {
+                help_print(help, entries, wanted);
+                return EXIT_OK;
+        }
+        return options_take(entries, argc, argv, &error) ? -1 : usage_error(help, "%s", error->message);
+}
+
+int usage_error(const struct command_help *help, const char *format, ...)
+{
+        va_list arguments;
+
+        fprintf(stderr, "kmemsim %s: ", help->name);
+        va_start(arguments, format);
+        vfprintf(stderr, format, arguments);
+        va_end(arguments);
+        fputc('\n', stderr);
+        return EXIT_USAGE;
+}
+
+/* -- failures ----------------------------------------------------------------------------------------------------- */
 
 const char *command_name(void)
 {
