@@ -80,6 +80,20 @@ static inline uint64_t sim_due_ns(const struct sim *sim) /* when the next of the
         return sim->due_count ? sim->due[0].t_ns : TIME_NEVER;
 }
 
+static inline struct thread *workload_thread(const struct sim *sim, uint32_t thread) /* by the number the workload knows */
+{
+        CHECK(thread - 1 < sim->m.thread_count - sim->task_first);
+        return &sim->m.threads[sim->task_first + thread];
+}
+
+static inline void cancel_wake(struct sim *sim, struct thread *th) /* of sim_wake_at, if one is pending */
+{
+        if (!th->wake_set)
+                return;
+        th->wake_set = 0;
+        sim->busy--;
+}
+
 /* hand_over.c: what is not reserved goes to the buddy lists. */
 void hand_over_memory(struct memory *mem);
 
@@ -103,14 +117,19 @@ void hotplug_stopped(struct sim *sim, uint32_t dead);              /* machine.st
 void sched_requeue(struct sim *sim, struct thread *th, uint32_t from); /* sched.c: from the queue of `from` to that of his CPU of now */
 void sched_empty_queues(struct sim *sim, uint32_t cpu); /* sched.c: who waits there goes to the queues of his CPU of now */
 
-/* sim.c: an op that names a cache begins; an op has reached the end of its frames. */
-void sim_begins(struct sim *sim, struct thread *th);
-void sim_complete(struct sim *sim, struct thread *th);
+/* sim.c */
+const struct thread *sim_thread_next(const struct sim *sim, uint32_t *index); /* every thread in turn: from 0, ends with NULL */
 
-/* sim.c: a request ends before it began; what it was to free is as it was. */
-void sim_request_dropped(struct sim *sim, struct thread *th);
+/* request.c */
+void sim_request_dropped(struct sim *sim, struct thread *th); /* it ends before it began; what it was to free is as it was */
+uint64_t request_element_bytes(const struct sim *sim, const struct mempool_spec *spec); /* of one element; 0: no such cache */
+extern const char request_no_such_node[];
 
-/* mm/memory_audit.c runs under these conditions */
-const char *sim_audit_now(const struct sim *sim);
+/* op.c */
+void sim_begins(struct sim *sim, struct thread *th);   /* an op that names a cache, memory pool or handle begins */
+void sim_complete(struct sim *sim, struct thread *th); /* an op has reached the end of its frames */
+
+/* view.c */
+const char *sim_audit_now(const struct sim *sim); /* memory_audit, told whether ops are under way */
 
 #endif
