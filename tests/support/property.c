@@ -32,9 +32,11 @@ static struct prop_op *draw_all(const struct property *property, uint64_t seed)
 static bool run_apart(const struct property *property, struct told *told, uint64_t first, uint64_t last,
                       const GArray *given, bool quiet)
 {
-        pid_t child = fork();
+        pid_t child;
         int status;
 
+        told->what[0] = '\0'; /* before there is a copy that may write there */
+        child = fork();
         g_assert_cmpint(child, >=, 0);
         if (child == 0) {
                 if (quiet) {
@@ -58,7 +60,6 @@ static bool run_apart(const struct property *property, struct told *told, uint64
                 }
                 _exit(0);
         }
-        told->what[0] = '\0';
         g_assert_cmpint(waitpid(child, &status, 0), ==, child);
         if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
                 return true;
