@@ -81,8 +81,8 @@ enum outcome act_pagen_end(struct machine *m, struct thread *th, struct frame *f
 /* A page that exists. frame: lru_op. */
 
 /*
- * A reference of the owner or a pin has gone: was it the last? Then the page is on its zone's list, for while it is on an
- * add list or in the hands of a scanner these hold one, too.
+ * A reference of the owner or a pin has gone: was it the last? Then the page is on its zone's list, for while it is on
+ * an add list or in the hands of a scanner these hold one, too.
  */
 static enum outcome dropped(struct machine *m, struct thread *th, uint32_t pfn)
 {

@@ -320,9 +320,9 @@ static void test_set(void)
 }
 
 /*
- * Nothing locks the search: a process that is spared between its choice and the kill is named in the log and lives, and
- * the search begins again (spec 05 sections 6.1 and 6.4). Somebody spares it `before_ns` before `at_ns`; 0: nobody does.
- * Returns when the first choice was acted upon.
+ * Nothing locks the search: a process that is spared between its choice and the kill is named in the log and lives,
+ * and the search begins again (spec 05 sections 6.1 and 6.4). Somebody spares it `before_ns` before `at_ns`; 0:
+ * nobody does. Returns when the first choice was acted upon.
  */
 static uint64_t spare(uint64_t before_ns, uint64_t at_ns)
 {

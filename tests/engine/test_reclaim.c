@@ -615,8 +615,8 @@ static void test_short_list(void)
 }
 
 /*
- * What the shrinkers gave back after the visit of the first zone is enough for the second: kswapd finds all balanced and
- * ends without the wait and the second look that follow a round in which some zone was short (section 3.3, B5).
+ * What the shrinkers gave back after the visit of the first zone is enough for the second: kswapd finds all balanced
+ * and ends without the wait and the second look that follow a round in which some zone was short (section 3.3, B5).
  */
 static void test_kswapd_round(void)
 {
@@ -676,7 +676,7 @@ static struct testbed *full_node(uint32_t page_count, uint8_t flags, uint64_t mo
         return bed;
 }
 
-/* Pages looked at from priority 4 down to `end` (section 4.1): amounts add up to 32 and are taken whole, in parts of 32. */
+/* Pages looked at from priority 4 to `end` (section 4.1): amounts add up to 32 and are taken whole, in parts of 32. */
 static uint32_t looked_at(uint32_t inactive, uint32_t end)
 {
         uint32_t looked = 0, amount = 0;
@@ -768,7 +768,7 @@ static void zone_reclaim_slab(bool in_use)
                 g_assert_cmpuint(act(bed, OP_PUT, &handle), ==, 0);
                 unused++;
         }
-        slab_pages = stat_shown(zone->stat[NR_SLAB_RECLAIMABLE]); /* what the rows look at, per-CPU differences left out */
+        slab_pages = stat_shown(zone->stat[NR_SLAB_RECLAIMABLE]); /* without per-CPU differences: what the rows test */
         g_assert_cmpuint(slab_pages, >, zone->present_pages * 5 / 100);
         while (bed->mem->numa_counters[DMA].foreign == 0)
                 testbed_pages(bed, 0, 0, GFP_KERNEL);
