@@ -623,6 +623,7 @@ static void test_kswapd_round(void)
         struct sim_config config = testbed_config(1, 64);
         g_autoptr(testbed) bed = NULL;
         const struct zone *zone;
+        struct reclaim *r;
         struct vm_view vm;
         uint64_t before;
 
@@ -649,6 +650,19 @@ static void test_kswapd_round(void)
         /* the list of the first is as empty, but its visit freed something (B4) */
         g_assert_false(bed->mem->zones[DMA].all_unreclaimable);
         g_assert_true(zone->all_unreclaimable);
+
+        r = reclaim_ready(bed); /* the end of such a round where one that was short waits, and looks again */
+        r->is_kswapd = 1;
+        r->all_ok = 1;
+        r->total_scanned = 100;
+        r->priority = 5;
+        memset(r->note, 5, sizeof(r->note));
+        testbed_forget(bed);
+        run_path(bed, KSWAPD_ROUND);
+        g_assert_cmpuint(testbed_count(bed, EV_CONGESTION_WAITED, 0), ==, 0);
+        g_assert_cmpuint(testbed_count(bed, EV_KSWAPD_SLEPT, 0), ==, 1);
+        g_assert_cmpuint(r->priority, ==, 5);
+        g_assert_cmpuint(bed->mem->zones[DMA].prev_priority, ==, 5);
 }
 
 /* Where the page of the last request is. */
