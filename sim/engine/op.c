@@ -247,7 +247,7 @@ static void find_object(const struct sim *sim, struct thread *th)
 {
         struct frame *f = &th->frames[0];
         const struct object *object = &sim->objects[f->lru_op.object];
-        bool is_page = th->op.kind <= OP_PAGE_DELETE;
+        bool is_page = op_is_on_page(th->op.kind);
 
         f->lru_op.pfn = object->pfn;
         if (!is_page)
@@ -322,16 +322,6 @@ void sim_complete(struct sim *sim, struct thread *th)
                 break;
         case OP_WRITE:
         case OP_PAGE_NEW:
-        case OP_PAGE_ACCESS:
-        case OP_PAGE_TOUCH:
-        case OP_PAGE_WRITE:
-        case OP_PAGE_MLOCK:
-        case OP_PAGE_MUNLOCK:
-        case OP_PAGE_LOCK:
-        case OP_PAGE_UNLOCK:
-        case OP_PAGE_PIN:
-        case OP_PAGE_UNPIN:
-        case OP_PAGE_DELETE:
                 break;
         case OP_SHRINKER: /* a cache with a shrinker has a user more: it cannot be destroyed */
                 if (!th->refused && (th->op.result || (th->op.flags & SHRINKER_REMOVE)))
@@ -367,7 +357,8 @@ void sim_complete(struct sim *sim, struct thread *th)
                         th->ret = PLACE_NONE;
                 break;
         default:
-                th->ret = PLACE_NONE;
+                if (!op_is_on_page(th->op.kind))
+                        th->ret = PLACE_NONE;
                 break;
         }
         th->refused = 0;

@@ -484,16 +484,6 @@ static const char *begin_request(struct sim *sim, struct thread *th, const struc
                 return begin_hotplug(sim, th, request);
         case OP_PAGE_NEW:
                 return begin_page_new(sim, th, request);
-        case OP_PAGE_ACCESS:
-        case OP_PAGE_TOUCH:
-        case OP_PAGE_WRITE:
-        case OP_PAGE_MLOCK:
-        case OP_PAGE_MUNLOCK:
-        case OP_PAGE_LOCK:
-        case OP_PAGE_UNLOCK:
-        case OP_PAGE_PIN:
-        case OP_PAGE_UNPIN:
-                return begin_on_object(sim, th, request, PAGE_DO);
         case OP_PAGE_DELETE:
                 return begin_on_object(sim, th, request, PAGE_DELETE_BEGIN);
         case OP_PUT:
@@ -555,7 +545,7 @@ static const char *begin_request(struct sim *sim, struct thread *th, const struc
         case OP_TUNE:
                 return begin_tune(sim, th, request);
         default:
-                return "unknown kind of request";
+                return op_is_on_page(request->kind) ? begin_on_object(sim, th, request, PAGE_DO) : "unknown kind of request";
         }
 }
 

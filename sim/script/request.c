@@ -111,18 +111,6 @@ int actor_take_result(struct actor *actor)
                         return -1;
                 pressure_took_page(actor, record);
                 return 0;
-        case OP_PAGE_ACCESS:
-        case OP_PAGE_TOUCH:
-        case OP_PAGE_WRITE:
-        case OP_PAGE_MLOCK:
-        case OP_PAGE_MUNLOCK:
-        case OP_PAGE_LOCK:
-        case OP_PAGE_UNLOCK:
-        case OP_PAGE_PIN:
-        case OP_PAGE_UNPIN:
-        case OP_PAGE_DELETE:
-                actor->pages_done += record->result == 0;
-                return 0;
         case OP_PROCESS_EXIT:
         case OP_DROP_CACHES:
                 lua_pushinteger(L, record->result);
@@ -134,6 +122,8 @@ int actor_take_result(struct actor *actor)
                 lua_pushboolean(L, record->result == 0);
                 return 1;
         default:
+                if (op_is_on_page(record->kind))
+                        actor->pages_done += record->result == 0;
                 return 0;
         }
 }

@@ -8,6 +8,7 @@
 #ifndef KMEMSIM_TRACE_OP_H
 #define KMEMSIM_TRACE_OP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* What is asked for. X(enum suffix, name in SQL and Lua, what it is) */
@@ -61,6 +62,12 @@ enum op_kind {
 #undef X
         OP_KIND_COUNT
 };
+
+/* PAGE_ACCESS to PAGE_DELETE: something is done with the page that a PAGE_NEW made. */
+static inline bool op_is_on_page(uint8_t kind)
+{
+        return kind >= OP_PAGE_ACCESS && kind <= OP_PAGE_DELETE;
+}
 
 /*
  * Which way an op went. The deepest stage it needed is the path: a kmalloc that had to add a slab is NEW_SLAB even
