@@ -5,26 +5,6 @@
 #include "base/core_only.h"
 #include "engine/sim_private.h"
 
-/* One page through CPU 0's hot list, as free_hot_cold_page() does. */
-static void hand_over_page(struct memory *mem, uint32_t pfn)
-{
-        struct zone *zone = memory_zone_of(mem, pfn);
-        struct pcp *pcp = &zone->pcp[0][0];
-
-        zone->pgfree++;
-        mem->pages[pfn].state = PAGE_PCP;
-        page_list_add_head(mem->pages, &pcp->list, pfn);
-        if (pcp->list.count < pcp->high)
-                return;
-        for (uint32_t i = 0; i < pcp->batch; i++) {
-                uint32_t oldest = pcp->list.tail;
-
-                page_list_remove(mem->pages, &pcp->list, oldest);
-                mem->pages[oldest].state = PAGE_NONE;
-                zone_free_block(zone, mem->pages, oldest, 0);
-        }
-}
-
 /* free_all_bootmem_core(): whole words of the boot bitmap as one block, the rest page by page; then high memory. */
 void hand_over_memory(struct memory *mem)
 {
@@ -35,7 +15,7 @@ void hand_over_memory(struct memory *mem)
         if (low_end > mem->page_count)
                 low_end = mem->page_count;
         for (; pfn < low_end && pfn % group; pfn++)
-                hand_over_page(mem, pfn);
+                memory_hand_over_page(mem, pfn);
         for (; pfn + group <= low_end; pfn += group) {
                 struct zone *zone = memory_zone_of(mem, pfn);
 
@@ -43,5 +23,5 @@ void hand_over_memory(struct memory *mem)
                 zone_free_block(zone, mem->pages, pfn, mem->arch->group_order);
         }
         for (; pfn < mem->page_count; pfn++)
-                hand_over_page(mem, pfn);
+                memory_hand_over_page(mem, pfn);
 }

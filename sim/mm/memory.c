@@ -341,6 +341,25 @@ void memory_set_watermarks(struct memory *memory)
         memory->stat_thresholds_set = 1; /* setup_vmstat(), of the same late boot */
 }
 
+void memory_hand_over_page(struct memory *memory, uint32_t pfn)
+{
+        struct zone *zone = memory_zone_of(memory, pfn);
+        struct pcp *pcp = &zone->pcp[0][0];
+
+        zone->pgfree++;
+        memory->pages[pfn].state = PAGE_PCP;
+        page_list_add_head(memory->pages, &pcp->list, pfn);
+        if (pcp->list.count < pcp->high)
+                return;
+        for (uint32_t i = 0; i < pcp->batch; i++) {
+                uint32_t oldest = pcp->list.tail;
+
+                page_list_remove(memory->pages, &pcp->list, oldest);
+                memory->pages[oldest].state = PAGE_NONE;
+                zone_free_block(zone, memory->pages, oldest, 0);
+        }
+}
+
 uint64_t memory_shared_objs(const struct memory *memory, uint32_t cache)
 {
         uint64_t sum = 0;

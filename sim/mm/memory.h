@@ -160,6 +160,9 @@ void memory_chain_add(struct memory *memory, uint32_t cache);    /* at the head 
 void memory_chain_remove(struct memory *memory, uint32_t cache);
 uint32_t memory_cache_find(const struct memory *memory, const char *name); /* on the chain; CACHE_ID_NONE */
 
+/* Boot gives a page that nothing uses to the allocator: through CPU 0's hot list, as free_hot_cold_page() does. */
+void memory_hand_over_page(struct memory *memory, uint32_t pfn);
+
 /* Watermarks and lowmem reserves of the late initcall (spec 03 section 5.2). */
 void memory_set_watermarks(struct memory *memory);
 

@@ -17,25 +17,6 @@ static bool is_reserved(uint32_t pfn)
         return pfn == 0 || pfn == 0x90 || (pfn >= 0xa0 && pfn <= 0x4ff) || (pfn >= 0x1000 && pfn <= 0x10e0);
 }
 
-static void hand_over_page(struct memory *mem, uint32_t pfn)
-{
-        struct zone *zone = memory_zone_of(mem, pfn);
-        struct pcp *pcp = &zone->pcp[0][0];
-
-        zone->pgfree++;
-        mem->pages[pfn].state = PAGE_PCP;
-        page_list_add_head(mem->pages, &pcp->list, pfn);
-        if (pcp->list.count < pcp->high)
-                return;
-        for (uint32_t i = 0; i < pcp->batch; i++) {
-                uint32_t oldest = pcp->list.tail;
-
-                page_list_remove(mem->pages, &pcp->list, oldest);
-                mem->pages[oldest].state = PAGE_NONE;
-                zone_free_block(zone, mem->pages, oldest, 0);
-        }
-}
-
 void hand_over_memory(struct memory *mem)
 {
         for (uint32_t pfn = 0; pfn < mem->page_count; pfn += 64) {
@@ -51,10 +32,10 @@ void hand_over_memory(struct memory *mem)
                 }
                 for (uint32_t i = 0; i < 64 && reserved; i++) {
                         if (!is_reserved(pfn + i))
-                                hand_over_page(mem, pfn + i);
+                                memory_hand_over_page(mem, pfn + i);
                 }
         }
-        hand_over_page(mem, 0x90);
+        memory_hand_over_page(mem, 0x90);
 }
 
 /* "o0: 10fa 10e1; ..." of a zone: orders that have blocks, head first. */
