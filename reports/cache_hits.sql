@@ -1,7 +1,7 @@
 -- How often does the magazine of the CPU serve an allocation, cache by cache, and what else does?
 --
 -- Parameters:
---   :cache = all  name of a cache, or all
+--   :cache = all in caches   name of a cache, or all
 -- Columns:
 --   cache                  name of the cache
 --   allocs                 kmalloc and kmem_cache_alloc requests of the workload that chose this cache

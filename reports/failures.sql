@@ -1,7 +1,7 @@
 -- What failed, when, and for whom?
 --
 -- Parameters:
---   :limit = 100  at most so many rows; 0: all
+--   :limit = 100 in 0..   at most so many rows; 0: all
 -- Columns:
 --   t_ns     when the request began, or the failure was noted, ns since the end of boot
 --   op       id of the op; empty: none

@@ -1,8 +1,8 @@
 -- How fragmented is free memory, zone by zone and over time, for a request of 2^order pages?
 --
 -- Parameters:
---   :order = 3    a request of 2^order pages, 0 to 10; -1: every order
---   :points = 12  about so many moments, the first and the last included; 0: all
+--   :order = 3 in -1..10   a request of 2^order pages; -1: every order
+--   :points = 12 in 0..    about so many moments, the first and the last included; 0: all
 -- Columns:
 --   t_ns                 moment, ns since the end of boot
 --   node, zone           whose free lists

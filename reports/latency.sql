@@ -1,7 +1,7 @@
 -- How long do requests take, by what was asked and by the path they went?
 --
 -- Parameters:
---   :cache = all  name of a cache, pages (requests for pages), or all
+--   :cache = all in caches|pages   name of a cache, pages (requests for pages), or all
 -- Columns:
 --   kind     what was asked for
 --   path     the deepest stage the request needed

@@ -1,7 +1,7 @@
 -- How long do objects live, cache by cache?
 --
 -- Parameters:
---   :cache = all  name of a cache, pages, or all
+--   :cache = all in caches|pages   name of a cache, pages, or all
 -- Columns:
 --   cache         name of the cache; pages: blocks of pages
 --   frees         objects of the workload that were given back

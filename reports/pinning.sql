@@ -1,9 +1,9 @@
 -- Which slabs are kept from going back by few objects, and by whose, oldest first?
 --
 -- Parameters:
---   :permille = 250  slabs in which the workload holds at most this share of the objects, per thousand
---   :cache = all     name of a cache, or all
---   :limit = 20      at most so many rows; 0: all
+--   :permille = 250 in 0..1000   slabs in which the workload holds at most this share of the objects, per thousand
+--   :cache = all in caches       name of a cache, or all
+--   :limit = 20 in 0..           at most so many rows; 0: all
 -- Columns:
 --   pfn           first page frame of the slab
 --   cache         name of its cache

@@ -1,7 +1,7 @@
 -- How full are the slabs at the end, cache by cache?
 --
 -- Parameters:
---   :cache = all  name of a cache, or all
+--   :cache = all in caches   name of a cache, or all
 -- Columns:
 --   cache                 name of the cache
 --   slabs                 slabs it has

@@ -1,9 +1,9 @@
 -- Who asks for memory, and who holds it at the end?
 --
 -- Parameters:
---   :by = site      site: the call site of a trace, or the task of a scenario; task: the task; cache: the cache
---   :order = live   live: by live_bytes; bytes: by requested_bytes; allocs; failed; time: by dur_ns
---   :limit = 20     at most so many rows; 0: all
+--   :by = site in site|task|cache   site: call site of a trace, or the task of a scenario; task; cache
+--   :order = live in live|bytes|allocs|failed|time   by live_bytes, requested_bytes, allocs, failed or dur_ns
+--   :limit = 20 in 0..   at most so many rows; 0: all
 -- Columns:
 --   who               the call site, task or cache; pages: blocks of pages
 --   allocs            requests for objects or pages

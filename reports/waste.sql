@@ -4,7 +4,7 @@
 -- own objects (cache descriptors, magazines, slab headers kept outside of their slab) count where they lie.
 --
 -- Parameters:
---   :at = end     moment in ns since the end of boot: the last sample not after it; end: the last sample
+--   :at = end in times   moment since the end of boot (ns, or 2ms): the last sample not after it; end: the last one
 -- Columns:
 --   part       what it is
 --   is_waste   1: memory that serves nobody now; 0: memory in use, and the sum

@@ -4,9 +4,9 @@
 -- cannot ask these tables: they are made for this query alone.
 --
 -- Parameters:
---   :failure = 1  which: the so many-th request of the workload that got no memory
---   :op = 0       which, by op.id; 0: the one that failure says
---   :limit = 10   at most so many rows of part holder and of part block; 0: all
+--   :failure = 1 in 1..   which: the so many-th request of the workload that got no memory
+--   :op = 0 in 0..        which, by op.id; 0: the one that failure says
+--   :limit = 10 in 0..    at most so many rows of part holder and of part block; 0: all
 -- Columns:
 --   part     request; verdict; zone: what a walk over the zonelist looked at, in order; holder: who keeps blocks of the order
 --            asked for from being free, by the blocks he alone keeps; block: such a block, the fewest pages in use first

@@ -5,13 +5,18 @@
  *
  *      -- The question it answers?          first line
  *      -- Parameters:
- *      --   :name = default   meaning       any number; -p name=value replaces the default
+ *      --   :name = default in VALUES   meaning     any number; -p name=value replaces the default
  *      -- Columns:
  *      --   name              meaning, with the unit in the name or here
+ *
+ * VALUES says what else may be given, words with | between them: A..B whole numbers from A to B (none: no end), caches
+ * the name of any cache of the recording, times a number of ns or a text with a unit, or the word itself. Without "in"
+ * everything may.
  *
  * stdout carries the answer alone: an aligned table, CSV (RFC 4180) or JSON (an array of objects).
  */
 #include <glib.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,6 +24,7 @@
 #include "cli/why_failed.h"
 #include "record/record_error.h"
 #include "record/recording.h"
+#include "script/quantity.h"
 
 static const char examples[] =
         "Examples:\n"
@@ -99,26 +105,15 @@ static GPtrArray *report_comment(const char *text)
         return lines;
 }
 
-/* A line of the comment that declares a parameter: "  :name = default   meaning". */
-static gboolean parse_parameter(const char *line, char **ret_name, char **ret_default)
-{
-        const char *at = line + strspn(line, " ");
-        gsize length;
+/* A line of the comment that declares a parameter, "  :name = default in VALUES   meaning", in parts; NULL: another. */
+enum { PARAMETER_NAME = 1, PARAMETER_USUAL, PARAMETER_VALUES /* NULL: any */ };
 
-        if (*at != ':')
-                return FALSE;
-        length = strcspn(at + 1, " =");
-        *ret_name = g_strndup(at + 1, length);
-        at += 1 + length;
-        at += strspn(at, " ");
-        if (*at != '=') {
-                g_clear_pointer(ret_name, g_free);
-                return FALSE;
-        }
-        at++;
-        at += strspn(at, " ");
-        *ret_default = g_strndup(at, strcspn(at, " "));
-        return TRUE;
+static char **parse_parameter(const char *line)
+{
+        g_autoptr(GRegex) regex = g_regex_new("^ *:(\\w+) *= *(\\S+)(?: +in +(\\S+))?", 0, 0, NULL);
+        g_autoptr(GMatchInfo) found = NULL;
+
+        return g_regex_match(regex, line, 0, &found) ? g_match_info_fetch_all(found) : NULL;
 }
 
 static int list_reports(void)
@@ -132,14 +127,10 @@ static int list_reports(void)
                 printf("%-16s%s\n", (const char *)names->pdata[i],
                        comment->len > 0 ? (const char *)comment->pdata[0] : "");
                 for (guint line = 1; line < comment->len; line++) {
-                        char *name, *value;
+                        g_auto(GStrv) parts = parse_parameter(comment->pdata[line]);
 
-                        if (!parse_parameter(comment->pdata[line], &name, &value))
-                                continue;
-                        printf("%-16s   -p %s\n", "", (const char *)comment->pdata[line] +
-                                                          strcspn(comment->pdata[line], ":") + 1);
-                        g_free(name);
-                        g_free(value);
+                        if (parts != NULL)
+                                printf("%-16s   -p %s\n", "", strchr(comment->pdata[line], ':') + 1);
                 }
         }
         return EXIT_OK;
@@ -164,52 +155,146 @@ static void bind_word(sqlite3_stmt *statement, int at, const char *word)
                 sqlite3_bind_text(statement, at, word, -1, SQLITE_TRANSIENT);
 }
 
-/* The default of a parameter; NULL: the comment does not declare it. */
-static char *find_default(const GPtrArray *comment, const char *name)
+/* The parts of the line that declares the parameter; NULL: the comment does not. */
+static char **find_parameter(const GPtrArray *comment, const char *name)
 {
         for (guint i = 0; i < comment->len; i++) {
-                g_autofree char *declared = NULL;
-                g_autofree char *value = NULL;
+                g_auto(GStrv) parts = parse_parameter(comment->pdata[i]);
 
-                if (parse_parameter(comment->pdata[i], &declared, &value) && strcmp(declared, name) == 0)
-                        return g_steal_pointer(&value);
+                if (parts != NULL && strcmp(parts[PARAMETER_NAME], name) == 0)
+                        return g_steal_pointer(&parts);
         }
         return NULL;
 }
 
-/* Value of a parameter: what -p says, else the report's default. NULL: neither. */
-static char *find_value(const struct query *query, const GPtrArray *comment, const char *name)
+/* What -p says of a parameter, the last one if there are several. NULL: nothing. */
+static const char *find_given(const struct query *query, const char *name)
 {
-        char *found = NULL;
+        const char *found = NULL;
 
         for (char **given = query->parameters; given != NULL && *given != NULL; given++) {
                 gsize length = strcspn(*given, "=");
 
-                if (length == strlen(name) && strncmp(*given, name, length) == 0) {
-                        g_free(found);
-                        found = g_strdup(*given + length + 1);
-                }
+                if (length == strlen(name) && strncmp(*given, name, length) == 0)
+                        found = *given + length + 1;
         }
-        return found != NULL ? found : find_default(comment, name);
+        return found;
 }
 
-/* A parameter whose default is a whole number takes whole numbers only: anything else would answer nothing at all. */
-static gboolean check_type(const GPtrArray *comment, const char *name, const char *value)
+/* "A..B", either of them left out. */
+static gboolean parse_range(const char *word, gint64 *ret_first, gint64 *ret_last)
 {
-        g_autofree char *usual = find_default(comment, name);
+        g_auto(GStrv) ends = g_strsplit(word, "..", 2);
 
-        if (usual == NULL || !g_ascii_string_to_signed(usual, 10, G_MININT64, G_MAXINT64, NULL, NULL) ||
-            g_ascii_string_to_signed(value, 10, G_MININT64, G_MAXINT64, NULL, NULL))
+        if (strstr(word, "..") == NULL)
+                return FALSE;
+        *ret_first = G_MININT64;
+        *ret_last = G_MAXINT64;
+        return (*ends[0] == '\0' || g_ascii_string_to_signed(ends[0], 10, G_MININT64, G_MAXINT64, ret_first, NULL)) &&
+               (*ends[1] == '\0' || g_ascii_string_to_signed(ends[1], 10, G_MININT64, G_MAXINT64, ret_last, NULL));
+}
+
+static gboolean is_cache(const struct recording *recording, const char *name)
+{
+        g_autoptr(sqlite3_stmt) select = NULL;
+
+        if (sqlite3_prepare_v2(recording->db, "SELECT 1 FROM cache WHERE name = ?", -1, &select, NULL) != SQLITE_OK)
+                return FALSE;
+        sqlite3_bind_text(select, 1, name, -1, SQLITE_TRANSIENT);
+        return sqlite3_step(select) == SQLITE_ROW;
+}
+
+static gboolean is_whole_number(const char *text)
+{
+        return g_ascii_string_to_signed(text, 10, G_MININT64, G_MAXINT64, NULL, NULL);
+}
+
+/* Is the value one of those that this word allows? A time becomes a number of ns. */
+static gboolean is_allowed(const struct recording *recording, const char *word, char **value)
+{
+        gint64 first, last;
+        uint64_t t_ns;
+
+        if (strcmp(word, "caches") == 0)
+                return is_cache(recording, *value);
+        if (strcmp(word, "times") == 0) {
+                if (g_ascii_string_to_unsigned(*value, 10, 0, G_MAXINT64, NULL, NULL))
+                        return TRUE;
+                if (quantity_time(*value, &t_ns) != NULL || t_ns > G_MAXINT64)
+                        return FALSE;
+                g_free(*value);
+                *value = g_strdup_printf("%" PRIu64, t_ns);
                 return TRUE;
-        fprintf(stderr, "kmemsim query: the parameter %s is a whole number, not \"%s\"\n", name, value);
-        return FALSE;
+        }
+        if (parse_range(word, &first, &last))
+                return g_ascii_string_to_signed(*value, 10, first, last, NULL, NULL);
+        return strcmp(word, *value) == 0;
+}
+
+static void refuse_value(const struct recording *recording, char **parts, const char *value)
+{
+        g_auto(GStrv) words = g_strsplit(parts[PARAMETER_VALUES] != NULL ? parts[PARAMETER_VALUES] : "..", "|", -1);
+        guint count = g_strv_length(words);
+        const char *usual = parts[PARAMETER_USUAL];
+
+        fprintf(stderr, "kmemsim query: the parameter %s is ", parts[PARAMETER_NAME]);
+        if (!is_whole_number(usual) && !g_strv_contains((const char *const *)words, usual))
+                fprintf(stderr, "%s%s", usual, count > 1 ? ", " : " or ");
+        for (guint i = 0; i < count; i++) {
+                const char *dots = strstr(words[i], "..");
+
+                fputs(i == 0 ? "" : i + 1 < count ? ", " : " or ", stderr);
+                if (strcmp(words[i], "caches") == 0)
+                        fputs("the name of a cache", stderr);
+                else if (strcmp(words[i], "times") == 0)
+                        fputs("a time, as a number of ns or with ns, us, ms or s", stderr);
+                else if (dots == NULL)
+                        fputs(words[i], stderr);
+                else if (dots == words[i])
+                        fputs("a whole number", stderr);
+                else if (dots[2] == '\0')
+                        fprintf(stderr, "a whole number, %.*s or more", (int)(dots - words[i]), words[i]);
+                else
+                        fprintf(stderr, "a whole number from %.*s to %s", (int)(dots - words[i]), words[i], dots + 2);
+        }
+        fprintf(stderr, ", not \"%s\"", value);
+        if (g_strv_contains((const char *const *)words, "caches"))
+                fprintf(stderr, " (kmemsim query %s \"SELECT name FROM cache\" has the names)", recording->path);
+        fputc('\n', stderr);
+}
+
+/*
+ * Value of a parameter: what -p says, else the report's default. Newly allocated. NULL: neither, or it is not one that
+ * the report can do with, and stderr says so.
+ */
+static char *find_value(const struct query *query, const struct recording *recording, const GPtrArray *comment,
+                        const char *name)
+{
+        g_auto(GStrv) parts = find_parameter(comment, name);
+        g_autofree char *value = g_strdup(find_given(query, name));
+        g_auto(GStrv) words = NULL;
+
+        if (value == NULL && parts != NULL)
+                return g_strdup(parts[PARAMETER_USUAL]);
+        if (value == NULL)
+                fprintf(stderr, "kmemsim query: the parameter :%s has no value: -p %s=VALUE\n", name, name);
+        if (value == NULL || parts == NULL || strcmp(value, parts[PARAMETER_USUAL]) == 0)
+                return g_steal_pointer(&value);
+        if (parts[PARAMETER_VALUES] == NULL && (!is_whole_number(parts[PARAMETER_USUAL]) || is_whole_number(value)))
+                return g_steal_pointer(&value);
+        words = g_strsplit(parts[PARAMETER_VALUES] != NULL ? parts[PARAMETER_VALUES] : "", "|", -1);
+        for (char **word = words; *word != NULL; word++)
+                if (is_allowed(recording, *word, &value))
+                        return g_steal_pointer(&value);
+        refuse_value(recording, parts, value);
+        return NULL;
 }
 
 static void unknown_parameter(const char *name, sqlite3_stmt *statement)
 {
         int count = sqlite3_bind_parameter_count(statement);
 
-        fprintf(stderr, "kmemsim query: this query has no parameter %s; it has", name);
+        fprintf(stderr, "kmemsim query: this query has no parameter \"%s\"; it has", name);
         for (int at = 1; at <= count; at++) {
                 const char *spelled = sqlite3_bind_parameter_name(statement, at);
 
@@ -218,7 +303,8 @@ static void unknown_parameter(const char *name, sqlite3_stmt *statement)
         fprintf(stderr, "%s\n", count == 0 ? " none" : "");
 }
 
-static gboolean bind_parameters(const struct query *query, const char *text, sqlite3_stmt *statement)
+static gboolean bind_parameters(const struct query *query, const struct recording *recording, const char *text,
+                                sqlite3_stmt *statement)
 {
         g_autoptr(GPtrArray) comment = report_comment(text);
         int count = sqlite3_bind_parameter_count(statement);
@@ -238,14 +324,14 @@ static gboolean bind_parameters(const struct query *query, const char *text, sql
         }
         for (int at = 1; at <= count; at++) {
                 const char *spelled = sqlite3_bind_parameter_name(statement, at);
-                g_autofree char *value = spelled != NULL ? find_value(query, comment, spelled + 1) : NULL;
+                g_autofree char *value = NULL;
 
-                if (value == NULL) {
-                        fprintf(stderr, "kmemsim query: the parameter %s has no value: -p %s=VALUE\n",
-                                spelled != NULL ? spelled : "?", spelled != NULL ? spelled + 1 : "NAME");
+                if (spelled == NULL) {
+                        fprintf(stderr, "kmemsim query: a parameter needs a name, such as :bytes, for -p bytes=VALUE\n");
                         return FALSE;
                 }
-                if (!check_type(comment, spelled + 1, value))
+                value = find_value(query, recording, comment, spelled + 1);
+                if (value == NULL)
                         return FALSE;
                 bind_word(statement, at, value);
         }
@@ -551,7 +637,7 @@ static int ask(const struct query *query, struct recording *recording, const cha
                 fprintf(stderr, "kmemsim query: %s\n", statement == NULL ? "there is no query" : "one query at a time");
                 return EXIT_USAGE;
         }
-        if (!bind_parameters(query, sql, statement))
+        if (!bind_parameters(query, recording, sql, statement))
                 return EXIT_USAGE;
         switch (query->format) {
         case FORMAT_CSV: code = answer_csv(statement); break;
@@ -624,14 +710,14 @@ static int show_sql(const char *name)
 static int prepare_why_failed(const struct query *query, struct recording *recording, const char *report)
 {
         g_autoptr(GPtrArray) comment = report_comment(report);
-        g_autofree char *op = find_value(query, comment, "op");
-        g_autofree char *failure = find_value(query, comment, "failure");
+        g_autofree char *op = find_value(query, recording, comment, "op");
+        g_autofree char *failure = op != NULL ? find_value(query, recording, comment, "failure") : NULL;
         g_autoptr(GError) error = NULL;
 
-        if (!check_type(comment, "op", op) || !check_type(comment, "failure", failure))
+        if (failure == NULL)
                 return EXIT_USAGE;
-        if (why_failed_prepare(recording, (uint64_t)MAX(g_ascii_strtoll(op, NULL, 10), 0),
-                               (uint64_t)MAX(g_ascii_strtoll(failure, NULL, 10), 0), &error))
+        if (why_failed_prepare(recording, (uint64_t)g_ascii_strtoll(op, NULL, 10),
+                               (uint64_t)g_ascii_strtoll(failure, NULL, 10), &error))
                 return EXIT_OK;
         fprintf(stderr, "kmemsim query: %s\n", error->message);
         return g_error_matches(error, RECORD_ERROR, RECORD_ERROR_USAGE) ? EXIT_USAGE : EXIT_IO;
@@ -701,8 +787,13 @@ int cmd_query(int argc, char **argv)
 {
         struct query query = { 0 };
         g_autofree char **words = g_memdup2(argv, ((gsize)argc + 1) * sizeof(*argv)); /* GOption takes out what it knows */
-        int code = parse_and_run(&query, argc, words);
+        g_autofree char *sql = NULL;
+        int code;
 
+        for (int i = 1; i < argc; i++)
+                if (sql == NULL && g_str_has_prefix(words[i], "--") && g_ascii_isspace(words[i][2]))
+                        words[i] = sql = g_strconcat("\n", words[i], NULL); /* a comment of SQL is no option */
+        code = parse_and_run(&query, argc, words);
         g_strfreev(query.parameters);
         if (code != EXIT_OK)
                 say_repeat(argc, argv);

@@ -269,7 +269,7 @@ static void test_documented(void)
                 }
         }
         for (const char *at = strstr(list, "-p "); at != NULL; at = strstr(at + 1, "-p ")) /* every parameter has a meaning */
-                g_assert_true(g_regex_match_simple("^-p [a-z_]+ = [^ ]+ +[^ ]+", at, 0, 0));
+                g_assert_true(g_regex_match_simple("^-p [a-z_]+ = [^ ]+ in [^ ]+ +[^ ]+", at, 0, 0));
 }
 
 static void test_csv(void)
@@ -305,12 +305,47 @@ static void test_parameters(void)
         g_assert_nonnull(strstr(by_name, "\r\nalloc,magazine,"));
         g_assert_null(strstr(by_name, "kmalloc"));
         g_assert_nonnull(strstr(pages, "pages,"));
-        expect_error(ask("query", small, "latency", "-p", "cach=node", NULL), 2, "no parameter cach; it has cache");
-        expect_error(ask("query", small, "lock_waits", "-p", "cache=node", NULL), 2, "no parameter cache; it has none");
-        expect_error(ask("query", small, "pinning", "-p", "limit=few", NULL), 2, "limit is a whole number, not \"few\"");
+        expect_error(ask("query", small, "latency", "-p", "cach=node", NULL), 2, "no parameter \"cach\"; it has cache");
+        expect_error(ask("query", small, "lock_waits", "-p", "cache=node", NULL), 2, "no parameter \"cache\"; it has none");
+        expect_error(ask("query", small, "pinning", "-p", "limit=few", NULL), 2, "limit is a whole number, 0 or more, not \"few\"");
         expect_error(ask("query", small, "pinning", "-p", "limit=1.5", NULL), 2, "whole number");
         expect_error(ask("query", small, "pinning", "-p", "limit", NULL), 2, "NAME=VALUE");
         expect_error(ask("query", small, "SELECT :x", NULL), 2, "no value");
+        expect_error(ask("query", small, "SELECT ?", NULL), 2, "a parameter needs a name");
+}
+
+/* A value that a query knows nothing of is refused: it would answer with nothing, or to another question. */
+static void test_parameter_values(void)
+{
+        g_autofree char *in_ns = SAY("query", small, "waste", "-p", "at=50000", "--csv");
+        g_autofree char *in_ms = SAY("query", small, "waste", "-p", "at=50us", "--csv");
+        g_autofree char *at_end = SAY("query", small, "waste", "-p", "at=end", "--csv");
+        g_autofree char *all = SAY("query", small, "fragmentation", "-p", "order=-1", "-p", "points=1", "--csv");
+
+        g_assert_cmpstr(in_ns, ==, in_ms);
+        g_assert_cmpstr(in_ns, !=, at_end);
+        g_assert_nonnull(strstr(all, ",10,"));
+        expect_error(ask("query", small, "waste", "-p", "at=-1", NULL), 2, "at is end or a time");
+        expect_error(ask("query", small, "waste", "-p", "at=noon", NULL), 2, "with ns, us, ms or s, not \"noon\"");
+        expect_error(ask("query", small, "latency", "-p", "cache=nodes", NULL), 2,
+                     "cache is all, the name of a cache or pages, not \"nodes\"");
+        expect_error(ask("query", small, "pinning", "-p", "cache=pages", NULL), 2, "cache is all or the name of a cache, not");
+        expect_error(ask("query", small, "top_sites", "-p", "by=who", NULL), 2, "by is site, task or cache, not \"who\"");
+        expect_error(ask("query", small, "top_sites", "-p", "order=", NULL), 2, "order is live, bytes, allocs, failed or time");
+        expect_error(ask("query", small, "fragmentation", "-p", "order=11", NULL), 2, "from -1 to 10, not \"11\"");
+        expect_error(ask("query", small, "pinning", "-p", "limit=-1", NULL), 2, "0 or more, not \"-1\"");
+        expect_error(ask("query", failing, "why_failed", "-p", "failure=0", NULL), 2, "1 or more");
+        expect_error(ask("query", failing, "why_failed", "-p", "op=-1", NULL), 2, "0 or more");
+}
+
+/* SQL may open with a comment, as every file of reports/ does. */
+static void test_comment_first(void)
+{
+        g_autofree char *sql = SAY("query", "--sql", "slab_growth");
+        g_autofree char *named = SAY("query", small, "slab_growth");
+        g_autofree char *pasted = SAY("query", small, sql);
+
+        g_assert_cmpstr(pasted, ==, named);
 }
 
 static void test_usage(void)
@@ -502,11 +537,10 @@ static void test_waste_of_killed(void)
 {
         g_autofree char *csv = SAY("query", killed, "waste", "--csv");
         g_autofree char *at_0 = SAY("query", killed, "waste", "--csv", "-p", "at=0");
-        g_autofree char *before = SAY("query", killed, "waste", "--csv", "-p", "at=-5");
 
         g_assert_cmpint(part(csv, "held by the allocator"), >, part(at_0, "held by the allocator"));
         g_assert_cmpint(part(at_0, "pages asked for"), ==, 0);
-        g_assert_cmpstr(before, ==, "part,is_waste,bytes,pages,permille\r\n");
+        expect_error(ask("query", killed, "waste", "--csv", "-p", "at=-5", NULL), 2, "at is end or a time");
 }
 
 /* -- pinning -------------------------------------------------------------------------------------------------------- */
@@ -827,6 +861,8 @@ int main(int argc, char **argv)
         g_test_add_func("/query/csv/quoting", test_csv);
         g_test_add_func("/query/json/valid", test_json);
         g_test_add_func("/query/parameters", test_parameters);
+        g_test_add_func("/query/parameter-values", test_parameter_values);
+        g_test_add_func("/query/comment-first", test_comment_first);
         g_test_add_func("/query/usage", test_usage);
         g_test_add_func("/query/read-only", test_read_only);
         g_test_add_func("/query/top_sites/of-a-trace", test_sites);
