@@ -65,6 +65,29 @@ int options_parse(const struct command_help *help, const GOptionEntry *entries, 
 /* "kmemsim NAME: what is wrong" on stderr; returns EXIT_USAGE. */
 int usage_error(const struct command_help *help, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
+/* What a command that works for a while says on standard error: messages, and one line of progress between them. */
+struct messages {
+        const char *command;      /* its name */
+        gboolean on_terminal;     /* the line of progress is written over; else each is one more, and they are rare */
+        gboolean progress_shown;  /* the line stands on the terminal */
+        gint64 every_us, next_us; /* when the line is due; next_us G_MAXINT64: never */
+};
+
+struct messages messages_of(const char *command);
+
+/* "kmemsim COMMAND: text", in place of the line of progress if that is shown. */
+void say(struct messages *messages, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* From now on the time runs to the first line of progress. */
+void progress_begin(struct messages *messages);
+
+/* TRUE as often as the line should be shown; the next time is some while after that. */
+gboolean progress_is_due(struct messages *messages);
+
+/* "COMMAND: text" as the line of progress; taken away. */
+void progress_show(struct messages *messages, const char *format, ...) G_GNUC_PRINTF(2, 3);
+void progress_clear(struct messages *messages);
+
 /* How the user called the program: the launcher says it in KMEMSIM_COMMAND, an installed program is "kmemsim". */
 const char *command_name(void);
 

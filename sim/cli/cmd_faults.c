@@ -22,10 +22,8 @@
 #include "script/figures.h"
 #include "script/scenario.h"
 
-#define JOBS_MAX             64
-#define MESSAGE_BYTES        480
-#define PROGRESS_TERMINAL_US (200 * 1000)
-#define PROGRESS_LINE_US     (10 * 1000 * 1000)
+#define JOBS_MAX      64
+#define MESSAGE_BYTES 480
 
 static const char examples[] =
         "Examples:\n"
@@ -99,7 +97,7 @@ struct faults {
         uint64_t seed;
         gboolean wanted[FAULT_CAPABILITY_COUNT];
         uint32_t from, to, job_count;
-        gboolean as_json, on_terminal, progress_shown;
+        gboolean as_json;
 
         struct outcome *shared; /* by job, then one for the first run */
         struct job jobs[JOBS_MAX];
@@ -107,53 +105,28 @@ struct faults {
         GArray *faults; /* struct fault, in the order they are reported */
         guint next, done;
         uint32_t count[END_COUNT];
-        gint64 started_us, shown_us;
+        struct messages messages;
+        gint64 started_us;
 };
 
 /* -- messages ----------------------------------------------------------------------------------------------------- */
 
-static void clear_progress(struct faults *faults)
-{
-        if (faults->progress_shown && faults->on_terminal)
-                fputs("\r\033[K", stderr);
-        faults->progress_shown = FALSE;
-}
-
-static void say(struct faults *faults, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static void say(struct faults *faults, const char *format, ...)
-{
-        va_list args;
-
-        clear_progress(faults);
-        fputs("kmemsim faults: ", stderr);
-        va_start(args, format);
-        vfprintf(stderr, format, args);
-        va_end(args);
-        fputc('\n', stderr);
-}
-
 static int fail(struct faults *faults, int code)
 {
-        clear_progress(faults);
+        progress_clear(&faults->messages);
         say_repeat(faults->argc, faults->argv);
         return code;
 }
 
 static void show_progress(struct faults *faults)
 {
-        gint64 now_us = g_get_monotonic_time();
+        uint32_t count = faults->faults->len;
+        gint64 wall_us = g_get_monotonic_time() - faults->started_us;
 
-        if (now_us - faults->shown_us < (faults->on_terminal ? PROGRESS_TERMINAL_US : PROGRESS_LINE_US))
-                return;
-        faults->shown_us = now_us;
-        faults->progress_shown = TRUE;
-        fprintf(stderr, "%sfaults: %u of %u runs, %u not handled, about %" PRIu64 " s left%s",
-                faults->on_terminal ? "\r" : "", faults->done, faults->faults->len,
-                faults->done - faults->count[END_GOOD],
-                faults->done ? (uint64_t)(now_us - faults->started_us) * (faults->faults->len - faults->done) /
-                                       faults->done / 1000000 : 0,
-                faults->on_terminal ? "\033[K" : "\n");
+        if (progress_is_due(&faults->messages)) /* one run at least is done */
+                progress_show(&faults->messages, "%u of %u runs, %u not handled, about %" G_GINT64_FORMAT " s left",
+                              faults->done, count, faults->done - faults->count[END_GOOD],
+                              wall_us * (count - faults->done) / faults->done / 1000000);
 }
 
 /* -- one run, in its own process ---------------------------------------------------------------------------------- */
@@ -224,7 +197,7 @@ static gboolean start(struct faults *faults, uint32_t slot, enum fault_capabilit
         fflush(NULL);
         job->pid = job->errors < 0 ? -1 : fork();
         if (job->pid < 0) {
-                say(faults, "a process cannot be made: %s", g_strerror(errno));
+                say(&faults->messages, "a process cannot be made: %s", g_strerror(errno));
                 job->pid = 0;
                 return FALSE;
         }
@@ -333,11 +306,11 @@ static int count_requests(struct faults *faults)
                 }
         }
         if (outcome->is_complete && (outcome->code == EXIT_IO || outcome->code == EXIT_USAGE)) {
-                say(faults, "%s", outcome->message);
+                say(&faults->messages, "%s", outcome->message);
                 return fail(faults, outcome->code);
         }
         if (!outcome->is_complete || outcome->code != EXIT_OK) {
-                say(faults, "%s does not end well without any fault: %s", faults->scenario_path,
+                say(&faults->messages, "%s does not end well without any fault: %s", faults->scenario_path,
                     outcome->is_complete ? outcome->message : "a broken invariant (see kmemsim run)");
                 return fail(faults, outcome->is_complete && outcome->code != EXIT_INTERNAL ? outcome->code : EXIT_INVARIANT);
         }
@@ -551,12 +524,12 @@ static int parse_options(struct faults *faults, int argc, char **argv)
         if (code >= 0)
                 return code == EXIT_OK ? code : fail(faults, code);
         if (!good) {
-                say(faults, "%s", error->message);
+                say(&faults->messages, "%s", error->message);
                 return fail(faults, EXIT_USAGE);
         }
         if (argc != 2) {
-                say(faults, argc < 2 ? "SCENARIO.lua is missing (kmemsim faults --help shows examples)"
-                                     : "one scenario at a time");
+                say(&faults->messages, argc < 2 ? "SCENARIO.lua is missing (kmemsim faults --help shows examples)"
+                                                : "one scenario at a time");
                 return fail(faults, EXIT_USAGE);
         }
         faults->scenario_path = g_strdup(left[1]);
@@ -571,20 +544,21 @@ static int carry_out(struct faults *faults)
         if (code >= 0)
                 return code;
         list_faults(faults);
-        faults->started_us = faults->shown_us = g_get_monotonic_time();
+        faults->started_us = g_get_monotonic_time();
+        progress_begin(&faults->messages);
         is_whole = run_all(faults);
         end_all(faults);
-        clear_progress(faults);
+        progress_clear(&faults->messages);
         if (faults->as_json)
                 print_json(faults);
         else
                 print_table(faults);
         if (fflush(stdout) != 0 || ferror(stdout)) {
-                say(faults, "standard output: %s", g_strerror(errno));
+                say(&faults->messages, "standard output: %s", g_strerror(errno));
                 return fail(faults, EXIT_IO);
         }
         if (!is_whole)
-                say(faults, "interrupted after %u of %u runs", faults->done, faults->faults->len);
+                say(&faults->messages, "interrupted after %u of %u runs", faults->done, faults->faults->len);
         if (!is_whole)
                 return fail(faults, stop_asked ? EXIT_INTERRUPTED : EXIT_INTERNAL);
         for (int ending = 0; ending < END_GOOD; ending++)
@@ -600,7 +574,7 @@ static void clear_fault(void *data)
 
 int cmd_faults(int argc, char **argv)
 {
-        struct faults faults = { .argc = argc, .argv = argv, .on_terminal = isatty(STDERR_FILENO) };
+        struct faults faults = { .argc = argc, .argv = argv, .messages = messages_of("faults") };
         struct sigaction action = { .sa_handler = on_stop }; /* no SA_RESTART: waitpid returns */
         size_t bytes;
         int code = parse_options(&faults, argc, argv);

@@ -18,10 +18,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PROGRESS_EVERY_US_TERMINAL 200000
-#define PROGRESS_EVERY_US          10000000
-#define TOP_DEFAULT                6
-#define TSC_KHZ_MAX                100000000 /* 100 GHz */
+#define TOP_DEFAULT 6
+#define TSC_KHZ_MAX 100000000 /* 100 GHz */
 
 static const char examples[] =
         "Examples:\n"
@@ -59,33 +57,12 @@ struct command {
         gint64 tsc_khz;
         struct import_options options;
         int output_fd;
-        gint64 next_progress_us, progress_every_us;
-        bool on_terminal, progress_shown;
+        struct messages messages;
 };
-
-static void say(const char *format, ...) G_GNUC_PRINTF(1, 2);
-
-static void say(const char *format, ...)
-{
-        va_list arguments;
-
-        fputs("kmemsim import: ", stderr);
-        va_start(arguments, format);
-        vfprintf(stderr, format, arguments);
-        va_end(arguments);
-        fputc('\n', stderr);
-}
-
-static void clear_progress(struct command *command)
-{
-        if (command->progress_shown && command->on_terminal)
-                fputs("\r\033[K", stderr);
-        command->progress_shown = false;
-}
 
 static int fail(struct command *command, int status)
 {
-        clear_progress(command);
+        progress_clear(&command->messages);
         say_repeat(command->argc, command->argv);
         return status;
 }
@@ -93,22 +70,18 @@ static int fail(struct command *command, int status)
 static bool show_progress(const struct import_progress *progress, void *data)
 {
         struct command *command = data;
-        gint64 now_us = g_get_monotonic_time();
+        g_autofree char *where = NULL;
 
         if (stop_asked)
                 return false;
-        if (now_us < command->next_progress_us)
+        if (!progress_is_due(&command->messages))
                 return true;
-        command->next_progress_us = now_us + command->progress_every_us;
-        command->progress_shown = true;
-        fprintf(stderr, "%simport: %" G_GUINT64_FORMAT ".%" G_GUINT64_FORMAT " M events",
-                command->on_terminal ? "\r" : "", progress->events / 1000000, progress->events / 100000 % 10);
-        if (progress->is_writing)
-                fputs(", writing", stderr);
-        else if (progress->bytes_total)
-                fprintf(stderr, ", %" G_GUINT64_FORMAT " %% of the file",
-                        progress->bytes_read * 100 / progress->bytes_total);
-        fputs(command->on_terminal ? "\033[K" : "\n", stderr);
+        if (!progress->is_writing && progress->bytes_total)
+                where = g_strdup_printf(", %" G_GUINT64_FORMAT " %% of the file",
+                                        progress->bytes_read * 100 / progress->bytes_total);
+        progress_show(&command->messages, "%" G_GUINT64_FORMAT ".%" G_GUINT64_FORMAT " M events%s",
+                      progress->events / 1000000, progress->events / 100000 % 10,
+                      progress->is_writing ? ", writing" : where ? where : "");
         return true;
 }
 
@@ -176,11 +149,9 @@ static bool parse_progress(struct command *command, GError **error)
 {
         const char *word = command->progress_word ? command->progress_word : "auto";
 
-        command->on_terminal = isatty(STDERR_FILENO);
-        command->progress_every_us = command->on_terminal ? PROGRESS_EVERY_US_TERMINAL : PROGRESS_EVERY_US;
-        command->next_progress_us = g_get_monotonic_time() + command->progress_every_us;
+        progress_begin(&command->messages);
         if (strcmp(word, "none") == 0)
-                command->next_progress_us = G_MAXINT64;
+                command->messages.next_us = G_MAXINT64;
         else if (strcmp(word, "auto") != 0) {
                 g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--progress is auto or none, not \"%s\"",
                             word);
@@ -224,16 +195,17 @@ static int parse_command(struct command *command, int argc, char **argv)
         if (code >= 0)
                 return code == EXIT_OK ? code : fail(command, code);
         if (!parse_words(command, &error) || !parse_progress(command, &error)) {
-                say("%s", error->message);
+                say(&command->messages, "%s", error->message);
                 return fail(command, EXIT_USAGE);
         }
         if (argc != 2) {
-                say(argc < 2 ? "TRACE is missing (kmemsim import --help shows examples)" : "one TRACE at a time");
+                say(&command->messages, argc < 2 ? "TRACE is missing (kmemsim import --help shows examples)"
+                                                  : "one TRACE at a time");
                 return fail(command, EXIT_USAGE);
         }
         command->path = g_strdup(argv[1]);
         if (command->no_output && command->output_path) {
-                say("--no-output and --output do not go together");
+                say(&command->messages, "--no-output and --output do not go together");
                 return fail(command, EXIT_USAGE);
         }
         if (!command->output_path && !command->no_output)
@@ -344,35 +316,36 @@ static int run(struct command *command)
         bool to_stdout = command->output_path && strcmp(command->output_path, "-") == 0;
         bool good = import_to_output(command, &report, &error);
 
-        clear_progress(command);
+        progress_clear(&command->messages);
         if (report) {
                 warnings = import_report_warnings(report);
                 for (unsigned i = 0; i < warnings->len; i++)
-                        say("%s", (const char *)warnings->pdata[i]);
+                        say(&command->messages, "%s", (const char *)warnings->pdata[i]);
                 if (good)
                         print_figures(command, report, to_stdout ? stderr : stdout);
                 import_report_free(report);
         }
         if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
-                say("interrupted, nothing was written");
+                say(&command->messages, "interrupted, nothing was written");
                 return fail(command, EXIT_INTERRUPTED);
         }
         if (good && (fflush(stdout) != 0 || ferror(stdout))) {
-                say("standard output: %s", g_strerror(errno));
+                say(&command->messages, "standard output: %s", g_strerror(errno));
                 return fail(command, EXIT_IO);
         }
         if (!good) {
-                say("%s", error->message);
+                say(&command->messages, "%s", error->message);
                 return fail(command, EXIT_IO);
         }
         if (command->output_path && !to_stdout)
-                say("ops are in %s", command->output_path);
+                say(&command->messages, "ops are in %s", command->output_path);
         return EXIT_OK;
 }
 
 int cmd_import(int argc, char **argv)
 {
-        struct command command = { .argc = argc, .argv = argv, .top_count = TOP_DEFAULT, .output_fd = -1 };
+        struct command command = { .argc = argc, .argv = argv, .top_count = TOP_DEFAULT, .output_fd = -1,
+                                   .messages = messages_of("import") };
         struct sigaction action = { .sa_handler = on_stop }, old_interrupt, old_terminate;
         g_autofree char **arguments = g_new0(char *, (gsize)argc + 1);
         int status;

@@ -20,12 +20,10 @@
 #include "script/quantity.h"
 #include "script/scenario.h"
 
-#define PROGRESS_TERMINAL_US (200 * 1000)
-#define PROGRESS_JSON_US     (1000 * 1000)
-#define PROGRESS_LINE_US     (10 * 1000 * 1000)
-#define TOTAL_PER_BURST      200
-#define MEMORY_MIN           (1u << 20)
-#define TEXT_BYTES           32 /* of a figure in words */
+#define PROGRESS_JSON_US (1000 * 1000)
+#define TOTAL_PER_BURST  200
+#define MEMORY_MIN       (1u << 20)
+#define TEXT_BYTES       32 /* of a figure in words */
 
 static const char examples[] =
         "Examples:\n"
@@ -68,40 +66,18 @@ struct run {
         char **settings;
         gboolean is_recorded, force;
         enum progress_style progress;
-        gboolean on_terminal; /* standard error */
         const char *bold, *plain;
 
         struct scenario *scenario;
         struct observer *observer;
         struct recorder *recorder;
         struct sim *sim;
-        gint64 started_us, next_progress_us, progress_every_us;
-        gboolean progress_shown;
+        struct messages messages;
+        gint64 started_us;
         gboolean file_made; /* by this run */
 };
 
 /* -- messages ----------------------------------------------------------------------------------------------------- */
-
-static void clear_progress(struct run *run)
-{
-        if (run->progress_shown && run->on_terminal)
-                fputs("\r\033[K", stderr);
-        run->progress_shown = FALSE;
-}
-
-static void say(struct run *run, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static void say(struct run *run, const char *format, ...)
-{
-        va_list args;
-
-        clear_progress(run);
-        fputs("kmemsim run: ", stderr);
-        va_start(args, format);
-        vfprintf(stderr, format, args);
-        va_end(args);
-        fputc('\n', stderr);
-}
 
 /* The command that does it again; the file of this run would be in its way. */
 static int fail(struct run *run, int code)
@@ -109,7 +85,7 @@ static int fail(struct run *run, int code)
         g_autoptr(GPtrArray) words = g_ptr_array_new();
         gboolean has_force = FALSE;
 
-        clear_progress(run);
+        progress_clear(&run->messages);
         for (int i = 0; i < run->argc; i++) {
                 g_ptr_array_add(words, run->argv[i]);
                 has_force |= strcmp(run->argv[i], "--force") == 0;
@@ -122,32 +98,29 @@ static int fail(struct run *run, int code)
 
 static void show_message(const char *line, void *context)
 {
-        clear_progress(context);
+        struct run *run = context;
+
+        progress_clear(&run->messages);
         fprintf(stderr, "%s\n", line);
 }
 
 static void show_progress(void *context)
 {
         struct run *run = context;
-        gint64 now_us = g_get_monotonic_time();
         uint64_t ops, time_ns;
-        double seconds;
+        gint64 wall_us;
 
-        if (now_us < run->next_progress_us)
+        if (!progress_is_due(&run->messages))
                 return;
-        run->next_progress_us = now_us + run->progress_every_us;
+        wall_us = g_get_monotonic_time() - run->started_us;
         ops = observer_op_count(run->observer);
         time_ns = sim_now_ns(run->sim);
-        seconds = (double)(now_us - run->started_us) / 1e6;
-        if (run->progress == PROGRESS_JSON) {
+        if (run->progress == PROGRESS_JSON)
                 fprintf(stderr, "{\"ops\": %" PRIu64 ", \"time_ns\": %" PRIu64 ", \"wall_ms\": %" G_GINT64_FORMAT "}\n",
-                        ops, time_ns, (now_us - run->started_us) / 1000);
-                return;
-        }
-        run->progress_shown = TRUE;
-        fprintf(stderr, "%srun: %.1f M ops, %.3f s simulated, %.1f M ops/s%s", run->on_terminal ? "\r" : "",
-                (double)ops / 1e6, (double)time_ns / 1e9, (double)ops / 1e6 / seconds,
-                run->on_terminal ? "\033[K" : "\n");
+                        ops, time_ns, wall_us / 1000);
+        else
+                progress_show(&run->messages, "%.1f M ops, %.3f s simulated, %.1f M ops/s", (double)ops / 1e6,
+                              (double)time_ns / 1e9, (double)ops / (double)wall_us);
 }
 
 /* -- options ------------------------------------------------------------------------------------------------------ */
@@ -198,9 +171,8 @@ static gboolean read_words(struct run *run, const struct option_words *words, GE
                 return bad_value(error, "--color", "auto, always or never", word);
         run->bold = color ? "\033[1m" : "";
         run->plain = color ? "\033[0m" : "";
-        run->on_terminal = isatty(STDERR_FILENO);
-        run->progress_every_us = run->progress == PROGRESS_JSON ? PROGRESS_JSON_US :
-                                 run->on_terminal ? PROGRESS_TERMINAL_US : PROGRESS_LINE_US;
+        if (run->progress == PROGRESS_JSON)
+                run->messages.every_us = PROGRESS_JSON_US;
         return TRUE;
 }
 
@@ -265,7 +237,7 @@ static int print_help(struct run *run, const GOptionEntry *entries, enum help_wa
                 scenario_options(run, library, &options);
                 run->scenario = scenario_load(run->scenario_path, &options, &error);
                 if (!run->scenario) {
-                        say(run, "%s", error->message);
+                        say(&run->messages, "%s", error->message);
                         return fail(run, scenario_exit_code(error));
                 }
                 print_params(run->scenario);
@@ -312,19 +284,19 @@ static int parse_options(struct run *run, int argc, char **argv)
         g_free(words.limit);
         g_free(words.memory);
         if (!good) {
-                say(run, "%s", error->message);
+                say(&run->messages, "%s", error->message);
                 return fail(run, EXIT_USAGE);
         }
         run->scenario_path = argc > 1 ? g_strdup(left[1]) : NULL;
         if (wanted)
                 return print_help(run, entries, wanted);
         if (argc != 2) {
-                say(run, argc < 2 ? "SCENARIO.lua is missing (kmemsim run --help shows examples)"
-                                  : "one scenario at a time");
+                say(&run->messages, argc < 2 ? "SCENARIO.lua is missing (kmemsim run --help shows examples)"
+                                                : "one scenario at a time");
                 return fail(run, EXIT_USAGE);
         }
         if (!run->is_recorded && run->output_path) {
-                say(run, "--record none and --output do not go together");
+                say(&run->messages, "--record none and --output do not go together");
                 return fail(run, EXIT_USAGE);
         }
         if (run->is_recorded && !run->output_path)
@@ -527,7 +499,7 @@ static void last_words(void *context)
 {
         struct run *run = context;
 
-        say(run, "at %" PRIu64 " ns, in op %" PRIu64 ", seed %" PRIu64, sim_now_ns(run->sim),
+        say(&run->messages, "at %" PRIu64 " ns, in op %" PRIu64 ", seed %" PRIu64, sim_now_ns(run->sim),
             observer_tape(run->observer)->op_total, run->seed);
         observer_last_words(run->observer);
         if (run->recorder)
@@ -587,29 +559,30 @@ static int prepare(struct run *run)
         const char *problem;
 
         if (run->is_recorded && !run->force && g_file_test(run->output_path, G_FILE_TEST_EXISTS)) {
-                say(run, "%s is there already: --force overwrites it, -o names another file", run->output_path);
+                say(&run->messages, "%s is there already: --force overwrites it, -o names another file",
+                    run->output_path);
                 return fail(run, EXIT_IO);
         }
         if (run->is_recorded && is_same_file(run->output_path, run->scenario_path)) {
-                say(run, "%s is the scenario itself: -o names another file", run->output_path);
+                say(&run->messages, "%s is the scenario itself: -o names another file", run->output_path);
                 return fail(run, EXIT_USAGE);
         }
         scenario_options(run, library, &options);
         run->scenario = scenario_load(run->scenario_path, &options, &error);
         if (!run->scenario) {
-                say(run, "%s", error->message);
+                say(&run->messages, "%s", error->message);
                 return fail(run, scenario_exit_code(error));
         }
         run->observer = observer_new();
         run->sim = sim_create(scenario_config(run->scenario), observer_tape(run->observer), &problem);
         if (!run->sim) {
-                say(run, "%s: the machine cannot be built: %s", run->scenario_path, problem);
+                say(&run->messages, "%s: the machine cannot be built: %s", run->scenario_path, problem);
                 return fail(run, EXIT_SCENARIO);
         }
         if (run->is_recorded) {
                 run->recorder = recorder_open(run->output_path, run->force, &error);
                 if (!run->recorder) {
-                        say(run, "%s", error->message);
+                        say(&run->messages, "%s", error->message);
                         return fail(run, EXIT_IO);
                 }
                 run->file_made = TRUE;
@@ -626,7 +599,7 @@ static void check_end(struct run *run, const struct figures *figures, GError **e
         struct failure failure = { .t_ns = sim_now_ns(run->sim), .kind = "invariant", .message = broken };
 
         if (broken) {
-                say(run, "a broken invariant at the end of the run: %s", broken);
+                say(&run->messages, "a broken invariant at the end of the run: %s", broken);
                 if (run->recorder)
                         recorder_add_failure(run->recorder, &failure);
                 *ret_code = EXIT_INVARIANT;
@@ -634,7 +607,7 @@ static void check_end(struct run *run, const struct figures *figures, GError **e
         }
         if (*ret_code == EXIT_OK && !scenario_expect(run->scenario, figures, error)) {
                 *ret_code = scenario_exit_code(*error);
-                say(run, "%s", (*error)->message);
+                say(&run->messages, "%s", (*error)->message);
         }
 }
 
@@ -647,14 +620,14 @@ static int carry_out(struct run *run)
         int code = EXIT_OK;
 
         run->started_us = g_get_monotonic_time();
-        run->next_progress_us = run->started_us + run->progress_every_us;
+        progress_begin(&run->messages);
         if (run->recorder)
                 sink = recorder_sink(run->recorder);
         observer_start(run->observer, run->sim, run->recorder ? &sink : NULL);
         if (!scenario_run(run->scenario, run->sim, run->observer, run->recorder, &error)) {
                 code = scenario_exit_code(error);
                 if (!observer_is_broken(run->observer))
-                        say(run, "%s", error->message);
+                        say(&run->messages, "%s", error->message);
                 g_clear_error(&error);
         }
         observer_end(run->observer);
@@ -662,24 +635,25 @@ static int carry_out(struct run *run)
         check_end(run, figures, &error, &code);
         if (code != EXIT_OK)
                 status = code == EXIT_INTERRUPTED ? "interrupted" : "failed";
-        clear_progress(run);
+        progress_clear(&run->messages);
         if (run->recorder && !recorder_finish(run->recorder, run->observer, status, &trouble)) {
                 run->recorder = NULL;
-                say(run, "%s", trouble->message);
+                say(&run->messages, "%s", trouble->message);
                 code = EXIT_IO;
                 status = "failed, the recording is incomplete";
         }
         print_summary(run, figures, status);
         for (int i = 0; i < FAULT_CAPABILITY_COUNT; i++) {
                 if (run->fault_at[i] > figures->faults_asked[i])
-                        say(run, "--fault %s:%u: the run made %" PRIu64 " such requests, so that none failed",
-                            fault_words[i], run->fault_at[i], figures->faults_asked[i]);
+                        say(&run->messages,
+                            "--fault %s:%u: the run made %" PRIu64 " such requests, so that none failed", fault_words[i],
+                            run->fault_at[i], figures->faults_asked[i]);
         }
         if (run->recorder && code == EXIT_OK)
                 print_next(run);
         figures_free(figures);
         if (fflush(stdout) != 0 || ferror(stdout)) {
-                say(run, "standard output: %s", g_strerror(errno));
+                say(&run->messages, "standard output: %s", g_strerror(errno));
                 code = code == EXIT_OK ? EXIT_IO : code;
         }
         return code == EXIT_OK ? EXIT_OK : fail(run, code);
@@ -687,7 +661,7 @@ static int carry_out(struct run *run)
 
 int cmd_run(int argc, char **argv)
 {
-        struct run run = { .argc = argc, .argv = argv, .bold = "", .plain = "" };
+        struct run run = { .argc = argc, .argv = argv, .bold = "", .plain = "", .messages = messages_of("run") };
         struct sigaction action = { .sa_handler = on_stop,
                                     .sa_flags = (int)SA_RESETHAND }; /* a second one ends it at once */
         int code = parse_options(&run, argc, argv);

@@ -1,13 +1,17 @@
 /*
- * common.c - what the commands share: where the data is, options and help, and the last line of a failure.
+ * common.c - what the commands share: where the data is, options and help, messages, and the last line of a failure.
  */
 #include <glib.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "script/scenario.h"
 #include "sim_config.h"
+
+#define PROGRESS_TERMINAL_US (200 * 1000)
+#define PROGRESS_LINE_US     (10 * 1000 * 1000)
 
 /*
  * In this order: $KMEMSIM_DATADIR; the checkout whose build folder the program runs from; the installed folder; the
@@ -127,16 +131,76 @@ int options_parse(const struct command_help *help, const GOptionEntry *entries, 
         return options_take(entries, argc, argv, &error) ? -1 : usage_error(help, "%s", error->message);
 }
 
+/* -- messages ----------------------------------------------------------------------------------------------------- */
+
+static void say_line(const char *command, const char *format, va_list arguments)
+{
+        fprintf(stderr, "kmemsim %s: ", command);
+        vfprintf(stderr, format, arguments);
+        fputc('\n', stderr);
+}
+
 int usage_error(const struct command_help *help, const char *format, ...)
 {
         va_list arguments;
 
-        fprintf(stderr, "kmemsim %s: ", help->name);
         va_start(arguments, format);
-        vfprintf(stderr, format, arguments);
+        say_line(help->name, format, arguments);
         va_end(arguments);
-        fputc('\n', stderr);
         return EXIT_USAGE;
+}
+
+struct messages messages_of(const char *command)
+{
+        gboolean on_terminal = isatty(STDERR_FILENO);
+
+        return (struct messages){ .command = command,
+                                  .on_terminal = on_terminal,
+                                  .every_us = on_terminal ? PROGRESS_TERMINAL_US : PROGRESS_LINE_US };
+}
+
+void say(struct messages *messages, const char *format, ...)
+{
+        va_list arguments;
+
+        progress_clear(messages);
+        va_start(arguments, format);
+        say_line(messages->command, format, arguments);
+        va_end(arguments);
+}
+
+void progress_begin(struct messages *messages)
+{
+        messages->next_us = g_get_monotonic_time() + messages->every_us;
+}
+
+gboolean progress_is_due(struct messages *messages)
+{
+        gint64 now_us = g_get_monotonic_time();
+
+        if (now_us < messages->next_us)
+                return FALSE;
+        messages->next_us = now_us + messages->every_us;
+        return TRUE;
+}
+
+void progress_show(struct messages *messages, const char *format, ...)
+{
+        g_autofree char *text = NULL;
+        va_list arguments;
+
+        va_start(arguments, format);
+        text = g_strdup_vprintf(format, arguments);
+        va_end(arguments);
+        messages->progress_shown = messages->on_terminal;
+        fprintf(stderr, messages->on_terminal ? "\r%s: %s\033[K" : "%s: %s\n", messages->command, text);
+}
+
+void progress_clear(struct messages *messages)
+{
+        if (messages->progress_shown)
+                fputs("\r\033[K", stderr);
+        messages->progress_shown = FALSE;
 }
 
 /* -- failures ----------------------------------------------------------------------------------------------------- */
