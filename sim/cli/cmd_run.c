@@ -29,7 +29,7 @@ static const char examples[] =
         "Examples:\n"
         "  kmemsim run scenarios/quickstart.lua                    records into quickstart.db\n"
         "  kmemsim run scenarios/quickstart.lua --help             what the scenario asks, and its parameters\n"
-        "  kmemsim run scenarios/quickstart.lua --set rounds=50 --seed 7 -o seven.db\n"
+        "  kmemsim run scenarios/quickstart.lua --set files=500 --seed 7 -o seven.db\n"
         "  kmemsim run scenarios/quickstart.lua --record none      the summary alone, no file";
 
 static const char exit_codes[] = "Exit codes: 0 done, 2 usage, 3 the scenario is wrong, 4 a file cannot be read or "
