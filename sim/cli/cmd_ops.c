@@ -292,22 +292,20 @@ static const struct command_help help = {
         .examples = examples,
 };
 
-int cmd_ops(int argc, char **argv)
+static int parse_and_run(int argc, char **argv)
 {
         const GOptionEntry entries[] = {
                 { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
         };
         g_autoptr(GError) error = NULL;
         struct runner run = { 0 };
-        g_auto(GStrv) kept = g_strdupv(argv);
-        int code = options_parse(&help, entries, &argc, argv);
+        int code;
 
-        if (code < 0 && argc != 2)
-                code = usage_error(&help, "give one ops file (kmemsim ops FILE.ops)");
-        if (code > EXIT_OK)
-                say_repeat((int)g_strv_length(kept), kept);
+        code = options_parse(&help, entries, &argc, argv);
         if (code >= 0)
                 return code;
+        if (argc != 2)
+                return usage_error(&help, "give one ops file (kmemsim ops FILE.ops)");
         code = EXIT_OK;
         run.tape.ops = run.op_block;
         run.tape.op_cap = G_N_ELEMENTS(run.op_block);
@@ -326,7 +324,6 @@ int cmd_ops(int argc, char **argv)
                 flush(&run);
                 fflush(stdout);
                 fprintf(stderr, "kmemsim ops: %s\n", error->message);
-                say_repeat((int)g_strv_length(kept), kept);
                 code = g_error_matches(error, OPS_ERROR, OPS_ERROR_STOPPED) ? EXIT_SIMULATED : EXIT_IO;
         }
         if (run.sim)
@@ -337,4 +334,9 @@ int cmd_ops(int argc, char **argv)
         g_string_free(run.text, TRUE);
         g_free(run.last_words);
         return code;
+}
+
+int cmd_ops(int argc, char **argv)
+{
+        return command_run(argc, argv, parse_and_run, EXIT_OK);
 }

@@ -125,25 +125,28 @@ static const struct command_help help = {
         .examples = examples,
 };
 
-int cmd_paths(int argc, char **argv)
+static int parse_and_run(int argc, char **argv)
 {
         gboolean dot = FALSE;
         const GOptionEntry entries[] = {
                 { "dot", 0, 0, G_OPTION_ARG_NONE, &dot, "a graph for Graphviz", NULL },
                 { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
         };
-        g_auto(GStrv) kept = g_strdupv(argv);
-        int code = options_parse(&help, entries, &argc, argv);
+        int code;
 
-        if (code < 0 && argc != 1)
-                code = usage_error(&help, "unexpected argument %s", argv[1]);
-        if (code > EXIT_OK)
-                say_repeat((int)g_strv_length(kept), kept);
+        code = options_parse(&help, entries, &argc, argv);
         if (code >= 0)
                 return code;
+        if (argc != 1)
+                return usage_error(&help, "unexpected argument %s", argv[1]);
         if (dot)
                 print_dot();
         else
                 print_text();
         return EXIT_OK;
+}
+
+int cmd_paths(int argc, char **argv)
+{
+        return command_run(argc, argv, parse_and_run, EXIT_OK);
 }

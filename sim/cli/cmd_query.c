@@ -47,7 +47,6 @@ static const struct command_help help = {
 enum format { FORMAT_TABLE, FORMAT_CSV, FORMAT_JSON };
 
 struct query {
-        gboolean table, csv, json, list, show_sql;
         char **parameters; /* name=value */
         enum format format;
         const char *path;
@@ -748,29 +747,35 @@ static int run_query(struct query *query)
         return ask(query, recording, report != NULL ? report : query->what);
 }
 
-static int parse_and_run(struct query *query, int argc, char **argv)
+static int parse_and_run(int argc, char **argv)
 {
+        g_auto(GStrv) parameters = NULL;
+        gboolean table = FALSE, csv = FALSE, json = FALSE, list = FALSE, sql = FALSE;
         const GOptionEntry entries[] = {
-                { "table", 0, 0, G_OPTION_ARG_NONE, &query->table, "answer as an aligned table (default)", NULL },
-                { "csv", 0, 0, G_OPTION_ARG_NONE, &query->csv, "answer as CSV", NULL },
-                { "json", 0, 0, G_OPTION_ARG_NONE, &query->json, "answer as JSON, an array of objects", NULL },
-                { "parameter", 'p', 0, G_OPTION_ARG_STRING_ARRAY, &query->parameters, "value of a parameter",
+                { "table", 0, 0, G_OPTION_ARG_NONE, &table, "answer as an aligned table (default)", NULL },
+                { "csv", 0, 0, G_OPTION_ARG_NONE, &csv, "answer as CSV", NULL },
+                { "json", 0, 0, G_OPTION_ARG_NONE, &json, "answer as JSON, an array of objects", NULL },
+                { "parameter", 'p', 0, G_OPTION_ARG_STRING_ARRAY, &parameters, "value of a parameter",
                   "NAME=VALUE" },
-                { "list", 0, 0, G_OPTION_ARG_NONE, &query->list, "the named queries and their parameters", NULL },
-                { "sql", 0, 0, G_OPTION_ARG_NONE, &query->show_sql, "the SQL of a named query", NULL },
+                { "list", 0, 0, G_OPTION_ARG_NONE, &list, "the named queries and their parameters", NULL },
+                { "sql", 0, 0, G_OPTION_ARG_NONE, &sql, "the SQL of a named query", NULL },
                 { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
         };
+        g_autofree char *comment = NULL;
+        struct query query;
         int code;
 
+        for (int i = 1; i < argc; i++)
+                if (comment == NULL && g_str_has_prefix(argv[i], "--") && g_ascii_isspace(argv[i][2]))
+                        argv[i] = comment = g_strconcat("\n", argv[i], NULL); /* a comment of SQL is no option */
         code = options_parse(&help, entries, &argc, argv);
         if (code >= 0)
                 return code;
-        if (query->table + query->csv + query->json > 1)
+        if (table + csv + json > 1)
                 return usage_error(&help, "one of --table, --csv and --json");
-        query->format = query->csv ? FORMAT_CSV : query->json ? FORMAT_JSON : FORMAT_TABLE;
-        if (query->list)
+        if (list)
                 return list_reports();
-        if (query->show_sql)
+        if (sql)
                 return argc < 2 ? usage_error(&help, "the SQL of which query? (kmemsim query --list)")
                                 : show_sql(argv[argc - 1]);
         if (argc < 3)
@@ -778,24 +783,14 @@ static int parse_and_run(struct query *query, int argc, char **argv)
                                                    : "ask what? A name (kmemsim query --list) or SQL");
         if (argc > 3)
                 return usage_error(&help, "one query at a time; SQL goes in quotes");
-        query->path = argv[1];
-        query->what = argv[2];
-        return run_query(query);
+        query = (struct query){ .parameters = parameters,
+                                .format = csv ? FORMAT_CSV : json ? FORMAT_JSON : FORMAT_TABLE,
+                                .path = argv[1],
+                                .what = argv[2] };
+        return run_query(&query);
 }
 
 int cmd_query(int argc, char **argv)
 {
-        struct query query = { 0 };
-        g_autofree char **words = g_memdup2(argv, ((gsize)argc + 1) * sizeof(*argv)); /* GOption takes out what it knows */
-        g_autofree char *sql = NULL;
-        int code;
-
-        for (int i = 1; i < argc; i++)
-                if (sql == NULL && g_str_has_prefix(words[i], "--") && g_ascii_isspace(words[i][2]))
-                        words[i] = sql = g_strconcat("\n", words[i], NULL); /* a comment of SQL is no option */
-        code = parse_and_run(&query, argc, words);
-        g_strfreev(query.parameters);
-        if (code != EXIT_OK)
-                say_repeat(argc, argv);
-        return code;
+        return command_run(argc, argv, parse_and_run, EXIT_OK);
 }

@@ -98,10 +98,5 @@ static int parse_and_run(int argc, char **argv)
 
 int cmd_replay(int argc, char **argv)
 {
-        g_autofree char **words = g_memdup2(argv, ((gsize)argc + 1) * sizeof(*argv)); /* GOption takes out what it knows */
-        int code = parse_and_run(argc, words);
-
-        if (code != EXIT_OK)
-                say_repeat(argc, argv);
-        return code;
+        return command_run(argc, argv, parse_and_run, EXIT_OK);
 }

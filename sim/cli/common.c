@@ -250,3 +250,13 @@ void say_repeat(int argc, char **argv)
 
         fprintf(stderr, "repeat with: %s\n", text);
 }
+
+int command_run(int argc, char **argv, int (*carry_out)(int argc, char **argv), int answer)
+{
+        g_autofree char **words = g_memdup2(argv, ((gsize)argc + 1) * sizeof(*argv));
+        int code = carry_out(argc, words);
+
+        if (code != EXIT_OK && code != answer)
+                say_repeat(argc, argv);
+        return code;
+}
