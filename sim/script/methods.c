@@ -108,8 +108,7 @@ static lua_Integer debug_offset(lua_State *L, const struct actor *self, const st
 static int write_on(lua_State *L, int status, lua_KContext at)
 {
         struct actor *self = actor_self_of(L);
-        struct scenario *scenario = self->scenario;
-        const struct object *object = object_check(scenario, L, 2);
+        const struct object *object = object_check(L, 2);
         size_t length;
         const char *bytes = lua_tolstring(L, 4, &length);
         lua_KContext count = (lua_KContext)lua_tointeger(L, 5);
@@ -144,7 +143,7 @@ static int write_on(lua_State *L, int status, lua_KContext at)
 static int task_write(lua_State *L)
 {
         struct actor *self = actor_self_of(L);
-        const struct object *object = object_check(self->scenario, L, 2);
+        const struct object *object = object_check(L, 2);
         size_t length;
         lua_Integer count;
 
@@ -172,7 +171,7 @@ static int task_kfree(lua_State *L)
 
         if (lua_isnil(L, 2))
                 return 0; /* kfree(NULL) */
-        object = object_check(self->scenario, L, 2);
+        object = object_check(L, 2);
         if (!lua_isnoneornil(L, 3))
                 return submit_free_address(L, self, object, debug_offset(L, self, object, 3, "kfree"));
         if (object->is_pages && self->scenario->config.debug_slab)
@@ -186,7 +185,7 @@ static int task_kfree(lua_State *L)
 static int task_free(lua_State *L)
 {
         struct actor *self = actor_self_of(L);
-        struct object *object = object_check(self->scenario, L, 2);
+        struct object *object = object_check(L, 2);
 
         if (object->is_pages)
                 return failure_wrong_free(L, self, object, WRONG_CACHE_FREE);
@@ -202,7 +201,7 @@ static int task_free_pages(lua_State *L)
 
         if (lua_isnil(L, 2))
                 return 0;
-        object = object_check(self->scenario, L, 2);
+        object = object_check(L, 2);
         if (!object->is_pages)
                 return failure_wrong_free(L, self, object, WRONG_FREE_PAGES);
         return submit_free(L, self, object);
@@ -250,7 +249,7 @@ static int task_mempool_alloc(lua_State *L)
 static int task_mempool_free(lua_State *L)
 {
         struct actor *self = actor_self_of(L);
-        struct object *object = object_check(self->scenario, L, 2);
+        struct object *object = object_check(L, 2);
 
         if (!object->mempool)
                 return luaL_error(L, "mempool_free needs what t:mempool_alloc returned");
@@ -380,7 +379,7 @@ static int task_node(lua_State *L)
         uint32_t node = mem->node_of_cpu[actor_cpu(self)];
 
         if (!lua_isnoneornil(L, 2)) {
-                uint32_t pfn = place_pfn(object_check(self->scenario, L, 2)->place);
+                uint32_t pfn = place_pfn(object_check(L, 2)->place);
 
                 node = mem->zones[mem->zone_of_section[pfn >> SECTION_SHIFT]].node;
         }
@@ -421,7 +420,7 @@ void methods_open(struct scenario *scenario, lua_State *L)
         };
 
         pressure_open(scenario, L);
-        lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->box_meta_refs[BOX_ACTOR]);
+        lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->meta_refs[BOX_ACTOR]);
         luaL_newlib(L, methods);
         luaL_setfuncs(L, machine_methods, 0);
         luaL_setfuncs(L, wait_methods, 0);

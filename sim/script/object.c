@@ -8,27 +8,17 @@
 
 struct object *object_new(struct scenario *scenario, lua_State *L)
 {
-        struct object *object = lua_newuserdatauv(L, sizeof(*object), 0);
+        struct object *object = handle_new(scenario, L, HANDLE_OBJECT, sizeof(*object));
 
-        memset(object, 0, sizeof(*object));
-        object->handle.serial = sandbox_serial(scenario->sandbox);
         object->object = OBJECT_NONE;
-        lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->object_meta_ref);
-        lua_setmetatable(L, -2);
         return object;
 }
 
-struct object *object_check(struct scenario *scenario, lua_State *L, int index)
+struct object *object_check(lua_State *L, int index)
 {
-        struct object *object = lua_touserdata(L, index);
-        bool is_object = false;
+        struct object *object = handle_part(L, index, HANDLE_OBJECT);
 
-        if (object && lua_getmetatable(L, index)) {
-                lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->object_meta_ref);
-                is_object = lua_rawequal(L, -1, -2);
-                lua_pop(L, 2);
-        }
-        if (!is_object)
+        if (!object)
                 luaL_typeerror(L, index, "object");
         return object;
 }
@@ -124,12 +114,5 @@ void object_open(struct scenario *scenario, lua_State *L)
                 { NULL, NULL },
         };
 
-        lua_newtable(L);
-        lua_pushlightuserdata(L, scenario);
-        luaL_setfuncs(L, functions, 1);
-        lua_pushliteral(L, "object");
-        lua_setfield(L, -2, "__name");
-        lua_pushboolean(L, 0);
-        lua_setfield(L, -2, "__metatable");
-        scenario->object_meta_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+        handle_open(scenario, L, HANDLE_OBJECT, "object", functions);
 }

@@ -31,28 +31,18 @@ struct pages {
 
 static struct pages *pages_new(struct scenario *scenario, lua_State *L, uint32_t room, bool is_single)
 {
-        struct pages *pages = lua_newuserdatauv(L, sizeof(*pages) + room * sizeof(pages->ref[0]), 0);
+        struct pages *pages = handle_new(scenario, L, HANDLE_PAGES, sizeof(*pages) + room * sizeof(pages->ref[0]));
 
-        memset(pages, 0, sizeof(*pages));
-        pages->handle.serial = sandbox_serial(scenario->sandbox);
         pages->room = room;
         pages->is_single = is_single;
-        lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->pages_meta_ref);
-        lua_setmetatable(L, -2);
         return pages;
 }
 
-static struct pages *pages_check(struct scenario *scenario, lua_State *L, int index, const char *what)
+static struct pages *pages_check(lua_State *L, int index, const char *what)
 {
-        struct pages *pages = lua_touserdata(L, index);
-        bool is_pages = false;
+        struct pages *pages = handle_part(L, index, HANDLE_PAGES);
 
-        if (pages && lua_getmetatable(L, index)) {
-                lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->pages_meta_ref);
-                is_pages = lua_rawequal(L, -1, -2);
-                lua_pop(L, 2);
-        }
-        if (!is_pages)
+        if (!pages)
                 luaL_error(L, "%s needs a page or a set of pages: what t:file_page, t:anon_page, t:page_cache or t:anon_pages "
                               "returned", what);
         return pages;
@@ -270,7 +260,7 @@ static int act(lua_State *L, const char *what, enum op_kind kind)
 {
         struct actor *self = actor_task_of(L, what);
 
-        pages_check(self->scenario, L, 2, what);
+        pages_check(L, 2, what);
         actor_need_yieldable(L);
         lua_settop(L, 2);
         self->request = (struct request){ .kind = (uint8_t)kind };
@@ -304,16 +294,11 @@ static int task_alive(lua_State *L)
         struct actor *self = actor_self_of(L);
         const struct object *object;
 
-        if (lua_isuserdata(L, 2) && lua_getmetatable(L, 2)) {
-                lua_rawgeti(L, LUA_REGISTRYINDEX, self->scenario->pages_meta_ref);
-                if (lua_rawequal(L, -1, -2)) {
-                        lua_settop(L, 2);
-                        lua_getfield(L, 2, "alive");
-                        return 1;
-                }
+        if (handle_part(L, 2, HANDLE_PAGES)) {
+                lua_getfield(L, 2, "alive");
+                return 1;
         }
-        lua_settop(L, 2);
-        object = object_check(self->scenario, L, 2);
+        object = object_check(L, 2);
         lua_pushboolean(L, !object->is_freed && pressure_is_alive(self->scenario, object->object, object->op));
         return 1;
 }
@@ -370,7 +355,7 @@ static int task_remove_shrinker(lua_State *L)
 static int put_or_get(lua_State *L, const char *what, enum op_kind kind)
 {
         struct actor *self = actor_task_of(L, what);
-        struct object *object = object_check(self->scenario, L, 2);
+        struct object *object = object_check(L, 2);
 
         if (object->is_freed || object->is_pages || object->mempool)
                 return luaL_error(L, "%s: an object of a cache with a shrinker, not freed", what);
@@ -560,14 +545,7 @@ void pressure_open(struct scenario *scenario, lua_State *L)
                 { "__len", pages_length },  { NULL, NULL },
         };
 
-        lua_newtable(L);
-        lua_pushlightuserdata(L, scenario);
-        luaL_setfuncs(L, functions, 1);
-        lua_pushliteral(L, "pages");
-        lua_setfield(L, -2, "__name");
-        lua_pushboolean(L, 0);
-        lua_setfield(L, -2, "__metatable");
-        scenario->pages_meta_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+        handle_open(scenario, L, HANDLE_PAGES, "pages", functions);
 }
 
 const luaL_Reg pressure_methods[] = {

@@ -60,6 +60,7 @@ enum sandbox_fault {
 /* Every userdata that a scenario can hold begins with this. */
 struct sandbox_handle {
         uint64_t serial; /* from sandbox_serial: the order in which pairs visits them */
+        uint32_t kind;   /* the embedder's */
 };
 
 struct sandbox *sandbox_new(const struct sandbox_limits *limits, uint64_t seed);

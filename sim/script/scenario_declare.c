@@ -199,81 +199,6 @@ enum failure_policy value_policy(lua_State *L, int index, const char *what)
         return FAILURE_NIL;
 }
 
-/* -- boxes -------------------------------------------------------------------------------------------------------- */
-
-struct box *box_push(struct scenario *scenario, lua_State *L, enum box_kind kind, void *part)
-{
-        struct box *box = lua_newuserdatauv(L, sizeof(*box), 0);
-
-        box->handle.serial = sandbox_serial(scenario->sandbox);
-        box->kind = kind;
-        box->part = part;
-        lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->box_meta_refs[kind]);
-        lua_setmetatable(L, -2);
-        return box;
-}
-
-/* Objects are userdata too, but of another shape: a box is what has one of the metatables of its kinds. */
-void *box_part(lua_State *L, int index, enum box_kind kind)
-{
-        struct box *box = lua_touserdata(L, index);
-        bool is_box = false;
-
-        if (!box || !lua_getmetatable(L, index))
-                return NULL;
-        if (lua_rawgeti(L, -1, 1) == LUA_TNUMBER)
-                is_box = lua_tointeger(L, -1) == (lua_Integer)kind;
-        lua_pop(L, 2);
-        return is_box ? box->part : NULL;
-}
-
-static int box_tostring(lua_State *L)
-{
-        const struct box *box = lua_touserdata(L, 1);
-
-        switch (box->kind) {
-        case BOX_ACTOR: {
-                const struct actor *actor = box->part;
-
-                lua_pushfstring(L, "%s \"%s\"", actor->kind == ACTOR_INTERRUPT ? "interrupt" : "task", actor->name);
-                break;
-        }
-        case BOX_MAILBOX:
-                lua_pushfstring(L, "mailbox \"%s\"", ((const struct mailbox *)box->part)->name);
-                break;
-        case BOX_EVENT:
-                lua_pushfstring(L, "event \"%s\"", ((const struct event_flag *)box->part)->name);
-                break;
-        case BOX_CACHE:
-                lua_pushfstring(L, "cache \"%s\"", ((const struct declared_cache *)box->part)->spec.name);
-                break;
-        case BOX_MEMPOOL:
-                lua_pushfstring(L, "mempool \"%s\"", ((const struct declared_mempool *)box->part)->spec.name);
-                break;
-        case BOX_PROCESS:
-                lua_pushfstring(L, "process \"%s\"", ((const struct declared_process *)box->part)->name);
-                break;
-        case BOX_KINDS:
-                break;
-        }
-        return 1;
-}
-
-/* Index 1 of the metatable says which kind of box it is. */
-static void open_box_kind(struct scenario *scenario, lua_State *L, enum box_kind kind, const char *name)
-{
-        lua_newtable(L);
-        lua_pushinteger(L, kind);
-        lua_rawseti(L, -2, 1);
-        lua_pushstring(L, name);
-        lua_setfield(L, -2, "__name");
-        lua_pushcfunction(L, box_tostring);
-        lua_setfield(L, -2, "__tostring");
-        lua_pushboolean(L, 0);
-        lua_setfield(L, -2, "__metatable");
-        scenario->box_meta_refs[kind] = luaL_ref(L, LUA_REGISTRYINDEX);
-}
-
 /* -- machine ------------------------------------------------------------------------------------------------------ */
 
 static struct scenario *scenario_here(lua_State *L)
@@ -1015,6 +940,9 @@ static void open_gfp(lua_State *L)
 
 void declare_open(struct scenario *scenario, lua_State *L)
 {
+        static const luaL_Reg box[] = { { "__tostring", box_tostring }, { NULL, NULL } };
+        static const luaL_Reg mempool[] = { { "__tostring", box_tostring }, { "__index", mempool_index }, { NULL, NULL } };
+        static const luaL_Reg process[] = { { "__tostring", box_tostring }, { "__index", process_index }, { NULL, NULL } };
         static const luaL_Reg functions[] = {
                 { "machine", declare_machine },       { "cache", declare_cache_here }, { "task", declare_task },
                 { "interrupt", declare_interrupt },   { "mailbox", declare_mailbox },  { "event", declare_event },
@@ -1025,20 +953,12 @@ void declare_open(struct scenario *scenario, lua_State *L)
                 { NULL, NULL },
         };
 
-        open_box_kind(scenario, L, BOX_ACTOR, "task");
-        open_box_kind(scenario, L, BOX_MAILBOX, "mailbox");
-        open_box_kind(scenario, L, BOX_EVENT, "event");
-        open_box_kind(scenario, L, BOX_CACHE, "cache");
-        open_box_kind(scenario, L, BOX_MEMPOOL, "mempool");
-        lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->box_meta_refs[BOX_MEMPOOL]);
-        lua_pushcfunction(L, mempool_index);
-        lua_setfield(L, -2, "__index");
-        lua_pop(L, 1);
-        open_box_kind(scenario, L, BOX_PROCESS, "process");
-        lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->box_meta_refs[BOX_PROCESS]);
-        lua_pushcfunction(L, process_index);
-        lua_setfield(L, -2, "__index");
-        lua_pop(L, 1);
+        handle_open(scenario, L, BOX_ACTOR, "task", box);
+        handle_open(scenario, L, BOX_MAILBOX, "mailbox", box);
+        handle_open(scenario, L, BOX_EVENT, "event", box);
+        handle_open(scenario, L, BOX_CACHE, "cache", box);
+        handle_open(scenario, L, BOX_MEMPOOL, "mempool", mempool);
+        handle_open(scenario, L, BOX_PROCESS, "process", process);
         lua_pushglobaltable(L);
         lua_pushlightuserdata(L, scenario);
         luaL_setfuncs(L, functions, 1);

@@ -22,7 +22,6 @@ enum unit { UNIT_NONE, UNIT_TIME, UNIT_SIZE };
 
 static const char *const unit_words[] = { "plain numbers", "times", "sizes" };
 
-/* Userdata. They stay alive as long as Lua, so that what points into them is good. */
 struct dist_value {
         struct sandbox_handle handle;
         enum unit unit;
@@ -125,37 +124,19 @@ static uint64_t field_shape(lua_State *L, const char *what, const char *field)
 
 /* -- values of distributions -------------------------------------------------------------------------------------- */
 
-enum { META_DIST, META_ARRIVAL };
-
-static void *value_new(struct scenario *scenario, lua_State *L, int kind, size_t bytes)
+/* Kept as long as Lua: what points into it is good. */
+static void *value_new(struct scenario *scenario, lua_State *L, enum handle_kind kind, size_t bytes)
 {
-        struct sandbox_handle *value = lua_newuserdatauv(L, bytes, 0);
+        void *value = handle_new(scenario, L, kind, bytes);
 
-        memset(value, 0, bytes);
-        value->serial = sandbox_serial(scenario->sandbox);
-        lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->load_meta_refs[kind]);
-        lua_setmetatable(L, -2);
         lua_pushvalue(L, -1);
         luaL_ref(L, LUA_REGISTRYINDEX);
         return value;
 }
 
-static void *value_part(const struct scenario *scenario, lua_State *L, int index, int kind)
-{
-        void *value = lua_touserdata(L, index);
-        bool is_one = false;
-
-        if (value && lua_getmetatable(L, index)) {
-                lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->load_meta_refs[kind]);
-                is_one = lua_rawequal(L, -1, -2);
-                lua_pop(L, 2);
-        }
-        return is_one ? value : NULL;
-}
-
 static struct dist_value *dist_new(struct scenario *scenario, lua_State *L, uint32_t choices)
 {
-        return value_new(scenario, L, META_DIST, sizeof(struct dist_value) + choices * sizeof(struct dist_choice));
+        return value_new(scenario, L, HANDLE_DISTRIBUTION, sizeof(struct dist_value) + choices * sizeof(struct dist_choice));
 }
 
 static void need_arguments(lua_State *L, int count, const char *what, const char *example)
@@ -307,9 +288,9 @@ static int lua_sizes(lua_State *L)
 }
 
 /* A distribution, or a value that always comes. */
-static struct dist dist_argument(struct scenario *scenario, lua_State *L, int index, const char *what, enum unit unit)
+static struct dist dist_argument(lua_State *L, int index, const char *what, enum unit unit)
 {
-        const struct dist_value *value = value_part(scenario, L, index, META_DIST);
+        const struct dist_value *value = handle_part(L, index, HANDLE_DISTRIBUTION);
         const char *problem;
         struct dist dist;
 
@@ -329,14 +310,13 @@ static struct dist dist_argument(struct scenario *scenario, lua_State *L, int in
         return dist;
 }
 
-static bool dist_field(struct scenario *scenario, lua_State *L, int index, const char *what, const char *field,
-                       enum unit unit, struct dist *ret)
+static bool dist_field(lua_State *L, int index, const char *what, const char *field, enum unit unit, struct dist *ret)
 {
         const char *name = lua_pushfstring(L, "%s: %s", what, field);
         bool is_there = lua_getfield(L, index, field) != LUA_TNIL;
 
         if (is_there)
-                *ret = dist_argument(scenario, L, lua_gettop(L), name, unit);
+                *ret = dist_argument(L, lua_gettop(L), name, unit);
         lua_pop(L, 2);
         return is_there;
 }
@@ -350,11 +330,11 @@ static int lua_bursts(lua_State *L)
         struct arrival_value *value;
 
         fields_check(L, 1, "bursts", known);
-        value = value_new(scenario, L, META_ARRIVAL, sizeof(*value));
+        value = value_new(scenario, L, HANDLE_ARRIVALS, sizeof(*value));
         value->arrival.kind = ARRIVAL_BURSTS;
-        fields_need(L, dist_field(scenario, L, 1, "bursts", "on", UNIT_TIME, &value->arrival.on), "bursts", "on");
-        fields_need(L, dist_field(scenario, L, 1, "bursts", "off", UNIT_TIME, &value->arrival.off), "bursts", "off");
-        fields_need(L, dist_field(scenario, L, 1, "bursts", "gap", UNIT_TIME, &value->arrival.gap), "bursts", "gap");
+        fields_need(L, dist_field(L, 1, "bursts", "on", UNIT_TIME, &value->arrival.on), "bursts", "on");
+        fields_need(L, dist_field(L, 1, "bursts", "off", UNIT_TIME, &value->arrival.off), "bursts", "off");
+        fields_need(L, dist_field(L, 1, "bursts", "gap", UNIT_TIME, &value->arrival.gap), "bursts", "gap");
         return made(L, "bursts", arrival_problem(&value->arrival));
 }
 
@@ -380,7 +360,7 @@ static void push_times(struct scenario *scenario, lua_State *L, const struct ops
 
         for (uint32_t i = 0; i < ops_file_count(ops); i++)
                 count += is_allocation(ops_file_line(ops, i)) && ops_file_line(ops, i)->t_ns != OPS_NO_TIME;
-        value = value_new(scenario, L, META_ARRIVAL, sizeof(*value) + count * sizeof(uint64_t));
+        value = value_new(scenario, L, HANDLE_ARRIVALS, sizeof(*value) + count * sizeof(uint64_t));
         for (uint32_t i = 0; i < ops_file_count(ops); i++) {
                 const struct ops_line *line = ops_file_line(ops, i);
                 unsigned __int128 t_ns = (unsigned __int128)line->t_ns * whole / part;
@@ -456,25 +436,24 @@ static int lua_arrivals_of(lua_State *L)
                     arrival_problem(&((struct arrival_value *)lua_touserdata(L, -1))->arrival));
 }
 
-static void read_arrival(struct scenario *scenario, lua_State *L, struct arrival *ret)
+static void read_arrival(lua_State *L, struct arrival *ret)
 {
         const struct arrival_value *value;
 
         fields_need(L, lua_getfield(L, 1, "arrival") != LUA_TNIL, "load", "arrival");
-        value = value_part(scenario, L, -1, META_ARRIVAL);
+        value = handle_part(L, -1, HANDLE_ARRIVALS);
         if (value)
                 *ret = value->arrival;
         else
                 *ret = (struct arrival){ .kind = ARRIVAL_GAPS,
-                                         .gap = dist_argument(scenario, L, lua_gettop(L), "load: arrival", UNIT_TIME) };
+                                         .gap = dist_argument(L, lua_gettop(L), "load: arrival", UNIT_TIME) };
         lua_pop(L, 1);
 }
 
 /* -- load { ... } ------------------------------------------------------------------------------------------------- */
 
 /* What is allocated, from the table on top of the stack. The field `weight` is read by the caller. */
-static void read_ask(struct scenario *scenario, lua_State *L, uint32_t index, struct load_ask *ret,
-                     struct ask_cache *ret_cache)
+static void read_ask(lua_State *L, uint32_t index, struct load_ask *ret, struct ask_cache *ret_cache)
 {
         static const char *const known[] = { "kmalloc", "cache", "pages", "weight", NULL };
         int table = lua_gettop(L);
@@ -482,11 +461,11 @@ static void read_ask(struct scenario *scenario, lua_State *L, uint32_t index, st
 
         fields_check(L, table, "alloc", known);
         ret->part = index;
-        if (dist_field(scenario, L, table, "alloc", "kmalloc", UNIT_SIZE, &ret->amount)) {
+        if (dist_field(L, table, "alloc", "kmalloc", UNIT_SIZE, &ret->amount)) {
                 ret->kind = OP_KMALLOC;
                 count++;
         }
-        if (dist_field(scenario, L, table, "alloc", "pages", UNIT_NONE, &ret->amount)) {
+        if (dist_field(L, table, "alloc", "pages", UNIT_NONE, &ret->amount)) {
                 ret->kind = OP_PAGES;
                 if (dist_highest(&ret->amount) > ORDER_MAX)
                         luaL_error(L, "alloc: pages has orders of %d at most (11 and more always fail)",
@@ -537,7 +516,7 @@ static struct ask_cache *read_asks(struct scenario *scenario, lua_State *L, stru
                 if (is_list)
                         lua_rawgeti(L, -1, i + 1);
                 which->choices[i] = (struct dist_choice){ .value = i, .weight = 1 };
-                read_ask(scenario, L, i, &asks[i], &caches[i]);
+                read_ask(L, i, &asks[i], &caches[i]);
                 fields_integer(L, lua_gettop(L), "alloc", "weight", 0, (lua_Integer)DIST_WEIGHTS_MAX,
                                &which->choices[i].weight);
                 if (is_list)
@@ -573,9 +552,9 @@ static void read_spec(struct scenario *scenario, lua_State *L, struct load_spec 
         *spec = (struct load_spec){ .seed = scenario->seed, .count = UINT64_MAX, .duration_ns = TIME_NEVER };
         dist_constant(&spec->batch, 1);
         fields_time(L, 1, "load", "at", &spec->start_ns);
-        read_arrival(scenario, L, &spec->arrival);
-        spec->has_lifetime = dist_field(scenario, L, 1, "load", "lifetime", UNIT_TIME, &spec->lifetime);
-        dist_field(scenario, L, 1, "load", "batch", UNIT_NONE, &spec->batch);
+        read_arrival(L, &spec->arrival);
+        spec->has_lifetime = dist_field(L, 1, "load", "lifetime", UNIT_TIME, &spec->lifetime);
+        dist_field(L, 1, "load", "batch", UNIT_NONE, &spec->batch);
         if (dist_lowest(&spec->batch) == 0 || dist_highest(&spec->batch) > 65536)
                 luaL_error(L, "load: batch is from 1 to 65536");
         spec->has_target = fields_integer(L, 1, "load", "live", 1, INT32_MAX, &spec->live);
@@ -679,27 +658,22 @@ void load_source_free(void *data)
         g_free(source);
 }
 
-static int value_tostring(lua_State *L)
+static int dist_tostring(lua_State *L)
 {
-        lua_pushstring(L, lua_tostring(L, lua_upvalueindex(1)));
+        lua_pushliteral(L, "distribution");
         return 1;
 }
 
-static void open_value_kind(struct scenario *scenario, lua_State *L, int kind, const char *name)
+static int arrivals_tostring(lua_State *L)
 {
-        lua_newtable(L);
-        lua_pushstring(L, name);
-        lua_setfield(L, -2, "__name");
-        lua_pushstring(L, name);
-        lua_pushcclosure(L, value_tostring, 1);
-        lua_setfield(L, -2, "__tostring");
-        lua_pushboolean(L, 0);
-        lua_setfield(L, -2, "__metatable");
-        scenario->load_meta_refs[kind] = luaL_ref(L, LUA_REGISTRYINDEX);
+        lua_pushliteral(L, "arrivals");
+        return 1;
 }
 
 void load_open(struct scenario *scenario, lua_State *L)
 {
+        static const luaL_Reg distribution[] = { { "__tostring", dist_tostring }, { NULL, NULL } };
+        static const luaL_Reg arrivals[] = { { "__tostring", arrivals_tostring }, { NULL, NULL } };
         static const luaL_Reg functions[] = {
                 { "load", declare_load },
                 { "constant", lua_constant },
@@ -716,8 +690,8 @@ void load_open(struct scenario *scenario, lua_State *L)
                 { NULL, NULL },
         };
 
-        open_value_kind(scenario, L, META_DIST, "distribution");
-        open_value_kind(scenario, L, META_ARRIVAL, "arrivals");
+        handle_open(scenario, L, HANDLE_DISTRIBUTION, "distribution", distribution);
+        handle_open(scenario, L, HANDLE_ARRIVALS, "arrivals", arrivals);
         lua_pushglobaltable(L);
         lua_pushlightuserdata(L, scenario);
         luaL_setfuncs(L, functions, 1);

@@ -64,12 +64,15 @@ struct wait_queue {
         struct actor *first, *last;
 };
 
-/* What a Lua userdata of a task, interrupt, mailbox, event or cache holds. */
-enum box_kind { BOX_ACTOR, BOX_MAILBOX, BOX_EVENT, BOX_CACHE, BOX_MEMPOOL, BOX_PROCESS, BOX_KINDS };
+/* Of the Lua values a scenario holds things by (handle.c); BOX_*: a struct box. */
+enum handle_kind {
+        BOX_ACTOR, BOX_MAILBOX, BOX_EVENT, BOX_CACHE, BOX_MEMPOOL, BOX_PROCESS,
+        HANDLE_OBJECT, HANDLE_PAGES, HANDLE_DISTRIBUTION, HANDLE_ARRIVALS,
+        HANDLE_KINDS
+};
 
 struct box {
         struct sandbox_handle handle;
-        enum box_kind kind;
         void *part; /* struct actor, mailbox, event_flag, declared_cache, declared_mempool, declared_process */
 };
 
@@ -233,8 +236,8 @@ struct scenario {
         bool clock_is_used; /* a time was turned into cycles: machine{ } comes too late */
 
         /* Lua values that are needed where nothing may be allocated */
-        int object_meta_ref, box_meta_refs[BOX_KINDS], load_meta_refs[2], reason_refs[REASON_COUNT], timeout_ref, busy_ref, result_ref;
-        int einval_ref, enomem_ref, pages_meta_ref;
+        int meta_refs[HANDLE_KINDS], reason_refs[REASON_COUNT], timeout_ref, busy_ref, result_ref;
+        int einval_ref, enomem_ref;
         struct text_memo gfp_memos[TEXT_MEMOS], cache_memos[TEXT_MEMOS];
 
         /* while it runs */
@@ -395,11 +398,27 @@ bool faults_is_setting(const char *name);
 /* After the main part: what --set says, and the seeds. False: scenario->error. */
 bool faults_settle(struct scenario *scenario);
 
+/* -- handle.c ----------------------------------------------------------------------------------------------------- */
+
+/* The metatable of a kind. name: what luaL_typeerror says; upvalue 1 of the metamethods: the scenario. Once each. */
+void handle_open(struct scenario *scenario, lua_State *L, enum handle_kind kind, const char *name,
+                 const luaL_Reg *metamethods);
+
+/* Pushes a new one, all zero but its handle. bytes: with the handle at its beginning. */
+void *handle_new(struct scenario *scenario, lua_State *L, enum handle_kind kind, size_t bytes);
+/* The value at `index`; NULL if it is none of that kind. */
+void *handle_part(lua_State *L, int index, enum handle_kind kind);
+
+struct box *box_push(struct scenario *scenario, lua_State *L, enum handle_kind kind, void *part);
+/* What is in the box at `index`; NULL if it is none of that kind. */
+void *box_part(lua_State *L, int index, enum handle_kind kind);
+int box_tostring(lua_State *L);
+
 /* -- object.c ----------------------------------------------------------------------------------------------------- */
 
 void object_open(struct scenario *scenario, lua_State *L);
 struct object *object_new(struct scenario *scenario, lua_State *L);
-struct object *object_check(struct scenario *scenario, lua_State *L, int index);
+struct object *object_check(lua_State *L, int index);
 /* "size-128 object (op 12, page 4711 + 256)" */
 char *object_text(const struct scenario *scenario, const struct object *object);
 
@@ -431,10 +450,6 @@ struct declared_cache *declare_cache(struct scenario *scenario, lua_State *L, co
 struct declared_mempool *declare_mempool(struct scenario *scenario, lua_State *L, int index, const char *what);
 /* Makes it known to the sim: NULL, or a sentence. */
 const char *declare_mempool_in_sim(struct declared_mempool *mempool);
-
-struct box *box_push(struct scenario *scenario, lua_State *L, enum box_kind kind, void *part);
-/* NULL if the value is none of that kind. */
-void *box_part(lua_State *L, int index, enum box_kind kind);
 
 struct mailbox *mailbox_new(struct scenario *scenario, lua_State *L, const char *name);
 struct event_flag *event_new(struct scenario *scenario, const char *name);
