@@ -137,7 +137,7 @@ bool sim_hit(struct sim *sim, uint32_t thread, const struct request *request, ui
                 place = hit_alloc(m, th->cpu, cache, &clock_ns, horizon_ns);
                 if (place == PLACE_NONE)
                         return false;
-                m->steps += 6;
+                m->steps += 3;
                 break;
         case OP_ALLOC:
                 id = request->cache;
@@ -152,7 +152,7 @@ bool sim_hit(struct sim *sim, uint32_t thread, const struct request *request, ui
                 place = hit_alloc(m, th->cpu, cache, &clock_ns, horizon_ns);
                 if (place == PLACE_NONE)
                         return false;
-                m->steps += 4;
+                m->steps++;
                 break;
         case OP_FREE:
                 slot = request->object;
@@ -165,6 +165,7 @@ bool sim_hit(struct sim *sim, uint32_t thread, const struct request *request, ui
                 clock_ns += m->enter_ns[KMALLOC_CLASSES_MAX];
                 if (!hit_free(m, th->cpu, cache, place, &clock_ns, horizon_ns))
                         return false;
+                m->steps++;
                 size_bytes = object->size_bytes;
                 frees = object->op;
                 break;

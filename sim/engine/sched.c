@@ -8,7 +8,6 @@
  */
 #include "base/core_only.h"
 #include "engine/sim_private.h"
-#include "path/hit.h"
 
 #define CLASS_SHIFT 60
 
@@ -288,18 +287,15 @@ void sched_start_or_queue(struct sim *sim, struct thread *th)
         struct cpu *cpu = &m->cpus[th->cpu];
         uint64_t now_ns = m->now_ns;
         bool first = !(cpu->thread | cpu->resumed_head | cpu->queued_head) && sim_due_ns(sim) > now_ns;
-        uint32_t others = m->running;
 
-        for (uint32_t i = 0; others >> i; i++)
+        for (uint32_t i = 0; m->running >> i; i++)
                 first &= m->cpus[i].next_ns > now_ns;
         th->op.t_ns = TIME_NEVER;
         sim->busy++;
         if (first) { /* it would be the next thing to happen anyway */
-                sim->alone = others ? 0 : th->id;
                 begin(sim, th);
                 return;
         }
-        sim->alone = 0;
         th->state = TH_QUEUED;
         push(sim, &cpu->queued_head, &cpu->queued_tail, th->id);
         ask_dispatch(sim, th->cpu);
@@ -918,34 +914,10 @@ static bool run_cpu(struct sim *sim, uint32_t cpu_index, uint32_t *ret_thread)
         }
 }
 
-/* The op that has just begun with no other under way is a hit: it ends before anything else is looked at. */
-static inline bool hit_alone(struct sim *sim, uint64_t until_ns, uint32_t *ret_thread)
-{
-        struct thread *th = thread_at(sim, sim->alone);
-        struct machine *m = &sim->m;
-        struct cpu *cpu = &m->cpus[th->cpu];
-        uint64_t due_ns = sim_due_ns(sim);
-        uint64_t clock_ns = cpu->next_ns;
-
-        sim->alone = 0;
-        if (m->mem.rcu_head || !hit(m, th, &clock_ns, until_ns < due_ns ? until_ns : due_ns))
-                return false;
-        sim_complete(sim, th);
-        sim->busy--;
-        th->state = TH_IDLE;
-        m->running = 0;
-        cpu->thread = 0;
-        cpu->next_ns = TIME_NEVER;
-        *ret_thread = th->id;
-        return true;
-}
-
 enum sim_what sched_run(struct sim *sim, uint64_t until_ns, uint32_t *ret_thread)
 {
         struct machine *m = &sim->m;
 
-        if (sim->alone && hit_alone(sim, until_ns, ret_thread))
-                return SIM_DONE;
         for (;;) {
                 uint64_t first_ns = TIME_NEVER;
                 uint64_t second_ns = until_ns; /* horizon: where somebody else comes first */

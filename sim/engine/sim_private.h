@@ -67,7 +67,6 @@ struct sim {
         uint8_t reap_at[MACHINE_CPUS_MAX];      /* where: another CPU if it has gone meanwhile */
 
         uint32_t busy;         /* threads with a request, wake-up or interrupt under way */
-        uint32_t alone;        /* thread whose op has begun while no other was under way; 0: look at all CPUs */
         uint32_t task_first;   /* id of the first workload thread */
         uint64_t irq_number;   /* interrupts delivered */
         uint64_t audit_number; /* ops audited */

@@ -19,7 +19,8 @@ static inline uint32_t hit_class_cache(const struct machine *m, uint64_t size_by
 
 /*
  * An allocation from `cache` whose request enters at *clock_ns pops the magazine of `cpu` if that is over by
- * horizon_ns. Returns the object and sets *clock_ns to the end; PLACE_NONE: nothing has happened.
+ * horizon_ns. Returns the object and sets *clock_ns to the end; PLACE_NONE: nothing has happened. The return, a step of
+ * its own that takes no time, is the caller's.
  */
 static inline uint64_t hit_alloc(struct machine *m, uint32_t cpu, struct kmem_cache *cache, uint64_t *clock_ns,
                                  uint64_t horizon_ns)
@@ -31,6 +32,7 @@ static inline uint64_t hit_alloc(struct machine *m, uint32_t cpu, struct kmem_ca
                 return PLACE_NONE;
         ac->touched = 1;
         cache->allochit++;
+        m->steps += 3;
         *clock_ns = end_ns;
         return ac->entry[--ac->avail];
 }
@@ -51,50 +53,71 @@ static inline bool hit_free(struct machine *m, uint32_t cpu, struct kmem_cache *
                 return false;
         ac->entry[ac->avail++] = place;
         cache->freehit++;
-        m->steps += m->mem.numa ? 5 : 4;
+        m->steps += m->mem.numa ? 4 : 3;
         *clock_ns = end_ns;
         return true;
 }
 
-/*
- * Takes the request in frame 0 of `th`, which has just begun at *clock_ns, to its end if it is a hit that is over by
- * horizon_ns. True: done; th->ret, op.cache and op.path are set, machine.now_ns and *clock_ns are its end. False:
- * nothing has happened.
- */
-static inline bool hit(struct machine *m, struct thread *th, uint64_t *clock_ns, uint64_t horizon_ns)
-{
-        const struct frame *f = &th->frames[0];
-        uint32_t id = f->cache;
+enum hit_end {
+        HIT_NONE,     /* nothing has happened */
+        HIT_RETURNS,  /* all is done but the return, which waits for its turn */
+        HIT_RETURNED, /* done: the frames of the thread are at their end */
+};
 
-        if (m->single_steps)
-                return false;
-        switch ((enum state)f->state) {
+/*
+ * Takes the request in frame 0 of `th`, whose turn is at *clock_ns, as far as it goes if it is a hit. What comes before
+ * its return is this CPU's own, interrupts off, and nobody else can tell; the return itself may be the turn after
+ * somebody else's (machine.horizon_ns). *clock_ns becomes the time of the return, machine.now_ns that of the last step.
+ */
+static inline enum hit_end hit(struct machine *m, struct thread *th, uint64_t *clock_ns)
+{
+        struct frame *f = &th->frames[0];
+        uint64_t last_ns;
+        uint32_t id = f->cache;
+        uint16_t state = f->state;
+
+        if (m->single_steps || *clock_ns > m->horizon_ns)
+                return HIT_NONE;
+        switch ((enum state)state) {
         case ALLOC_SIZE_CLASS:
                 if (f->alloc.size_bytes > KMALLOC_MAX)
-                        return false;
+                        return HIT_NONE;
                 id = hit_class_cache(m, f->alloc.size_bytes, f->gfp);
                 /* fall through */
         case ALLOC_IRQ_OFF: {
-                uint64_t place = hit_alloc(m, th->cpu, &m->mem.caches[id], clock_ns, horizon_ns);
+                uint64_t place = hit_alloc(m, th->cpu, &m->mem.caches[id], clock_ns, TIME_NEVER);
 
                 if (place == PLACE_NONE)
-                        return false;
-                m->steps += f->state == ALLOC_SIZE_CLASS ? 6 : 4;
+                        return HIT_NONE;
+                if (state == ALLOC_SIZE_CLASS)
+                        m->steps += 2;
                 th->ret = place;
-                th->op.cache = id;
+                last_ns = *clock_ns - m->cost_ns[COST_MAG_POP];
+                state = ALLOC_RETURN;
                 break;
         }
         case FREE_LOOKUP:
-                if (!hit_free(m, th->cpu, &m->mem.caches[id], f->free.place, clock_ns, horizon_ns))
-                        return false;
+                if (!hit_free(m, th->cpu, &m->mem.caches[id], f->free.place, clock_ns, TIME_NEVER))
+                        return HIT_NONE;
+                last_ns = *clock_ns - m->cost_ns[COST_MAG_PUT];
+                state = FREE_RETURN;
                 break;
         default:
-                return false;
+                return HIT_NONE;
         }
-        th->op.path = PATH_MAGAZINE;
+        note_path(th, PATH_MAGAZINE);
+        if (*clock_ns > m->horizon_ns) {
+                f->state = state;
+                f->cache = id;
+                irq_save(m, th, f);
+                m->now_ns = last_ns;
+                return HIT_RETURNS;
+        }
+        th->op.cache = id;
         th->top = -1;
+        m->steps++;
         m->now_ns = *clock_ns;
-        return true;
+        return HIT_RETURNED;
 }
 
 #endif

@@ -139,51 +139,6 @@ static inline void audit_step(struct machine *m, const struct frame *f, uint32_t
 
 #pragma GCC diagnostic ignored "-Wunused-label" /* the first state of a path is only ever switched to */
 
-/*
- * A hit that is not over before somebody else comes first: all but its return, which waits for its turn. What comes
- * before that is this CPU's own, interrupts off, and nobody else can tell. False: nothing has happened.
- */
-static inline bool hit_but_return(struct machine *m, struct thread *th, uint64_t *clock_ns)
-{
-        struct frame *f = &th->frames[0];
-        uint64_t begin_ns = *clock_ns, end_ns = begin_ns;
-        uint32_t id = f->cache;
-        uint64_t place;
-
-        if (m->single_steps || begin_ns > m->horizon_ns)
-                return false;
-        switch ((enum state)f->state) {
-        case ALLOC_SIZE_CLASS:
-                if (f->alloc.size_bytes > KMALLOC_MAX)
-                        return false;
-                id = hit_class_cache(m, f->alloc.size_bytes, f->gfp);
-                /* fall through */
-        case ALLOC_IRQ_OFF:
-                place = hit_alloc(m, th->cpu, &m->mem.caches[id], &end_ns, TIME_NEVER);
-                if (place == PLACE_NONE)
-                        return false;
-                th->ret = place;
-                m->now_ns = begin_ns + m->cost_ns[COST_IRQ];
-                m->steps += f->state == ALLOC_SIZE_CLASS ? 5 : 3;
-                f->state = ALLOC_RETURN;
-                break;
-        case FREE_LOOKUP:
-                if (m->mem.numa || !hit_free(m, th->cpu, &m->mem.caches[id], f->free.place, &end_ns, TIME_NEVER))
-                        return false;
-                m->now_ns = begin_ns + m->cost_ns[COST_IRQ] + m->cost_ns[COST_FREE_LOOKUP];
-                m->steps--; /* hit_free counts the return as well */
-                f->state = FREE_RETURN;
-                break;
-        default:
-                return false;
-        }
-        f->cache = id;
-        irq_save(m, th, f);
-        note_path(th, PATH_MAGAZINE);
-        *clock_ns = end_ns;
-        return true;
-}
-
 enum run_end run_steps(struct machine *m, struct thread *th, uint64_t *ret_clock_ns)
 {
         uint64_t clock_ns = *ret_clock_ns;
@@ -191,10 +146,10 @@ enum run_end run_steps(struct machine *m, struct thread *th, uint64_t *ret_clock
         struct frame *f;
 
         if (th->top == 0) {
-                if (hit(m, th, ret_clock_ns, m->horizon_ns))
-                        return RUN_ENDED;
-                if (hit_but_return(m, th, ret_clock_ns))
-                        return RUN_HORIZON;
+                enum hit_end end = hit(m, th, ret_clock_ns);
+
+                if (end != HIT_NONE)
+                        return end == HIT_RETURNED ? RUN_ENDED : RUN_HORIZON;
         }
 
         m->spent_cycles = 0;
