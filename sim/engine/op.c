@@ -107,10 +107,10 @@ static void make_room(struct tape *tape)
 }
 
 /* A request done in one go. Everything here is what submit, begin, the hit and complete would have left. */
-bool sim_hit(struct sim *sim, uint32_t thread, const struct request *request, uint64_t until_ns)
+__attribute__((noinline)) /* so that sim_hit stays short where it says no, which is most often with several tasks */
+static bool hit_now(struct sim *sim, struct thread *th, const struct request *request, uint64_t until_ns)
 {
         struct machine *m = &sim->m;
-        struct thread *th = workload_thread(sim, thread);
         struct tape *tape = m->tape;
         uint64_t due_ns = sim_due_ns(sim);
         uint64_t horizon_ns = until_ns < due_ns ? until_ns : due_ns;
@@ -121,9 +121,6 @@ bool sim_hit(struct sim *sim, uint32_t thread, const struct request *request, ui
         struct object *object = NULL;
         struct op_record record = { 0 };
 
-        if (m->running | m->single_steps | m->mem.rcu_head | sim->config.audit | request->node_plus_1 | th->wake_set |
-            th->role | th->state | (~m->mem.online >> th->cpu & 1u))
-                return false;
         if (due_ns <= clock_ns)
                 return false;
         switch ((enum op_kind)request->kind) {
@@ -203,6 +200,17 @@ bool sim_hit(struct sim *sim, uint32_t thread, const struct request *request, ui
         }
         th->object = object_new(sim, record.id, place, cache, id, (uint32_t)size_bytes, 0);
         return true;
+}
+
+bool sim_hit(struct sim *sim, uint32_t thread, const struct request *request, uint64_t until_ns)
+{
+        const struct machine *m = &sim->m;
+        struct thread *th = workload_thread(sim, thread);
+
+        if (m->running | m->single_steps | m->mem.rcu_head | sim->config.audit | request->node_plus_1 | th->wake_set |
+            th->role | th->state | (~m->mem.online >> th->cpu & 1u))
+                return false;
+        return hit_now(sim, th, request, until_ns);
 }
 
 /* The cache of a memory pool has a user more from the pool's creation to its end: it cannot be destroyed meanwhile. */

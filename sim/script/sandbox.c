@@ -587,29 +587,41 @@ static uint32_t source_index(const struct sandbox *sandbox, const char *chunk)
         return 0;
 }
 
+/* Of the Lua function on top of the stack, which is popped. */
+static const struct place_memo *place_memo(struct sandbox *sandbox, lua_State *L, lua_Debug *ar)
+{
+        const void *function = lua_topointer(L, -1);
+        struct place_memo *memo = &sandbox->memos[((uintptr_t)function >> 5) % PLACE_MEMOS];
+
+        lua_pop(L, 1);
+        if (memo->function != function) {
+                lua_getinfo(L, "S", ar);
+                memo->function = function;
+                memo->source = source_index(sandbox, ar->source);
+                memo->is_library = strncmp(ar->source, "@" LIBRARY_FOLDER, strlen("@" LIBRARY_FOLDER)) == 0;
+        }
+        return memo;
+}
+
+/* Every request asks: with one source, which is most often, the line tells all. */
 struct sandbox_place sandbox_place(struct sandbox *sandbox, lua_State *L, int level)
 {
         struct sandbox_place place = { 0, 0 };
+        bool has_one_source = sandbox->sources->len == 1;
         lua_Debug ar;
 
         for (int end = level + FRAMES_MAX; level < end && lua_getstack(L, level, &ar); level++) {
-                struct place_memo *memo;
-                const void *function;
+                const struct place_memo *memo = NULL;
 
-                lua_getinfo(L, "fl", &ar);
-                function = lua_topointer(L, -1);
-                lua_pop(L, 1);
+                lua_getinfo(L, has_one_source ? "l" : "fl", &ar);
+                if (!has_one_source)
+                        memo = place_memo(sandbox, L, &ar);
                 if (ar.currentline <= 0)
                         continue;
-                memo = &sandbox->memos[((uintptr_t)function >> 5) % PLACE_MEMOS];
-                if (memo->function != function) {
-                        lua_getinfo(L, "S", &ar);
-                        memo->function = function;
-                        memo->source = source_index(sandbox, ar.source);
-                        memo->is_library = strncmp(ar.source, "@" LIBRARY_FOLDER, strlen("@" LIBRARY_FOLDER)) == 0;
-                }
-                place.source = memo->source;
                 place.line = (uint32_t)ar.currentline;
+                if (!memo)
+                        break;
+                place.source = memo->source;
                 if (!memo->is_library)
                         break;
         }
