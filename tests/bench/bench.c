@@ -35,6 +35,8 @@ static const struct work scenario_works[] = {
           .scenario = "trace.lua", .is_trace = TRUE },
         { .name = "trace_large", .what = "another one, of 934511 events; not in the repository",
           .scenario = "trace.lua", .is_trace = TRUE, .is_large = TRUE },
+        { .name = "import", .what = "events of the sample read from plain text and written as an ops file", .is_import = TRUE },
+        { .name = "import_large", .what = "the same of the trace of 934511 events", .is_import = TRUE, .is_large = TRUE },
 };
 
 struct options {
@@ -199,7 +201,7 @@ static gboolean is_same_work(const struct row *row, enum mode mode, const struct
         for (enum mode other = 0; other <= mode; other++) {
                 const struct measured *first = &row->m[other][0];
 
-                if (first->simulated_ns == 0)
+                if (first->requests == 0)
                         continue;
                 if (m->digest[0] && first->digest[0] && strcmp(m->digest, first->digest) != 0)
                         same = FALSE;
@@ -257,6 +259,8 @@ static gboolean has_same_rows(const struct options *options, const struct work *
 
 static gboolean has_mode(const struct options *options, const struct work *work, enum mode mode)
 {
+        if (work->is_import && mode != MODE_RUN)
+                return FALSE;
         return options->has_mode[mode] && !(mode == MODE_CORE && work->scenario);
 }
 
@@ -289,7 +293,7 @@ static uint64_t count_for_seconds(const struct options *options, const struct wo
 static gboolean carry_out(const struct options *options, const struct work *work, struct row *row)
 {
         struct measure_options measure_options = options->measure;
-        gboolean keep = options->tiny && options->has_mode[MODE_RECORD] && options->has_mode[MODE_SQLITE];
+        gboolean keep = options->tiny && has_mode(options, work, MODE_RECORD) && has_mode(options, work, MODE_SQLITE);
 
         row->work = work;
         row->repeats = options->repeat;
@@ -354,13 +358,15 @@ static void print_head(void)
 static void print_row(const struct options *options, const struct row *row)
 {
         const struct measured *last = NULL;
-        gboolean both = options->has_mode[MODE_RECORD] && options->has_mode[MODE_SQLITE];
+        gboolean both = has_mode(options, row->work, MODE_RECORD) && has_mode(options, row->work, MODE_SQLITE);
 
         for (enum mode mode = 0; mode < MODE_COUNT; mode++)
                 if (has_mode(options, row->work, mode))
                         last = &row->m[mode][0];
-        if (!last)
+        if (!last) {
+                printf("%-12s has none of these modes\n", row->work->name);
                 return;
+        }
         printf("%-12s %9" PRIu64, row->work->name, last->requests);
         for (enum mode mode = 0; mode < MODE_COUNT; mode++)
                 print_rate(options, row, mode);

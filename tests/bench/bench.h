@@ -38,6 +38,8 @@ struct work {
         const char *scenario; /* its file in this folder */
         gboolean is_trace;    /* of the kernel: imported first, which is measured as well */
         gboolean is_large;    /* the trace is not in the repository */
+        /* Or a trace only read, from plain text: mode `run` alone, and its requests are events. */
+        gboolean is_import;
 };
 
 extern const struct work core_works[];
@@ -56,7 +58,7 @@ struct measured {
         uint64_t file_bytes;            /* record, sqlite */
         uint64_t peak_kib;     /* of the process */
         double bind_s, vtab_s; /* sqlite: its two ways; wall_s is the shorter */
-        double import_s;       /* a trace */
+        double import_s, import_cpu_s; /* a trace */
         uint64_t import_instructions;
         uint64_t import_events;
 };

@@ -3,6 +3,7 @@
  */
 #include <gio/gio.h>
 #include <glib/gstdio.h>
+#include <inttypes.h>
 #include <linux/perf_event.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -10,10 +11,12 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "bare_sqlite.h"
 #include "bench.h"
 #include "import/import.h"
+#include "import/line_reader.h"
 #include "record/recorder.h"
 #include "script/scenario.h"
 
@@ -108,7 +111,7 @@ static bool write_ops(void *file, const char *bytes, size_t length, GError **err
 }
 
 /* The trace becomes an ops file; how long that takes is a figure of its own. */
-static gboolean import_it(struct bench_run *run, const char *ops_path)
+static gboolean import_it(struct bench_run *run, const char *trace, const char *ops_path)
 {
         struct import_report *report = NULL;
         g_autoptr(GError) error = NULL;
@@ -121,16 +124,36 @@ static gboolean import_it(struct bench_run *run, const char *ops_path)
         if (!file)
                 return problem(run, "the ops file cannot be made");
         stopwatch_start(&watch);
-        good = import_trace(run->options->trace, NULL, &sink, &report, &error);
+        good = import_trace(trace, NULL, &sink, &report, &error);
         good = fclose(file) == 0 && good;
         stopwatch_stop(&watch, &import);
         if (report) {
                 run->ret->import_s = import.wall_s;
+                run->ret->import_cpu_s = import.cpu_s;
                 run->ret->import_instructions = import.instructions;
                 run->ret->import_events = report->kmem_events;
                 import_report_free(report);
         }
         return good ? TRUE : problem(run, error ? error->message : "the ops file cannot be written");
+}
+
+/* The trace as plain text, whatever it is packed with. */
+static gboolean unpack(struct bench_run *run, const char *to)
+{
+        g_autoptr(GError) error = NULL;
+        struct line_reader *reader = line_reader_open(run->options->trace, &error);
+        FILE *file = g_fopen(to, "w");
+        const char *line;
+        size_t length;
+        gboolean good = reader && file;
+
+        while (good && line_reader_next(reader, &line, &length, &error))
+                good = fwrite(line, 1, length, file) == length && fputc('\n', file) != EOF;
+        if (file)
+                good = fclose(file) == 0 && good;
+        if (reader)
+                line_reader_close(reader);
+        return good && !error ? TRUE : problem(run, error ? error->message : "the trace cannot be unpacked");
 }
 
 static void print_message(const char *line, void *context)
@@ -152,7 +175,7 @@ static gboolean load_scenario(struct bench_run *run)
                                             .message = print_message };
         g_autoptr(GError) error = NULL;
 
-        if (run->work->is_trace && !import_it(run, ops_path))
+        if (run->work->is_trace && !import_it(run, run->options->trace, ops_path))
                 return FALSE;
         sandbox_limits_default(&options.limits);
         options.limits.total = UINT64_MAX;
@@ -262,6 +285,31 @@ static gboolean measure_record(struct bench_run *run)
         return TRUE;
 }
 
+/* How fast plain text becomes an ops file; the digest is that of the ops file. */
+static gboolean measure_import(struct bench_run *run)
+{
+        g_autofree char *text_path = g_strdup_printf("%s/%s.txt", run->options->folder, run->work->name);
+        g_autofree char *ops_path = g_strdup_printf("%s/%s.ops", run->options->folder, run->work->name);
+        g_autoptr(GMappedFile) ops = NULL;
+        struct measured *ret = run->ret;
+        gboolean good = unpack(run, text_path) && import_it(run, text_path, ops_path);
+
+        if (good) {
+                XXH128_hash_t hash;
+
+                ops = g_mapped_file_new(ops_path, FALSE, NULL);
+                hash = XXH3_128bits(ops ? g_mapped_file_get_contents(ops) : "", ops ? g_mapped_file_get_length(ops) : 0);
+                g_snprintf(ret->digest, sizeof(ret->digest), "%016" PRIx64 "%016" PRIx64, hash.high64, hash.low64);
+                ret->requests = ret->import_events;
+                ret->wall_s = ret->import_s;
+                ret->cpu_s = ret->import_cpu_s;
+                ret->instructions = ret->import_instructions;
+        }
+        g_unlink(text_path);
+        g_unlink(ops_path);
+        return good;
+}
+
 /* A sink that keeps the batches. */
 static struct batch *keep_batch(void *batches, struct batch *full)
 {
@@ -288,6 +336,7 @@ static gboolean measure_sqlite(struct bench_run *run)
 {
         g_autoptr(GPtrArray) batches = g_ptr_array_new_with_free_func((GDestroyNotify)batch_free);
         g_autofree char *path = measured_file(run->work, MODE_SQLITE, run->options);
+        g_autofree char *journal = g_strconcat(path, "-journal", NULL);
         gint state = 0;
         const struct sink sink = { .deliver = keep_batch, .context = batches, .state = &state };
         struct recorder *recorder;
@@ -301,6 +350,7 @@ static gboolean measure_sqlite(struct bench_run *run)
         if (!carry_out(run, recorder))
                 return FALSE;
         recorder_abandon(recorder);
+        g_unlink(journal);
         take_figures(run);
         for (enum bare_way way = BARE_BIND; way <= BARE_VTAB; way++) {
                 struct stopwatch watch;
@@ -330,6 +380,10 @@ void measure(const struct work *work, enum mode mode, uint64_t count, const stru
         struct bench_run run = { .work = work, .mode = mode, .count = count, .options = options, .ret = ret };
         const char *broken;
 
+        if (work->is_import) {
+                measure_import(&run);
+                return;
+        }
         if (!prepare(&run))
                 return;
         if (mode == MODE_SQLITE ? measure_sqlite(&run) : mode == MODE_RECORD ? measure_record(&run) : measure_run(&run)) {
