@@ -10,10 +10,13 @@
 #include "cli/cli.h"
 #include "path/step.h"
 
-static const char *const held_texts[] = { "irqs on", "irqs off", "list_lock", "zone lock", "alien lock", "chain mutex" };
+static const char *const held_texts[] = {
+        [HELD_ON] = "irqs on",       [HELD_OFF] = "irqs off",      [HELD_LIST] = "list_lock",    [HELD_ZONE] = "zone lock",
+        [HELD_ALIEN] = "alien lock", [HELD_CHAIN] = "chain mutex", [HELD_MEMPOOL] = "pool lock", [HELD_LRU] = "lru_lock",
+};
 static const char *const outcome_texts[] = { "", "no", "else", "after" };
 
-/* The entry state of the path a state belongs to: tables are in order, a path begins where somebody calls it. */
+/* The parts of steps.def, in its order: what a part is about, and its first state (tests/cli/paths compares). */
 struct section {
         const char *title;
         int first; /* enum state */
@@ -26,7 +29,8 @@ static const struct section sections[] = {
         { "NUMA: an object of a node", NODE_LOCK },
         { "NUMA: an object of any node", FALLBACK_ZONE },
         { "a new slab", GROW_BEGIN },
-        { "alloc_pages", PA_FAST },
+        { "alloc_pages", PA_FAULT },
+        { "out_of_memory", OOM_REPORT },
         { "walk over a zonelist", SCAN_ZONE },
         { "free_pages", PF_ENTER },
         { "kfree, kmem_cache_free", FREE_LOOKUP },
@@ -42,18 +46,38 @@ static const struct section sections[] = {
         { "kmem_cache_create", CREATE_LOCK },
         { "a cache of the boot sequence", BOOTC_DESCRIPTOR },
         { "do_tune_cpucache", TUNE_WORK },
+        { "write to /proc/slabinfo", TUNEW_LOCK },
         { "what a cache owns goes back", RELEASE_MAG },
         { "kmem_cache_shrink", SHRINK_LOCK },
         { "kmem_cache_destroy", DESTROY_LOCK },
         { "after a grace period", RCU_NEXT },
         { "the soft interrupt of RCU", RCU_CALLBACK },
         { "page lists to the buddy lists", DRAINP_NEXT },
-        { "write to /proc/slabinfo", TUNEW_LOCK },
         { "CPU up", UP_LOCK },
         { "CPU down", DOWN_LOCK },
         { "NUMA: page sets of a CPU", PAGESETS_NEXT },
         { "calls on other CPUs", IPI_SWAP },
-        { "end of an op, work, ticks", OP_END },
+        { "memory pools: one element", MPEL_ALLOC },
+        { "mempool_create", MPC_RECORD },
+        { "what a memory pool holds goes back", MPGONE_ELEMENT },
+        { "mempool_alloc", MP_BEGIN },
+        { "mempool_free", MPF_TEST },
+        { "mempool_resize", MPR_LOCK },
+        { "mempool_destroy", MPD_TEST },
+        { "direct reclaim", RECLAIM_BEGIN },
+        { "NUMA: zone reclaim", ZRECLAIM_BEGIN },
+        { "kswapd", KSWAPD_BEGIN },
+        { "shrink_zone", SZONE_BEGIN },
+        { "shrink_active_list", SACTIVE_BEGIN },
+        { "shrink_inactive_list, shrink_page_list", SINACTIVE_BEGIN },
+        { "pages onto the lists, freed in groups", ADD_NEXT },
+        { "shrink_slab", SSLAB_BEGIN },
+        { "what a workload does to pages", PAGEN_BEGIN },
+        { "exit_mmap", EXIT_BEGIN },
+        { "drop_caches, settings, shrinkers", DROP_BEGIN },
+        { "a process exits or changes", PX_BEGIN },
+        { "end of an op", OP_END },
+        { "requests that take no path: refused, written, work, ticks", OP_REFUSED },
 };
 
 static int section_end(size_t section)
