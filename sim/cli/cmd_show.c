@@ -133,15 +133,6 @@ static int fail(const GError *error)
         return g_error_matches(error, RECORD_ERROR, RECORD_ERROR_USAGE) ? EXIT_USAGE : EXIT_IO;
 }
 
-static int print_text(const char *text)
-{
-        fputs(text, stdout);
-        if (fflush(stdout) == 0 && !ferror(stdout))
-                return EXIT_OK;
-        fprintf(stderr, "kmemsim show: the text could not be written\n");
-        return EXIT_IO;
-}
-
 static int show_replayed(struct recording *recording, struct shown *shown, const struct replay_point *point)
 {
         g_autoptr(GError) error = NULL;
@@ -159,7 +150,8 @@ static int show_replayed(struct recording *recording, struct shown *shown, const
         } else if (shown->problem != NULL) {
                 code = usage_error(&help, "%s", shown->problem);
         } else {
-                code = print_text(shown->text->str);
+                fputs(shown->text->str, stdout);
+                code = EXIT_OK;
         }
         replay_result_clear(&result);
         return code;
@@ -193,7 +185,8 @@ static int show_failure(struct recording *recording, int64_t number, const struc
         text = (const char *)sqlite3_column_text(select, 0);
         if (text == NULL)
                 return usage_error(&help, "failure %d has no text", sqlite3_column_int(select, 1));
-        return print_text(text) == EXIT_OK ? (g_str_has_suffix(text, "\n") ? EXIT_OK : print_text("\n")) : EXIT_IO;
+        printf("%s%s", text, g_str_has_suffix(text, "\n") ? "" : "\n");
+        return EXIT_OK;
 }
 
 /* -- the words ------------------------------------------------------------------------------------------------------ */

@@ -1,6 +1,7 @@
 /*
  * main.c - kmemsim: which command is meant.
  */
+#include <errno.h>
 #include <glib.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,7 +47,7 @@ static void print_version(void)
                LUA_VERSION_MAJOR, LUA_VERSION_MINOR "." LUA_VERSION_RELEASE, sqlite3_libversion());
 }
 
-int main(int argc, char **argv)
+static int run_command(int argc, char **argv)
 {
         const char *word = argc > 1 ? argv[1] : "--help";
 
@@ -66,7 +67,24 @@ int main(int argc, char **argv)
                         return commands[i].run(argc - 1, argv + 1);
                 }
         }
-        fprintf(stderr, "kmemsim: there is no command \"%s\"\n", word);
-        print_summary(stderr);
+        fprintf(stderr, "kmemsim: there is no command \"%s\"; there are", word);
+        for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+                fprintf(stderr, "%s %s", i > 0 ? "," : "", commands[i].name);
+        fputc('\n', stderr);
+        say_repeat(argc - 1, argv + 1);
         return EXIT_USAGE;
+}
+
+/* What could not be printed in full, on a full disk or a closed file, is no answer. */
+int main(int argc, char **argv)
+{
+        g_autofree char **words = g_memdup2(argv, ((gsize)argc + 1) * sizeof(*argv)); /* commands move theirs about */
+        int code = run_command(argc, argv);
+
+        if ((code == EXIT_OK || code == EXIT_DIFFERS) && (fflush(stdout) != 0 || ferror(stdout))) {
+                fprintf(stderr, "kmemsim: standard output: %s\n", errno != 0 ? g_strerror(errno) : "cannot be written");
+                say_repeat(argc - 1, words + 1);
+                code = EXIT_IO;
+        }
+        return code;
 }

@@ -4,6 +4,8 @@
  */
 #include "script/sandbox.h"
 
+#include <errno.h>
+#include <glib/gstdio.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
@@ -342,8 +344,13 @@ static bool read_source(struct sandbox *sandbox, const char *path, const char *n
         uint32_t line;
         struct sandbox_source *source;
 
-        if (!g_file_test(path, G_FILE_TEST_IS_REGULAR) && g_file_test(path, G_FILE_TEST_EXISTS)) {
-                g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s is not a file", path);
+        if (g_access(path, R_OK) != 0) {
+                g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno), "cannot read %s: %s", path,
+                            g_strerror(errno));
+                return false;
+        }
+        if (!g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
+                g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_ISDIR, "cannot read %s: it is not a regular file", path);
                 return false;
         }
         if (!g_file_get_contents(path, &text, &length, error))
