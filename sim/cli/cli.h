@@ -101,8 +101,9 @@ char *repeat_text(int argc, char **argv);
 void say_repeat(int argc, char **argv);
 
 /*
- * A command whose exit code says all: carry_out gets its words in a copy, since GOption takes out what it knows. Any code
- * but EXIT_OK and `answer` is a failure and ends with say_repeat; EXIT_OK for `answer`: there is no other good code.
+ * A command whose exit code says all: carry_out gets its words in a copy, since GOption takes out what it knows. Any
+ * code but EXIT_OK and `answer` is a failure and ends with say_repeat; EXIT_OK for `answer`:
+ * there is no other good code.
  */
 int command_run(int argc, char **argv, int (*carry_out)(int argc, char **argv), int answer);
 

@@ -21,7 +21,8 @@ static const char examples[] =
         "  kmemsim diff a.db b.db --exit-code && echo same\n"
         "\n"
         "Prints the facts of machine and workload that differ, the first op and the first event that differ, and the\n"
-        "figures of both side by side. The last line is result: equal or result: different. Exit code 0 either way; with\n"
+        "figures of both side by side. The last line is result: equal or result: "
+        "different. Exit code 0 either way; with\n"
         "--exit-code 13 if they differ.";
 
 static const struct command_help help = {
@@ -37,7 +38,7 @@ struct diff {
         GError *error;
 };
 
-/* -- facts ---------------------------------------------------------------------------------------------------------- */
+/* -- facts --------------------------------------------------------------------------------------------------------- */
 
 static char *column_text(sqlite3_stmt *row, int column)
 {
@@ -93,7 +94,8 @@ static char *short_text(const char *text)
 {
         if (text == NULL)
                 return g_strdup("(none)");
-        return strchr(text, '\n') != NULL || strlen(text) > 60 ? g_strdup_printf("(%zu bytes)", strlen(text)) : g_strdup(text);
+        return strchr(text, '\n') != NULL || strlen(text) > 60 ? g_strdup_printf("(%zu bytes)", strlen(text))
+                                                               : g_strdup(text);
 }
 
 static void print_pair(const char *name, const char *a, const char *b)
@@ -131,7 +133,7 @@ static void diff_facts(struct diff *diff, const char *title, const char *sql)
                 printf("\n");
 }
 
-/* -- the first row that differs ------------------------------------------------------------------------------------- */
+/* -- the first row that differs ------------------------------------------------------------------------------------ */
 
 static char *select_mirrors(enum table_id id, const char *from)
 {
@@ -170,10 +172,12 @@ static void print_differing(sqlite3_stmt *a, sqlite3_stmt *b, const struct table
 }
 
 /* The row as people read it, from the view with names. */
-static void print_named(struct diff *diff, struct recording *recording, const char *label, enum table_id table, int64_t id)
+static void print_named(struct diff *diff, struct recording *recording, const char *label, enum table_id table,
+                        int64_t id)
 {
         static const char op_sql[] = "SELECT * FROM op_named WHERE id = ?";
-        static const char event_sql[] = "SELECT seq, t_ns, cpu, op, kind, args, cache, node, zone FROM event_named WHERE seq = ?";
+        static const char event_sql[] = "SELECT seq, t_ns, cpu, op, kind, args, cache, node, zone "
+                                        "FROM event_named WHERE seq = ?";
         const char *sql = table == TABLE_OP ? op_sql : event_sql;
         g_autoptr(sqlite3_stmt) select = NULL;
 
@@ -227,8 +231,8 @@ static void diff_rows(struct diff *diff, enum table_id id, const char *from)
 }
 
 /*
- * The first block of ops whose sums (schema.h) are not the same begins with this id: no op before it needs to be read. A
- * row that was changed by hand is not found by its sums; that is what replay is for.
+ * The first block of ops whose sums (schema.h) are not the same begins with this id: no op before it needs to be read.
+ * A row that was changed by hand is not found by its sums; that is what replay is for.
  */
 static int64_t first_op_block(struct diff *diff)
 {
@@ -251,7 +255,8 @@ static int64_t first_op_block(struct diff *diff)
 /* The digest is over all ops and events: with the same one there is nothing to look for. */
 static gboolean has_same_digest(struct diff *diff)
 {
-        static const char sql[] = "SELECT key, value FROM run WHERE key IN ('digest', 'op_count', 'event_count') ORDER BY key";
+        static const char sql[] = "SELECT key, value FROM run WHERE key IN ('digest', 'op_count', "
+                                  "'event_count') ORDER BY key";
         g_autoptr(facts_auto) a = read_facts(diff, diff->a, sql);
         g_autoptr(facts_auto) b = read_facts(diff, diff->b, sql);
 
@@ -261,7 +266,7 @@ static gboolean has_same_digest(struct diff *diff)
         return a->names->len == 3;
 }
 
-/* -- figures -------------------------------------------------------------------------------------------------------- */
+/* -- figures ------------------------------------------------------------------------------------------------------- */
 
 /* The named query, so that both commands mean the same by a figure. */
 static char *summary_sql(void)
@@ -277,7 +282,8 @@ static char *summary_sql(void)
                 text[strlen(text) - 1] = '\0';
         return g_strdup_printf("SELECT figure || CASE unit WHEN '' THEN '' ELSE ', ' || unit END, value FROM (%s) "
                                "WHERE figure NOT IN ('wall time', 'seed') "
-                               "UNION ALL SELECT * FROM (SELECT key, value FROM run WHERE key GLOB 'latency_*' ORDER BY key)",
+                               "UNION ALL SELECT * FROM (SELECT key, value FROM run WHERE key GLOB 'latency_*' ORDER "
+                               "BY key)",
                                text);
 }
 
@@ -331,7 +337,7 @@ static void diff_figures(struct diff *diff)
         printf("\n");
 }
 
-/* -- the command ---------------------------------------------------------------------------------------------------- */
+/* -- the command --------------------------------------------------------------------------------------------------- */
 
 static void diff_all(struct diff *diff)
 {
@@ -339,19 +345,20 @@ static void diff_all(struct diff *diff)
 
         printf("a: %s\nb: %s\n\n", diff->a->path, diff->b->path);
         diff_facts(diff, "machine",
-                   "SELECT r.key || CASE WHEN d.unit <> '' THEN ', ' || d.unit ELSE '' END, CASE r.key WHEN 'machine_arch' THEN "
-                   "CASE r.value WHEN 0 THEN 'x86_64' ELSE 'i386' END ELSE r.value END "
+                   "SELECT r.key || CASE WHEN d.unit <> '' THEN ', ' || d.unit ELSE '' END, CASE r.key "
+                   "WHEN 'machine_arch' THEN CASE r.value WHEN 0 THEN 'x86_64' ELSE 'i386' END ELSE r.value END "
                    "FROM run r LEFT JOIN column_doc d ON d.table_ = 'run' AND d.column_ = r.key "
                    "WHERE (r.key GLOB 'machine_*' OR r.key GLOB 'cost_*' OR r.key = 'model_version') "
                    "AND r.key <> 'machine_threads_max' ORDER BY r.key"); /* room for tasks follows from the workload */
         diff_facts(diff, "caches",
-                   "SELECT 'cache ' || name, buffer_size || ' bytes, ' || num || ' in ' || (1 << gfporder) || ' pages, limit ' "
-                   "|| limit_ || '/' || batchcount || '/' || shared FROM cache ORDER BY id");
+                   "SELECT 'cache ' || name, buffer_size || ' bytes, ' || num || ' in ' || "
+                   "(1 << gfporder) || ' pages, limit ' || limit_ || '/' || batchcount || '/' || shared "
+                   "FROM cache ORDER BY id");
         diff_facts(diff, "workload",
                    "SELECT key, value FROM run WHERE key = 'seed' OR key = 'scenario' OR key GLOB 'param_*' "
-                   "OR key GLOB 'trace*' UNION ALL SELECT * FROM (SELECT 'file ' || name, substr(sha256, 1, 16) FROM source "
-                   "ORDER BY name) UNION ALL SELECT * FROM (SELECT 'thread ' || id, kind || ' ' || name || ' on CPU ' || cpu "
-                   "FROM thread ORDER BY id)");
+                   "OR key GLOB 'trace*' UNION ALL SELECT * FROM (SELECT 'file ' || name, substr(sha256, 1, 16) "
+                   "FROM source ORDER BY name) UNION ALL SELECT * FROM (SELECT 'thread ' || id, kind || ' ' || name || "
+                   "' on CPU ' || cpu FROM thread ORDER BY id)");
         if (!has_same_digest(diff)) {
                 from = g_strdup_printf("%" PRId64, first_op_block(diff));
                 diff_rows(diff, TABLE_OP, from);

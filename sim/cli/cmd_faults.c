@@ -1,10 +1,10 @@
 /*
  * cmd_faults.c - kmemsim faults SCENARIO.lua: request number 1 fails, then 2, then 3, ..., one run each.
  *
- * A first run without a fault counts the requests for pages and for objects that could fail. Then each of them fails in a
- * run of its own; the runs are equal up to that request, so that all numbers exist. After each run every structure is
- * recounted. A run is a child process, since a failed CHECK ends its process; as many go side by side as there are CPUs.
- * Results are reported in order of number, whichever run ended first.
+ * A first run without a fault counts the requests for pages and for objects that could fail. Then each of them fails in
+ * a run of its own; the runs are equal up to that request, so that all numbers exist. After each run every structure is
+ * recounted. A run is a child process, since a failed CHECK ends its process; as many go side by side as there are
+ * CPUs. Results are reported in order of number, whichever run ended first.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +27,8 @@
 
 static const char examples[] =
         "Examples:\n"
-        "  kmemsim faults scenarios/fault_sweep.lua                 every request for pages and objects, one failure each\n"
+        "  kmemsim faults scenarios/fault_sweep.lua                 every request for pages and objects, "
+        "one failure each\n"
         "  kmemsim faults scenarios/fault_sweep.lua --kind page     those for pages alone\n"
         "  kmemsim faults scenarios/quickstart.lua --kind page --from 1 --to 200\n"
         "  kmemsim run scenarios/fault_sweep.lua --fault page:3     one of these runs, recorded";
@@ -35,9 +36,11 @@ static const char examples[] =
 static const char exit_codes[] =
         "Requests with __GFP_NOFAIL are not counted and never fail; all others do, those that may wait as well.\n"
         "\n"
-        "Exit codes: 0 every run ended well, 2 usage, 3 a run ended in a scenario error, 4 a file cannot be read, 10 a run left a\n"
+        "Exit codes: 0 every run ended well, 2 usage, 3 a run ended in a scenario error, 4 a file cannot be read, "
+        "10 a run left a\n"
         "broken invariant or expectation, 11 a run ended in a simulated failure that the scenario did not handle, 130\n"
-        "interrupted. Of several, the first of: broken invariant, simulated failure, scenario error, broken expectation.\n";
+        "interrupted. Of several, the first of: broken invariant, simulated failure, scenario error, "
+        "broken expectation.\n";
 
 static const struct command_help help = {
         .name = "faults",
@@ -268,7 +271,8 @@ static int collect(struct faults *faults)
 
                         fault->ending = ending_of(outcome);
                         if (fault->ending != END_GOOD)
-                                fault->message = outcome->is_complete ? one_line(outcome->message) : last_words(job, status);
+                                fault->message = outcome->is_complete ? one_line(outcome->message)
+                                                                      : last_words(job, status);
                         faults->count[fault->ending]++;
                         faults->done++;
                 }
@@ -312,7 +316,8 @@ static int count_requests(struct faults *faults)
         if (!outcome->is_complete || outcome->code != EXIT_OK) {
                 say(&faults->messages, "%s does not end well without any fault: %s", faults->scenario_path,
                     outcome->is_complete ? outcome->message : "a broken invariant (see kmemsim run)");
-                return fail(faults, outcome->is_complete && outcome->code != EXIT_INTERNAL ? outcome->code : EXIT_INVARIANT);
+                return fail(faults,
+                            outcome->is_complete && outcome->code != EXIT_INTERNAL ? outcome->code : EXIT_INVARIANT);
         }
         memcpy(faults->asked, outcome->asked, sizeof(faults->asked));
         return -1;
@@ -327,7 +332,9 @@ static void list_faults(struct faults *faults)
 
                 for (uint64_t number = faults->from;
                      faults->wanted[capability] && number <= MIN(faults->asked[capability], faults->to); number++) {
-                        struct fault fault = { .capability = capability, .number = (uint32_t)number, .ending = END_GOOD };
+                        struct fault fault = { .capability = capability,
+                                               .number = (uint32_t)number,
+                                               .ending = END_GOOD };
 
                         g_array_append_val(faults->faults, fault);
                 }
@@ -359,7 +366,8 @@ static gboolean run_all(struct faults *faults)
                         continue;
                 }
                 faults->jobs[slot].fault = faults->next++;
-                if (!start(faults, (uint32_t)slot, g_array_index(faults->faults, struct fault, faults->next - 1).capability,
+                if (!start(faults, (uint32_t)slot,
+                           g_array_index(faults->faults, struct fault, faults->next - 1).capability,
                            g_array_index(faults->faults, struct fault, faults->next - 1).number))
                         return FALSE;
         }
@@ -392,7 +400,8 @@ static void print_table(const struct faults *faults)
                faults->scenario_path, faults->seed, faults->asked[FAULT_PAGE], faults->asked[FAULT_SLAB]);
         printf("runs       %u with one fault each: %u handled", faults->done, faults->count[END_GOOD]);
         for (int ending = 0; ending < END_GOOD; ending++)
-                printf(", %u %s%s", faults->count[ending], endings[ending].words, faults->count[ending] == 1 ? "" : "s");
+                printf(", %u %s%s", faults->count[ending], endings[ending].words,
+                       faults->count[ending] == 1 ? "" : "s");
         printf("\n");
         for (guint i = 0; i < faults->faults->len; i++) {
                 const struct fault *fault = &g_array_index(faults->faults, struct fault, i);
@@ -455,7 +464,8 @@ struct option_words {
         char *seed, *kind, *from, *to, *jobs;
 };
 
-static gboolean read_number(const char *option, const char *word, uint64_t min, uint64_t max, uint32_t *ret, GError **error)
+static gboolean read_number(const char *option, const char *word, uint64_t min, uint64_t max, uint32_t *ret,
+                            GError **error)
 {
         guint64 number;
 
@@ -502,12 +512,15 @@ static int parse_options(struct faults *faults, int argc, char **argv)
         gboolean good;
         int code;
         const GOptionEntry entries[] = {
-                { "kind", 0, 0, G_OPTION_ARG_STRING, &words.kind, "requests that fail (default: both)", "page|slab|both" },
+                { "kind", 0, 0, G_OPTION_ARG_STRING, &words.kind, "requests that fail (default: both)",
+                  "page|slab|both" },
                 { "from", 0, 0, G_OPTION_ARG_STRING, &words.from, "first number (default: 1)", "N" },
                 { "to", 0, 0, G_OPTION_ARG_STRING, &words.to, "last number (default: as many as there are)", "N" },
                 { "seed", 0, 0, G_OPTION_ARG_STRING, &words.seed, "of all random numbers (default: 1)", "N" },
-                { "set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &faults->settings, "as of run; may be repeated", "KEY=VALUE" },
-                { "jobs", 0, 0, G_OPTION_ARG_STRING, &words.jobs, "runs side by side (default: one for each CPU)", "N" },
+                { "set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &faults->settings, "as of run; may be repeated",
+                  "KEY=VALUE" },
+                { "jobs", 0, 0, G_OPTION_ARG_STRING, &words.jobs, "runs side by side (default: one for each CPU)",
+                  "N" },
                 { "json", 0, 0, G_OPTION_ARG_NONE, &faults->as_json, "the result as one JSON object", NULL },
                 { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
         };

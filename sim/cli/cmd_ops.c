@@ -53,8 +53,8 @@ static gboolean fail_stopped(const struct runner *run, const struct ops_line *li
 {
         g_set_error(error, OPS_ERROR, OPS_ERROR_STOPPED, "%s:%u: %s", run->file->path, line->line,
                     run->last_words ? run->last_words :
-                                      "a request with __GFP_NOFAIL that can never be met: no page is left, and while it waits no "
-                                      "other line can free one (the kernel would wait for ever)");
+                                      "a request with __GFP_NOFAIL that can never be met: no page is left, "
+                                      "and while it waits no other line can free one (the kernel would wait for ever)");
         return FALSE;
 }
 

@@ -11,8 +11,9 @@
 #include "path/step.h"
 
 static const char *const held_texts[] = {
-        [HELD_ON] = "irqs on",       [HELD_OFF] = "irqs off",      [HELD_LIST] = "list_lock",    [HELD_ZONE] = "zone lock",
-        [HELD_ALIEN] = "alien lock", [HELD_CHAIN] = "chain mutex", [HELD_MEMPOOL] = "pool lock", [HELD_LRU] = "lru_lock",
+        [HELD_ON] = "irqs on",        [HELD_OFF] = "irqs off",     [HELD_LIST] = "list_lock",
+        [HELD_ZONE] = "zone lock",    [HELD_ALIEN] = "alien lock", [HELD_CHAIN] = "chain mutex",
+        [HELD_MEMPOOL] = "pool lock", [HELD_LRU] = "lru_lock",
 };
 static const char *const outcome_texts[] = { "", "no", "else", "after" };
 

@@ -53,7 +53,7 @@ struct query {
         const char *what; /* name or SQL */
 };
 
-/* -- reports -------------------------------------------------------------------------------------------------------- */
+/* -- reports ------------------------------------------------------------------------------------------------------- */
 
 static int compare_texts(gconstpointer a, gconstpointer b)
 {
@@ -135,7 +135,7 @@ static int list_reports(void)
         return EXIT_OK;
 }
 
-/* -- parameters ----------------------------------------------------------------------------------------------------- */
+/* -- parameters ---------------------------------------------------------------------------------------------------- */
 
 static void bind_word(sqlite3_stmt *statement, int at, const char *word)
 {
@@ -326,7 +326,8 @@ static gboolean bind_parameters(const struct query *query, const struct recordin
                 g_autofree char *value = NULL;
 
                 if (spelled == NULL) {
-                        fprintf(stderr, "kmemsim query: a parameter needs a name, such as :bytes, for -p bytes=VALUE\n");
+                        fprintf(stderr, "kmemsim query: a parameter needs a name, such as :bytes, "
+                                        "for -p bytes=VALUE\n");
                         return FALSE;
                 }
                 value = find_value(query, recording, comment, spelled + 1);
@@ -337,11 +338,11 @@ static gboolean bind_parameters(const struct query *query, const struct recordin
         return TRUE;
 }
 
-/* -- the answer ----------------------------------------------------------------------------------------------------- */
+/* -- the answer ---------------------------------------------------------------------------------------------------- */
 
 /*
- * A value as text; NULL for NULL. Real numbers look the same in every locale. It lies in the row or in `scratch`, until the
- * next call.
+ * A value as text; NULL for NULL. Real numbers look the same in every locale. It lies in the row or in `scratch`,
+ * until the next call.
  */
 static const char *cell_text(sqlite3_stmt *row, int column, GString *scratch)
 {
@@ -353,7 +354,9 @@ static const char *cell_text(sqlite3_stmt *row, int column, GString *scratch)
         switch (sqlite3_column_type(row, column)) {
         case SQLITE_NULL: return NULL;
         case SQLITE_FLOAT:
-                return g_string_assign(scratch, g_ascii_dtostr(number, sizeof(number), sqlite3_column_double(row, column)))->str;
+                return g_string_assign(scratch,
+                                       g_ascii_dtostr(number, sizeof(number), sqlite3_column_double(row, column)))
+                        ->str;
         case SQLITE_BLOB:
                 g_string_assign(scratch, "x'");
                 for (int i = 0; i < sqlite3_column_bytes(row, column); i++)
@@ -527,7 +530,8 @@ static int answer_table(sqlite3_stmt *statement)
 {
         int count = sqlite3_column_count(statement);
         g_autoptr(GString) scratch = g_string_new(NULL);
-        g_autoptr(GString) cells = g_string_new(NULL); /* each with its final 0: the width is known when all have been seen */
+        /* each with its final 0: the width is known when all have been seen */
+        g_autoptr(GString) cells = g_string_new(NULL);
         g_autofree glong *widths = g_new0(glong, (gsize)count);
         g_autofree gboolean *is_text = g_new0(gboolean, (gsize)count);
         int code;
@@ -559,7 +563,7 @@ static int answer_table(sqlite3_stmt *statement)
         return code;
 }
 
-/* -- asking --------------------------------------------------------------------------------------------------------- */
+/* -- asking -------------------------------------------------------------------------------------------------------- */
 
 /* What a query may do: read. The file is opened read-only as well; this also keeps other files out of reach. */
 static int authorize(void *context, int action, const char *first, const char *second, const char *db,

@@ -256,8 +256,8 @@ static int parse_options(struct run *run, int argc, char **argv)
                   "the recording (default: name of the scenario with .db, in this folder)", "FILE.db" },
                 { "seed", 0, 0, G_OPTION_ARG_STRING, &words.seed, "of all random numbers (default: 1)", "N" },
                 { "set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &run->settings,
-                  "a parameter of the scenario (SCENARIO.lua --help lists them), or an attribute of fault injection such as "
-                  "fail_page_alloc.probability; may be repeated",
+                  "a parameter of the scenario (SCENARIO.lua --help lists them), or an attribute of fault injection "
+                  "such as fail_page_alloc.probability; may be repeated",
                   "KEY=VALUE" },
                 { "fault", 0, 0, G_OPTION_ARG_STRING, &words.fault,
                   "the request for pages, or for an object, with this number fails (kmemsim faults)", "page:N|slab:N" },
@@ -646,8 +646,8 @@ static int carry_out(struct run *run)
         for (int i = 0; i < FAULT_CAPABILITY_COUNT; i++) {
                 if (run->fault_at[i] > figures->faults_asked[i])
                         say(&run->messages,
-                            "--fault %s:%u: the run made %" PRIu64 " such requests, so that none failed", fault_words[i],
-                            run->fault_at[i], figures->faults_asked[i]);
+                            "--fault %s:%u: the run made %" PRIu64 " such requests, so that none failed",
+                            fault_words[i], run->fault_at[i], figures->faults_asked[i]);
         }
         if (run->recorder && code == EXIT_OK)
                 print_next(run);

@@ -1,8 +1,9 @@
 /*
  * cmd_show.c - kmemsim show: the state of the allocator at any point of a recording, in the kernel's own text formats.
  *
- * And the same for one cache, page, slab or object, with who has it. A recording holds no snapshots. Its requests are run again up to the point asked for, each result and event being
- * compared on the way, and the state of the simulator is printed there: it is the state the run itself had.
+ * And the same for one cache, page, slab or object, with who has it. A recording holds no snapshots. Its requests are
+ * run again up to the point asked for, each result and event being compared on the way, and the state of the simulator
+ * is printed there: it is the state the run itself had.
  */
 #include <glib.h>
 #include <inttypes.h>
@@ -31,9 +32,12 @@ static const char examples[] =
         "  kmemsim show run.db object 7200:512            who asked for an object, and its neighbours\n"
         "  kmemsim show run.db failure 2                  the second failure noted, as the kernel reports it\n"
         "\n"
-        "WHAT is slabinfo, buddyinfo, zoneinfo, vmstat or meminfo (as 2.6.20 prints them), slab_allocators (of a machine with\n"
-        "debug_slab), magazines, fragmentation, cache NAME, page PFN, slab PFN (any page of it), object PFN:OFFSET, or failure [N]\n"
-        "(the last one if no number is given). The recording is run again up to that point; a long one takes as long as its\n"
+        "WHAT is slabinfo, buddyinfo, zoneinfo, vmstat or meminfo (as 2.6.20 prints them), slab_allocators "
+        "(of a machine with\n"
+        "debug_slab), magazines, fragmentation, cache NAME, page PFN, slab PFN (any page of it), "
+        "object PFN:OFFSET, or failure [N]\n"
+        "(the last one if no number is given). The recording is run again up to that point; "
+        "a long one takes as long as its\n"
         "replay. A moment is after all that happened up to and including it.";
 
 static const struct command_help help = {
@@ -82,16 +86,18 @@ static void append_op(uint64_t op, uint64_t now_ns, GString *text, void *context
         g_string_append_printf(text, "op %" PRIu64, op);
         if (shown->error != NULL ||
             !recording_prepare(shown->recording,
-                               "SELECT kind || CASE WHEN kind = 'pages' THEN ' of order ' || order_ WHEN kind = 'alloc' THEN "
-                               "' from ' || coalesce(cache, '?') ELSE ' of ' || size_bytes || ' bytes' END || "
-                               "coalesce(', ' || gfp, '') || coalesce(', at ' || site, '') || ', by ' || coalesce(site_task, task), "
-                               "t_ns FROM op_named WHERE id = ?", &select, &shown->error))
+                               "SELECT kind || CASE WHEN kind = 'pages' THEN ' of order ' || order_ "
+                               "WHEN kind = 'alloc' THEN ' from ' || coalesce(cache, '?') "
+                               "ELSE ' of ' || size_bytes || ' bytes' END || coalesce(', ' || gfp, '') || coalesce(', "
+                               "at ' || site, '') || ', by ' || coalesce(site_task, task), t_ns FROM op_named "
+                               "WHERE id = ?", &select, &shown->error))
                 return;
         sqlite3_bind_int64(select, 1, (int64_t)op);
         if (recording_step(shown->recording, select, &shown->error) <= 0)
                 return;
-        g_string_append_printf(text, ": %s at %" PRIu64 " ns, %" PRIu64 " ns ago", (const char *)sqlite3_column_text(select, 0),
-                               (uint64_t)sqlite3_column_int64(select, 1), now_ns - (uint64_t)sqlite3_column_int64(select, 1));
+        g_string_append_printf(text, ": %s at %" PRIu64 " ns, %" PRIu64 " ns ago",
+                               (const char *)sqlite3_column_text(select, 0), (uint64_t)sqlite3_column_int64(select, 1),
+                               now_ns - (uint64_t)sqlite3_column_int64(select, 1));
 }
 
 /* "overrun.lua:12 [writer]" for a caller word; valid until the next one. */
@@ -142,8 +148,8 @@ static int show_replayed(struct recording *recording, struct shown *shown, const
         if (!replay_to(recording, point, show, shown, &result, &error))
                 return fail(error);
         if (result.differs) {
-                fprintf(stderr, "kmemsim show: %s differs from its replay, so its state cannot be told\n%s", recording->path,
-                        result.difference);
+                fprintf(stderr, "kmemsim show: %s differs from its replay, so its state cannot be told\n%s",
+                        recording->path, result.difference);
                 code = EXIT_DIFFERS;
         } else if (shown->error != NULL) {
                 code = fail(shown->error);
@@ -161,8 +167,9 @@ static int show_replayed(struct recording *recording, struct shown *shown, const
 static int show_failure(struct recording *recording, int64_t number, const struct replay_point *point)
 {
         static const char sql[] =
-                "SELECT coalesce(report, message), nr FROM (SELECT *, row_number() OVER (ORDER BY id) AS nr, count(*) OVER () AS "
-                "whole FROM failure WHERE t_ns <= ?2 AND coalesce(op, 0) <= ?3) WHERE nr = CASE ?1 WHEN 0 THEN whole ELSE ?1 END";
+                "SELECT coalesce(report, message), nr FROM (SELECT *, row_number() OVER (ORDER BY id) AS nr, "
+                "count(*) OVER () AS whole FROM failure WHERE t_ns <= ?2 AND coalesce(op, 0) <= ?3) "
+                "WHERE nr = CASE ?1 WHEN 0 THEN whole ELSE ?1 END";
         g_autoptr(sqlite3_stmt) select = NULL;
         g_autoptr(GError) error = NULL;
         const char *text;
@@ -171,14 +178,16 @@ static int show_failure(struct recording *recording, int64_t number, const struc
         if (!recording_prepare(recording, sql, &select, &error))
                 return fail(error);
         sqlite3_bind_int64(select, 1, number);
-        sqlite3_bind_int64(select, 2, point->stop == REPLAY_TO_TIME ? (int64_t)MIN(point->t_ns, G_MAXINT64) : G_MAXINT64);
+        sqlite3_bind_int64(select, 2,
+                           point->stop == REPLAY_TO_TIME ? (int64_t)MIN(point->t_ns, G_MAXINT64) : G_MAXINT64);
         sqlite3_bind_int64(select, 3, point->stop == REPLAY_TO_OP ? (int64_t)point->op : G_MAXINT64);
         found = recording_step(recording, select, &error);
         if (found < 0)
                 return fail(error);
         if (found == 0 && number == 0)
                 return usage_error(&help,
-                                   "no failure was noted up to this point (kmemsim query %s failures shows what failed)",
+                                   "no failure was noted up to this point (kmemsim query %s failures shows what "
+                                   "failed)",
                                    recording->path);
         if (found == 0)
                 return usage_error(&help, "there is no failure %" PRId64 " up to this point", number);
@@ -189,7 +198,7 @@ static int show_failure(struct recording *recording, int64_t number, const struc
         return EXIT_OK;
 }
 
-/* -- the words ------------------------------------------------------------------------------------------------------ */
+/* -- the words ----------------------------------------------------------------------------------------------------- */
 
 static gboolean parse_number(const char *text, uint64_t max, uint64_t *ret)
 {
@@ -198,8 +207,8 @@ static gboolean parse_number(const char *text, uint64_t max, uint64_t *ret)
         return g_ascii_string_to_unsigned(hex ? text + 2 : text, hex ? 16 : 10, 0, max, ret, NULL);
 }
 
-static const char there_are[] = "there are slabinfo, slab_allocators, buddyinfo, zoneinfo, vmstat, meminfo, magazines, fragmentation, cache NAME, "
-                                "page PFN, slab PFN, object PFN:OFFSET, failure [N]";
+static const char there_are[] = "there are slabinfo, slab_allocators, buddyinfo, zoneinfo, vmstat, meminfo, magazines, "
+                                "fragmentation, cache NAME, page PFN, slab PFN, object PFN:OFFSET, failure [N]";
 
 /* "cache NAME" and so on. NULL, or what is wrong. */
 static const char *parse_target(const char *what, const char *which, struct state_target *ret)
@@ -239,7 +248,8 @@ static int show_file(const char *path, const char *what, const char *which, cons
         g_autoptr(recording_auto) recording = NULL;
         g_autoptr(GString) text = g_string_new(NULL);
         g_autoptr(GError) error = NULL;
-        gboolean is_proc = g_strv_contains(proc_names, what) || strcmp(what, allocators) == 0, is_failure = strcmp(what, "failure") == 0;
+        gboolean is_proc = g_strv_contains(proc_names, what) || strcmp(what, allocators) == 0,
+                 is_failure = strcmp(what, "failure") == 0;
         struct shown shown = { .what = is_proc ? what : NULL, .text = text };
         const char *problem = NULL;
         uint64_t number = 0;

@@ -47,7 +47,7 @@ struct why {
         struct holders *holders;
 };
 
-/* -- what is recorded of it ----------------------------------------------------------------------------------------- */
+/* -- what is recorded of it ---------------------------------------------------------------------------------------- */
 
 /* First row, first columns as numbers. FALSE: no row, or an error. */
 static gboolean first_row(struct why *why, const char *sql, int64_t parameter, int64_t *ret, int count)
@@ -69,16 +69,19 @@ static gboolean find_op(struct why *why, uint64_t op, uint64_t number)
 {
         int64_t found[3] = { 0 };
         gboolean ok = first_row(why,
-                                op != 0 ? "SELECT f.op, o.cpu, o.node_plus_1 FROM op_failed f JOIN op o ON o.id = f.op WHERE f.op = ?"
-                                        : "SELECT f.op, o.cpu, o.node_plus_1 FROM op_failed f JOIN op o ON o.id = f.op JOIN op_kind k "
-                                          "ON k.id = o.kind WHERE k.name IN ('kmalloc', 'alloc', 'pages') ORDER BY f.op "
+                                op != 0 ? "SELECT f.op, o.cpu, o.node_plus_1 FROM op_failed f JOIN op o "
+                                          "ON o.id = f.op WHERE f.op = ?"
+                                        : "SELECT f.op, o.cpu, o.node_plus_1 FROM op_failed f JOIN op o "
+                                          "ON o.id = f.op JOIN op_kind k ON k.id = o.kind "
+                                          "WHERE k.name IN ('kmalloc', 'alloc', 'pages') ORDER BY f.op "
                                           "LIMIT 1 OFFSET max(?, 1) - 1",
                                 (int64_t)(op != 0 ? op : number), found, 3);
 
         if (why->error != NULL || (!ok && op == 0 && number <= 1))
                 return why->error == NULL; /* nothing has failed: nothing to tell */
         if (!ok && op != 0)
-                g_set_error(&why->error, RECORD_ERROR, RECORD_ERROR_USAGE, "op %" PRIu64 " is no request that failed", op);
+                g_set_error(&why->error, RECORD_ERROR, RECORD_ERROR_USAGE, "op %" PRIu64 " is no request that failed",
+                            op);
         else if (!ok)
                 g_set_error(&why->error, RECORD_ERROR, RECORD_ERROR_USAGE, "there is no failed request number %" PRIu64
                             " (the query failures names them)", number);
@@ -89,10 +92,11 @@ static gboolean find_op(struct why *why, uint64_t op, uint64_t number)
 }
 
 /*
- * The refusals of the op in order, with the walk they belong to. Walks are told apart by what comes between them: waking
- * kswapd, reclaim, the killer (after which all begins anew). Only two may follow each other directly: those at pages_low and
- * pages_min, if no kswapd had to be woken, and those after reclaim and of the killer. There the second begins with a zone that
- * was refused before. A NUMA kernel may look at all zones of a walk again (its zonelist cache); that says nothing new.
+ * The refusals of the op in order, with the walk they belong to. Walks are told apart by what comes between them:
+ * waking kswapd, reclaim, the killer (after which all begins anew). Only two may follow each other directly: those at
+ * pages_low and pages_min, if no kswapd had to be woken, and those after reclaim and of the killer. There the second
+ * begins with a zone that was refused before. A NUMA kernel may look at all zones of a walk again (its zonelist cache);
+ * that says nothing new.
  */
 static gboolean read_refusals(struct why *why)
 {
@@ -102,7 +106,8 @@ static gboolean read_refusals(struct why *why)
 
         if (!first_row(why, "SELECT value FROM run WHERE key = 'machine_numa'", 0, &numa, 1) && why->error != NULL)
                 return FALSE;
-        if (!recording_prepare(why->recording, "SELECT kind, a, b, c, t_ns FROM event WHERE op = ? ORDER BY seq", &select,
+        if (!recording_prepare(why->recording, "SELECT kind, a, b, c, t_ns FROM event WHERE op = ? "
+                                               "ORDER BY seq", &select,
                                &why->error))
                 return FALSE;
         sqlite3_bind_int64(select, 1, (int64_t)why->op);
@@ -152,7 +157,7 @@ static gboolean read_refusals(struct why *why)
         return why->error == NULL;
 }
 
-/* -- tables --------------------------------------------------------------------------------------------------------- */
+/* -- tables -------------------------------------------------------------------------------------------------------- */
 
 static gboolean exec(struct why *why, const char *sql)
 {
@@ -165,19 +170,24 @@ static gboolean make_tables(struct why *why)
 {
         return exec(why, "PRAGMA temp_store = MEMORY;"
                          "CREATE TEMP TABLE why_fact (name TEXT PRIMARY KEY, value);"
-                         "CREATE TEMP TABLE why_zone (nr INTEGER PRIMARY KEY, pass TEXT, node, zone TEXT, free_pages, is_enough, text);"
+                         "CREATE TEMP TABLE why_zone (nr INTEGER PRIMARY KEY, pass TEXT, node, zone TEXT, free_pages, "
+                         "is_enough, text);"
                          "CREATE TEMP TABLE why_block (nr INTEGER PRIMARY KEY, first, node, zone TEXT, in_use);"
                          "CREATE TEMP TABLE why_pin (block, kind TEXT, cache, first, pages, objs, op);"
                          "CREATE INDEX temp.why_pin_by_block ON why_pin (block);"
                          "CREATE TEMP VIEW why_pin_named AS SELECT p.*, o.t_ns, c.name AS cache_name, "
                          "coalesce(s.name, s.task, t.name, 'task ' || o.task) AS who "
                          "FROM why_pin p LEFT JOIN cache c ON c.id = p.cache LEFT JOIN op o ON o.id = p.op "
-                         "LEFT JOIN thread t ON t.id = o.task LEFT JOIN op_site os ON os.op = p.op LEFT JOIN site s ON s.id = os.site;"
+                         "LEFT JOIN thread t ON t.id = o.task LEFT JOIN op_site os ON os.op = p.op LEFT JOIN site s "
+                         "ON s.id = os.site;"
                          "BEGIN") &&
                recording_prepare(why->recording, "INSERT INTO why_fact VALUES (?, ?)", &why->fact, &why->error) &&
-               recording_prepare(why->recording, "INSERT INTO why_zone VALUES (NULL, ?, ?, ?, ?, ?, ?)", &why->zone, &why->error) &&
-               recording_prepare(why->recording, "INSERT INTO why_block VALUES (NULL, ?, ?, ?, ?)", &why->block, &why->error) &&
-               recording_prepare(why->recording, "INSERT INTO why_pin VALUES (?, ?, ?, ?, ?, ?, ?)", &why->pin, &why->error);
+               recording_prepare(why->recording, "INSERT INTO why_zone VALUES (NULL, ?, ?, ?, ?, ?, ?)", &why->zone,
+                                 &why->error) &&
+               recording_prepare(why->recording, "INSERT INTO why_block VALUES (NULL, ?, ?, ?, ?)", &why->block,
+                                 &why->error) &&
+               recording_prepare(why->recording, "INSERT INTO why_pin VALUES (?, ?, ?, ?, ?, ?, ?)", &why->pin,
+                                 &why->error);
 }
 
 static void insert(struct why *why, sqlite3_stmt *statement)
@@ -205,7 +215,7 @@ static void add_text(struct why *why, const char *name, const char *value)
         insert(why, why->fact);
 }
 
-/* -- the watermark -------------------------------------------------------------------------------------------------- */
+/* -- the watermark ------------------------------------------------------------------------------------------------- */
 
 /* How the test of a zone went: zone_watermark_ok(), told step by step. */
 struct tested {
@@ -270,7 +280,8 @@ static struct tested test_zone(const struct why *why, const struct zone *zone, e
 static gboolean add_zones(struct why *why)
 {
         static const char *const names[] = { "low", "min", "after reclaim", "oom" };
-        uint32_t last = why->refused->len > 0 ? g_array_index(why->refused, struct refused, why->refused->len - 1).walk : 0;
+        uint32_t last = why->refused->len > 0 ? g_array_index(why->refused, struct refused, why->refused->len - 1).walk
+                                              : 0;
         gboolean is_enough = FALSE;
 
         for (guint i = 0; i < why->refused->len; i++) {
@@ -304,7 +315,8 @@ static void add_verdict(struct why *why, gboolean is_enough)
         g_autofree char *text = NULL;
 
         if (is_enough)
-                text = g_strdup_printf("fragmentation: enough pages are free, but too few of them in blocks of 2^%u pages and larger",
+                text = g_strdup_printf("fragmentation: enough pages are free, but too few of them in blocks of 2^%u "
+                                       "pages and larger",
                                        why->order);
         else
                 text = g_strdup("lack of memory: no zone has as many free pages as its watermark and reserve ask for");
@@ -312,12 +324,13 @@ static void add_verdict(struct why *why, gboolean is_enough)
         add_text(why, "text", text);
 }
 
-/* -- who is in the way ---------------------------------------------------------------------------------------------- */
+/* -- who is in the way --------------------------------------------------------------------------------------------- */
 
 static uint64_t op_of(const struct why *why, const struct page_holder *page, uint32_t *ret_objs)
 {
-        uint32_t handle = page->use == USE_BLOCK ? page->id : page->use == USE_SLAB ? why->holders->slabs[page->id].oldest
-                                                                                   : OBJECT_NONE;
+        uint32_t handle = page->use == USE_BLOCK  ? page->id
+                          : page->use == USE_SLAB ? why->holders->slabs[page->id].oldest
+                                                  : OBJECT_NONE;
         struct sim_object object;
 
         *ret_objs = page->use == USE_SLAB ? why->holders->slabs[page->id].objs : 0;
@@ -355,7 +368,8 @@ static int by_effort(const void *a, const void *b)
         return left->first < right->first ? -1 : 1; /* blocks are different: no ties */
 }
 
-/* What is one to whoever would free it: a slab, a block of pages; or a run of pages of the same kind nobody asked for. */
+/* What is one to whoever would free it: a slab, a block of pages;
+ * or a run of pages of the same kind nobody asked for. */
 static gboolean is_same_pin(const struct page_holder *a, const struct page_holder *b)
 {
         if (a->use != b->use)
@@ -419,10 +433,12 @@ static void add_blocks(struct why *why)
 
                 if (!(zones & (1u << z)))
                         continue;
-                for (uint32_t first = (zone->start_pfn + size - 1) & ~(size - 1); first + size <= zone->end_pfn; first += size) {
+                for (uint32_t first = (zone->start_pfn + size - 1) & ~(size - 1); first + size <= zone->end_pfn;
+                     first += size) {
                         struct block block = look_at(why, first);
 
-                        if (block.in_use > 0 && first >= why->mem->reserved_pages) /* or it could never have been free */
+                        /* or it could never have been free */
+                        if (block.in_use > 0 && first >= why->mem->reserved_pages)
                                 g_array_append_val(blocks, block);
                 }
         }
@@ -431,7 +447,7 @@ static void add_blocks(struct why *why)
                 add_block(why, &g_array_index(blocks, struct block, i));
 }
 
-/* -- the whole ------------------------------------------------------------------------------------------------------ */
+/* -- the whole ----------------------------------------------------------------------------------------------------- */
 
 static void visit(const struct sim *sim, void *context)
 {
@@ -453,11 +469,13 @@ static gboolean add_fault(struct why *why)
 
         if (!first_row(why, "SELECT e.a, e.b FROM event e JOIN event_kind k ON k.id = e.kind WHERE e.op = ? AND "
                             "k.name = 'fault_injected' ORDER BY e.seq DESC LIMIT 1", (int64_t)why->op, found, 2) ||
-            !first_row(why, "SELECT 1 FROM op o JOIN op_path p ON p.id = o.path WHERE o.id = ? AND p.name = 'fault_injected'",
+            !first_row(why, "SELECT 1 FROM op o JOIN op_path p ON p.id = o.path WHERE o.id = ? "
+                            "AND p.name = 'fault_injected'",
                        (int64_t)why->op, &(int64_t){ 0 }, 1))
                 return FALSE;
-        text = g_strdup_printf("nothing was short: %s made request %" PRId64 " for %s fail", fault_capability_names[found[0] & 1],
-                               found[1], found[0] == FAULT_SLAB ? "objects" : "pages");
+        text = g_strdup_printf("nothing was short: %s made request %" PRId64 " for %s fail",
+                               fault_capability_names[found[0] & 1], found[1],
+                               found[0] == FAULT_SLAB ? "objects" : "pages");
         add_text(why, "verdict", "fault injected");
         add_text(why, "text", text);
         return TRUE;
@@ -475,7 +493,8 @@ static gboolean fill(struct why *why)
                 return why->error == NULL;
         if (!why->has_asked || why->refused->len == 0) {
                 add_text(why, "verdict", "no refusal");
-                add_text(why, "text", "no watermark refused it: the page allocator was not asked, or did not fail (see its path)");
+                add_text(why, "text", "no watermark refused it: the page allocator was not asked, or did not fail "
+                                      "(see its path)");
                 return why->error == NULL;
         }
         point.t_ns = g_array_index(why->refused, struct refused, why->refused->len - 1).t_ns;
@@ -485,8 +504,9 @@ static gboolean fill(struct why *why)
         if (why->error != NULL || !replay_to(why->recording, &point, visit, why, &result, &why->error))
                 return FALSE;
         if (result.differs && why->error == NULL)
-                g_set_error(&why->error, RECORD_ERROR, RECORD_ERROR_FORMAT, "%s differs from its replay, so its state cannot be told\n%s",
-                            why->recording->path, result.difference);
+                g_set_error(&why->error, RECORD_ERROR, RECORD_ERROR_FORMAT,
+                            "%s differs from its replay, so its state cannot be told\n%s", why->recording->path,
+                            result.difference);
         replay_result_clear(&result);
         return why->error == NULL;
 }
@@ -497,7 +517,8 @@ gboolean why_failed_prepare(struct recording *recording, uint64_t op, uint64_t n
         gboolean ok;
 
         why.refused = g_array_new(FALSE, FALSE, sizeof(struct refused));
-        ok = find_op(&why, op, number) && read_refusals(&why) && make_tables(&why) && fill(&why) && exec(&why, "COMMIT");
+        ok = find_op(&why, op, number) && read_refusals(&why) && make_tables(&why) && fill(&why) &&
+             exec(&why, "COMMIT");
         sqlite3_finalize(why.fact);
         sqlite3_finalize(why.zone);
         sqlite3_finalize(why.block);

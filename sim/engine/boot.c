@@ -2,14 +2,16 @@
  * boot.c - from empty memory to a working allocator, in the kernel's own order (spec 04).
  *
  * Memory goes to the buddy lists; the slab allocator makes its first caches out of static arrays and lists, replaces
- * those by its own objects, tunes every cache; NUMA: CPU 0 gets its page sets; the other CPUs come up; the watermarks are set. All of it runs on CPU 0,
- * takes no simulated time and leaves nothing on the tape. The steps are the same paths as later.
+ * those by its own objects, tunes every cache; NUMA: CPU 0 gets its page sets; the other CPUs come up; the watermarks
+ * are set. All of it runs on CPU 0, takes no simulated time and leaves nothing on the tape.
+ * The steps are the same paths as later.
  */
 #include "base/core_only.h"
 #include "engine/sim_private.h"
 
 /* Runs one path to its end on CPU 0; true if it returned something other than PLACE_NONE. */
-static bool boot_path(struct sim *sim, struct thread *th, enum state state, uint32_t cache, uint32_t what, uint32_t node)
+static bool boot_path(struct sim *sim, struct thread *th, enum state state, uint32_t cache, uint32_t what,
+                      uint32_t node)
 {
         struct frame *f = call_path(th, state, cache);
 

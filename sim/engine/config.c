@@ -38,8 +38,10 @@ const char *sim_config_problem(const struct sim_config *config)
         for (uint32_t node = 0; node < config->nodes; node++)
                 mib += config->node_mib[node];
         for (uint32_t node = 0; node < config->nodes && config->numa; node++) {
-                if (config->node_mib[node] < 4) /* NODE_MIN_SIZE of arch/x86_64/mm/srat.c: a smaller one stays offline */
-                        return "each node of a NUMA machine has at least 4 MiB of memory (the kernel ignores a smaller one)";
+                if (config->node_mib[node] < 4) /* NODE_MIN_SIZE of arch/x86_64/mm/srat.c:
+                                                 * a smaller one stays offline */
+                        return "each node of a NUMA machine has at least 4 MiB of memory "
+                               "(the kernel ignores a smaller one)";
         }
         for (uint32_t cpu = 0; cpu < config->cpus; cpu++) {
                 if (config->cpu_node_plus_1[cpu] > config->nodes)

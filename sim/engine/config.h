@@ -27,8 +27,8 @@ struct sim_config {
         uint32_t manual_clock;                 /* 1: jiffies move by TICK requests only, no timers (ops files) */
         uint32_t audit;                        /* 1: recount every structure after every op; 2: after every step */
         uint32_t threads_max;                  /* tasks and interrupt handlers the workload may make */
-        uint32_t rcu_grace_ns;                 /* from call_rcu to the tick that runs it, at least; 0: RCU slabs go at the end of the
-                                                * op that emptied them */
+        uint32_t rcu_grace_ns;                 /* from call_rcu to the tick that runs it, at least; 0: RCU slabs go at
+                                                * the end of the op that emptied them */
         uint32_t debug_slab;                   /* 1: a kernel with CONFIG_DEBUG_SLAB: red zones, poison, last users */
         struct fault_config fault;             /* fault injection; not built in by default */
 };

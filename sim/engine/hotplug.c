@@ -10,8 +10,8 @@
  *   tasks        to the first online CPU of the same node, else of the machine. There they stay: nothing brings them
  *                back when the CPU returns. A task that has not run yet is placed when it first does.
  *   interrupts   to CPU 0, for good (fixup_irqs: the affinity is broken)
- *   reap timer   to the CPU that runs the notifiers. It fires there once more, as an extra pass; the CPU itself gets no new one when
- *                it returns, but for an extra pass on it, which starts that of its own again
+ *   reap timer   to the CPU that runs the notifiers. It fires there once more, as an extra pass; the CPU itself gets no
+ *                new one when it returns, but for an extra pass on it, which starts that of its own again
  *   RCU          callbacks wait for a new grace period on that CPU
  */
 #include "base/core_only.h"
@@ -34,7 +34,8 @@ uint32_t hotplug_fallback(const struct memory *mem, uint32_t cpu)
 
 void hotplug_move(struct sim *sim, struct thread *th, uint32_t cpu)
 {
-        bool waits = th->top >= 0 && th->op.t_ns == TIME_NEVER; /* asked for, not begun: what it took from its CPU is now that of the new one */
+        /* asked for, not begun: what it took from its CPU is now that of the new one */
+        bool waits = th->top >= 0 && th->op.t_ns == TIME_NEVER;
 
         th->cpu = (uint8_t)cpu;
         th->op.cpu = (uint8_t)cpu;
@@ -50,8 +51,8 @@ static bool is_per_cpu(const struct thread *th)
         return th->role == ROLE_CALL || th->role == ROLE_SOFTIRQ;
 }
 
-/* A task that has not run yet. It is where it was made for, or where such a task goes while that CPU is offline: nothing depends on
- * when it asked to run, only on when it does. While it is idle that is settled by sim_submit. */
+/* A task that has not run yet. It is where it was made for, or where such a task goes while that CPU is offline:
+ * nothing depends on when it asked to run, only on when it does. While it is idle that is settled by sim_submit. */
 static bool is_new(const struct thread *th)
 {
         return th->role == ROLE_TASK && !th->op.id;

@@ -262,8 +262,9 @@ static void find_object(const struct sim *sim, struct thread *th)
         if (!is_page)
                 th->op.cache = object->cache;
         if (object->op == f->lru_op.made_by &&
-            (is_page ? object->state == OBJECT_PAGE :
-                       object->state == (th->op.kind == OP_PUT ? OBJECT_LIVE : OBJECT_PUT) && object->cache != CACHE_ID_NONE))
+            (is_page ? object->state == OBJECT_PAGE
+                     : object->state == (th->op.kind == OP_PUT ? OBJECT_LIVE : OBJECT_PUT) &&
+                               object->cache != CACHE_ID_NONE))
                 return;
         th->op.cache = CACHE_ID_NONE;
         f->state = OP_REFUSED;
@@ -356,8 +357,10 @@ void sim_complete(struct sim *sim, struct thread *th)
         case OP_MEMPOOL_DESTROY:
                 if (!th->refused)
                         mempool_ends(sim, th);
-                if (th->op.kind == OP_MEMPOOL_ALLOC && th->ret != PLACE_NONE) { /* counted when the allocator below gave it */
-                        th->object = object_new(sim, th->op.id, th->ret, NULL, th->op.cache, th->op.result, th->op.order);
+                /* counted when the allocator below gave it */
+                if (th->op.kind == OP_MEMPOOL_ALLOC && th->ret != PLACE_NONE) {
+                        th->object =
+                                object_new(sim, th->op.id, th->ret, NULL, th->op.cache, th->op.result, th->op.order);
                         sim->objects[th->object].state = OBJECT_ELEMENT;
                 }
                 if (th->op.kind == OP_MEMPOOL_FREE)

@@ -4,20 +4,20 @@
  * For each kind of request a begin_*: NULL, and the thread has one frame in the first state of its path and what was
  * asked for in its op record, or one sentence, and nothing has happened. What the kernel would call a bug of the caller
  * is said here in its words. Whether a cache, memory pool or handle is still live may depend on the order in which ops
- * begin: that is looked at when the op's turn has come (sim_begins in op.c). An object to be freed is OBJECT_BEING_FREED
- * from here on; a request that is dropped before it began puts that back.
+ * begin: that is looked at when the op's turn has come (sim_begins in op.c). An object to be freed is
+ * OBJECT_BEING_FREED from here on; a request that is dropped before it began puts that back.
  */
 #include "base/core_only.h"
 #include "engine/sim_private.h"
 
-static const char must_not_wait[] = "BUG: sleeping function called from invalid context: an interrupt handler cannot use "
-                                    "a gfp mask with __GFP_WAIT (use \"atomic\")";
+static const char must_not_wait[] = "BUG: sleeping function called from invalid context: "
+                                    "an interrupt handler cannot use a gfp mask with __GFP_WAIT (use \"atomic\")";
 
 static const char *check_object_gfp(uint32_t gfp, const struct thread *th)
 {
         if (gfp & ~(__GFP_DMA | GFP_LEVEL_MASK))
-                return "kernel BUG at mm/slab.c:2730! a slab cannot be asked for with these gfp bits (zero, highmem and "
-                       "dma32 are for pages)";
+                return "kernel BUG at mm/slab.c:2730! a slab cannot be asked for with these gfp bits (zero, "
+                       "highmem and dma32 are for pages)";
         if ((gfp & __GFP_WAIT) && th->role == ROLE_IRQ)
                 return must_not_wait;
         return NULL;
@@ -219,13 +219,13 @@ static const char *check_entries(const struct sim *sim, const struct request *re
         if ((int32_t)limit < 1 || (int32_t)batchcount < 1 || batchcount > limit || (int32_t)request->gfp < 0)
                 return NULL; /* changes nothing */
         if (limit >= most)
-                return most == 1u << 29 ? "the bytes of a magazine of this limit overflow 32 bits, and the kernel would overwrite "
-                                          "memory: a limit is below 536870912" :
-                                          "the bytes of a magazine of this limit overflow 32 bits, and the kernel would overwrite "
-                                          "memory: a limit is below 1073741824";
+                return most == 1u << 29 ? "the bytes of a magazine of this limit overflow 32 bits, and the kernel "
+                                          "would overwrite memory: a limit is below 536870912" :
+                                          "the bytes of a magazine of this limit overflow 32 bits, and the kernel "
+                                          "would overwrite memory: a limit is below 1073741824";
         if (array_bytes(&sim->m, limit) <= KMALLOC_MAX && (uint64_t)batchcount * request->gfp >= most)
-                return "the bytes of a shared array of batchcount * shared entries overflow 32 bits, and the kernel would "
-                       "overwrite memory: ask for less";
+                return "the bytes of a shared array of batchcount * shared entries overflow 32 bits, "
+                       "and the kernel would overwrite memory: ask for less";
         return NULL;
 }
 
@@ -376,7 +376,8 @@ static const char *begin_page_new(struct sim *sim, struct thread *th, const stru
         struct frame *f;
 
         if (!(request->gfp & __GFP_WAIT))
-                return "a page for the page cache or a process is asked for with a mask that may wait (highuser, user, nofs)";
+                return "a page for the page cache or a process is asked for with a mask that may wait (highuser, "
+                       "user, nofs)";
         if (request->flags & ~0x1fu)
                 return "a new page is anonymous, mapped, dirty, unread or without write method";
         if ((request->flags & PAGE_NEW_ANON) && (request->flags & ~PAGE_NEW_ANON))
@@ -545,7 +546,8 @@ static const char *begin_request(struct sim *sim, struct thread *th, const struc
         case OP_TUNE:
                 return begin_tune(sim, th, request);
         default:
-                return op_is_on_page(request->kind) ? begin_on_object(sim, th, request, PAGE_DO) : "unknown kind of request";
+                return op_is_on_page(request->kind) ? begin_on_object(sim, th, request, PAGE_DO)
+                                                    : "unknown kind of request";
         }
 }
 
@@ -559,8 +561,8 @@ const char *sim_submit(struct sim *sim, uint32_t thread, const struct request *r
                 CHECK(th->state == TH_HANDLER);
                 if ((request->kind >= OP_CREATE && request->kind <= OP_CPU_DOWN) || request->kind == OP_TUNE ||
                     request->kind == OP_MEMPOOL_CREATE || request->kind == OP_MEMPOOL_RESIZE ||
-                    request->kind == OP_MEMPOOL_DESTROY || (request->kind >= OP_PAGE_NEW && request->kind <= OP_VM_SET) ||
-                    request->kind == OP_FAULT_SET)
+                    request->kind == OP_MEMPOOL_DESTROY ||
+                    (request->kind >= OP_PAGE_NEW && request->kind <= OP_VM_SET) || request->kind == OP_FAULT_SET)
                         return "BUG: sleeping function called from invalid context: an interrupt handler can only "
                                "allocate, free and work";
         } else {

@@ -49,7 +49,8 @@ static void set_costs(struct machine *m, const struct sim_config *config)
         m->cost_ns[COST_KIND_COUNT] = 0;
         for (uint32_t class = 0; class <= KMALLOC_CLASSES_MAX; class++) {
                 uint64_t compares = class < KMALLOC_CLASSES_MAX ? class + 1 : 0;
-                uint64_t ns = cycles_to_ns(m, m->cost_cycles[COST_ENTER] + compares * m->cost_cycles[COST_CLASS_COMPARE]);
+                uint64_t ns =
+                        cycles_to_ns(m, m->cost_cycles[COST_ENTER] + compares * m->cost_cycles[COST_CLASS_COMPARE]);
 
                 m->enter_ns[class] = ns ? ns : 1; /* the first change of an op is never at once */
         }

@@ -6,7 +6,7 @@
  * sim_run, which lets all CPUs go on until something needs the workload:
  *
  *      while ((what = sim_run(sim, &thread)) != SIM_IDLE)
- *              SIM_DONE: the request of `thread` is done: sim_result(). The thread may submit again, sleep or stay idle.
+ *              SIM_DONE: the request of `thread` is done: sim_result(). It may submit again, sleep or stay idle.
  *              SIM_WAKE: the time asked by sim_wake_at has come, or the interrupt of sim_raise is being delivered.
  *              SIM_KILLED: the OOM killer has killed the process of `thread`; its last request, if it had one, is done.
  *                          The thread is gone: it must not submit again.
@@ -149,7 +149,8 @@ const struct memory *sim_memory(const struct sim *sim); /* read-only view of eve
 
 bool sim_cpu_online(const struct sim *sim, uint32_t cpu);
 
-/* The CPU that a thread is on, or will be when it runs: that of sim_thread_new, until it went down (engine/hotplug.c). */
+/* The CPU that a thread is on, or will be when it runs: that of sim_thread_new,
+ * until it went down (engine/hotplug.c). */
 uint32_t sim_thread_cpu(const struct sim *sim, uint32_t thread);
 uint64_t sim_moves(const struct sim *sim);                     /* how often a thread went to another CPU */
 bool sim_cpu_stopping(const struct sim *sim, uint32_t cpu);    /* a cpu_down waits for it to have nothing in hand */
@@ -159,7 +160,9 @@ uint32_t sim_cache_find(const struct sim *sim, const char *name);
 
 /* Ops that have begun and are not done: calls visit(record so far, context) for each, in order of id. The recorder
  * stores them with every commit so that a killed run can be replayed. */
-void sim_pending(const struct sim *sim, void (*visit)(const struct op_record *op, const struct cache_spec *spec, void *context), void *context);
+void sim_pending(const struct sim *sim,
+                 void (*visit)(const struct op_record *op, const struct cache_spec *spec, void *context),
+                 void *context);
 
 /* What an object handle stands for. */
 struct sim_object {
@@ -194,8 +197,8 @@ struct cache_stock {
         uint64_t active_objs;     /* out of the slabs, as slabinfo counts */
         uint64_t num_objs;        /* room in all slabs */
         uint32_t slabs_partial, slabs_full, slabs_free;
-        uint64_t shared_objs;     /* in shared arrays and, on NUMA, alien arrays: shared_put + and shared_taken, shared_shed -,
-                                   * alien_put + 1, alien_drained - what went to slabs */
+        uint64_t shared_objs;     /* in shared arrays and, on NUMA, alien arrays: shared_put + and shared_taken,
+                                   * shared_shed -, alien_put + 1, alien_drained - what went to slabs */
         uint64_t live_objs;       /* with the workload or the allocator itself */
         uint64_t magazine_objs;   /* active - shared - live: in magazines or in an op on its way */
         uint64_t requested_bytes; /* of live objects; the allocator's own count with the object size of their cache */

@@ -79,7 +79,8 @@ static inline uint64_t sim_due_ns(const struct sim *sim) /* when the next of the
         return sim->due_count ? sim->due[0].t_ns : TIME_NEVER;
 }
 
-static inline struct thread *workload_thread(const struct sim *sim, uint32_t thread) /* by the number the workload knows */
+/* by the number the workload knows */
+static inline struct thread *workload_thread(const struct sim *sim, uint32_t thread)
 {
         CHECK(thread - 1 < sim->m.thread_count - sim->task_first);
         return &sim->m.threads[sim->task_first + thread];
@@ -111,17 +112,24 @@ void sched_run_alone(struct machine *m, struct thread *th); /* boot: all frames 
 
 /* hotplug.c */
 uint32_t hotplug_fallback(const struct memory *mem, uint32_t cpu); /* where a task of a CPU that is offline runs */
-void hotplug_move(struct sim *sim, struct thread *th, uint32_t cpu); /* th is not on a CPU; it may stand in a queue of its old one */
-void hotplug_stopped(struct sim *sim, uint32_t dead);              /* machine.stop_caller wanted that: the CPU has nothing in hand */
-void sched_requeue(struct sim *sim, struct thread *th, uint32_t from); /* sched.c: from the queue of `from` to that of his CPU of now */
-void sched_empty_queues(struct sim *sim, uint32_t cpu); /* sched.c: who waits there goes to the queues of his CPU of now */
+/* th is not on a CPU; it may stand in a queue of its old one */
+void hotplug_move(struct sim *sim, struct thread *th, uint32_t cpu);
+/* machine.stop_caller wanted that: the CPU has nothing in hand */
+void hotplug_stopped(struct sim *sim, uint32_t dead);
+/* sched.c: from the queue of `from` to that of his CPU of now */
+void sched_requeue(struct sim *sim, struct thread *th, uint32_t from);
+/* sched.c: who waits there goes to the queues of his CPU of now */
+void sched_empty_queues(struct sim *sim, uint32_t cpu);
 
 /* sim.c */
-const struct thread *sim_thread_next(const struct sim *sim, uint32_t *index); /* every thread in turn: from 0, ends with NULL */
+/* every thread in turn: from 0, ends with NULL */
+const struct thread *sim_thread_next(const struct sim *sim, uint32_t *index);
 
 /* request.c */
-void sim_request_dropped(struct sim *sim, struct thread *th); /* it ends before it began; what it was to free is as it was */
-uint64_t request_element_bytes(const struct sim *sim, const struct mempool_spec *spec); /* of one element; 0: no such cache */
+/* it ends before it began; what it was to free is as it was */
+void sim_request_dropped(struct sim *sim, struct thread *th);
+/* of one element; 0: no such cache */
+uint64_t request_element_bytes(const struct sim *sim, const struct mempool_spec *spec);
 extern const char request_no_such_node[];
 
 /* op.c */

@@ -1,5 +1,6 @@
 /*
- * view.c - the machine as it is now, for the shell: time, caches, zones, pages, processes, pools, counts; audit and hash.
+ * view.c - the machine as it is now, for the shell: time, caches, zones, pages, processes, pools, counts;
+ * audit and hash.
  *
  * Nothing here changes the machine, so a look at it never changes a run. The views are copies in terms of the kernel's
  * /proc files; who needs all of a structure reads sim_memory.
@@ -36,7 +37,8 @@ uint32_t sim_thread_cpu(const struct sim *sim, uint32_t thread)
 {
         const struct thread *th = workload_thread(sim, thread);
 
-        return sim->m.mem.online & (1u << th->cpu) || sim->m.manual_clock ? th->cpu : hotplug_fallback(&sim->m.mem, th->cpu);
+        return sim->m.mem.online & (1u << th->cpu) || sim->m.manual_clock ? th->cpu
+                                                                          : hotplug_fallback(&sim->m.mem, th->cpu);
 }
 
 uint64_t sim_moves(const struct sim *sim)
@@ -112,7 +114,8 @@ bool sim_object_get(const struct sim *sim, uint32_t object, struct sim_object *r
         ret->place = place_of(o->pfn, o->offset);
         ret->op = o->op;
         ret->mempool = o->state == OBJECT_ELEMENT || o->state == OBJECT_ELEMENT_BEING_FREED ? o->size_bytes : 0;
-        ret->size_bytes = ret->mempool ? request_element_bytes(sim, &sim->m.mem.mempools[ret->mempool].spec) : o->size_bytes;
+        ret->size_bytes = ret->mempool ? request_element_bytes(sim, &sim->m.mem.mempools[ret->mempool].spec)
+                                       : o->size_bytes;
         ret->cache = o->cache;
         ret->order = o->order;
         ret->live = o->state == OBJECT_LIVE || o->state == OBJECT_ELEMENT || o->state == OBJECT_PAGE ||

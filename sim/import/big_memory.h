@@ -1,6 +1,6 @@
 /*
- * big_memory.h - zeroed memory for large tables that are looked into at random: on large pages where the system has them,
- * since with small ones half of the time goes into finding the page.
+ * big_memory.h - zeroed memory for large tables that are looked into at random: on large pages where the system has
+ * them, since with small ones half of the time goes into finding the page.
  */
 #ifndef KMEMSIM_IMPORT_BIG_MEMORY_H
 #define KMEMSIM_IMPORT_BIG_MEMORY_H

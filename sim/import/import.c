@@ -180,8 +180,8 @@ static bool note_address(struct importer *importer, uint64_t ptr, bool is_large)
 }
 
 /*
- * Some kernels print a large kmalloc twice, once inside kmalloc and once with its caller. They are the same if the block
- * was not freed in between; in a trace without page events, if they follow each other.
+ * Some kernels print a large kmalloc twice, once inside kmalloc and once with its caller. They are the same if the
+ * block was not freed in between; in a trace without page events, if they follow each other.
  */
 static bool is_repeated(const struct importer *importer, const struct pair_object *old, const struct pair_object *now,
                         bool in_known_block)

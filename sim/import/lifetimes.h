@@ -25,7 +25,8 @@ struct lifetimes {
 void lifetimes_clear(struct lifetimes *lifetimes);
 void lifetimes_add(struct lifetimes *lifetimes, uint64_t value);
 
-/* Element floor(count * per_mille / 1000) of the sorted values; the largest if there is none; 0 if there are no values. */
+/* Element floor(count * per_mille / 1000) of the sorted values; the largest if there is none;
+ * 0 if there are no values. */
 uint64_t lifetimes_quantile(const struct lifetimes *lifetimes, unsigned per_mille);
 
 #endif

@@ -1,9 +1,9 @@
 /*
  * line_reader.c - see line_reader.h.
  *
- * The first blocks are read as they are asked for. If the file goes on, a thread of its own reads and decompresses ahead,
- * so that this costs no time where there is a second CPU. Lines are handed out straight from the block; only one that
- * crosses the edge of a block is put together in a buffer.
+ * The first blocks are read as they are asked for. If the file goes on, a thread of its own reads and decompresses
+ * ahead, so that this costs no time where there is a second CPU. Lines are handed out straight from the block; only one
+ * that crosses the edge of a block is put together in a buffer.
  */
 #include "import/line_reader.h"
 

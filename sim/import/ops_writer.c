@@ -120,7 +120,8 @@ void ops_writer_free(struct ops_writer *writer)
         g_free(writer);
 }
 
-/* Appends the text as a value of the ops file, cut to length_max bytes. Bytes that are no UTF-8 are replaced as well. */
+/* Appends the text as a value of the ops file, cut to length_max bytes.
+ * Bytes that are no UTF-8 are replaced as well. */
 static void append_value(GString *out, const char *text, size_t length, size_t length_max)
 {
         bool utf8 = g_utf8_validate(text, (gssize)length, NULL);
@@ -248,7 +249,8 @@ static uint32_t cache_model(struct ops_writer *writer, const struct cache_key *k
                 return id;
         if (key->name >= writer->cache_names_taken->len)
                 g_array_set_size(writer->cache_names_taken, key->name + 1);
-        /* The slot is as large as 2.6.20 would make it by one of two rules, or else the object is taken as that large. */
+        /* The slot is as large as 2.6.20 would make it by one of two rules,
+         * or else the object is taken as that large. */
         if (key->bytes_alloc != round_up(key->bytes_req, 8)) {
                 if (key->bytes_alloc == round_up(key->bytes_req, 64))
                         model.hwcache_align = true;

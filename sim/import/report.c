@@ -536,8 +536,8 @@ GPtrArray *import_report_warnings(const struct import_report *report)
                                "hash-ptr=0 would print addresses)");
         else if (report->pages_told_apart && !report->slab_blocks && report->page_allocs >= SLAB_BLOCKS_EXPECTED)
                 warn(warnings,
-                     "no object lies in a page block of the trace, so no slab pages were left out (--page-offset ADDRESS "
-                     "says where the linear mapping begins)");
+                     "no object lies in a page block of the trace, so no slab pages were left out "
+                     "(--page-offset ADDRESS says where the linear mapping begins)");
         if (report->cpus_folded)
                 warn(warnings,
                      "the trace has %" G_GUINT64_FORMAT " CPUs, more than the machine: they share those it has",

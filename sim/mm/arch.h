@@ -1,9 +1,9 @@
 /*
  * arch.h - what the architecture and the build of the kernel fix: word size, structure sizes, zone borders.
  *
- * The sizes are those of 2.6.20 SMP without preemption, built for 8 CPUs (spec 01 section 2, and the table "Machines and
- * sizes" of the golden vectors), with and without slab debugging. They decide which size class each of the allocator's own
- * structures lives in, so they decide placements.
+ * The sizes are those of 2.6.20 SMP without preemption, built for 8 CPUs (spec 01 section 2, and the table "Machines
+ * and sizes" of the golden vectors), with and without slab debugging. They decide which size class each of the
+ * allocator's own structures lives in, so they decide placements.
  */
 #ifndef KMEMSIM_MM_ARCH_H
 #define KMEMSIM_MM_ARCH_H

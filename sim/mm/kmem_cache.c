@@ -178,14 +178,15 @@ const char *cache_spec_problem(const struct cache_spec *spec, const struct arch 
         if (spec->name[0] == '\0' || memchr(spec->name, '\0', sizeof(spec->name)) == NULL)
                 return "a cache needs a name of 1 to 31 bytes";
         if (spec->size_bytes < arch->word_bytes || spec->size_bytes > OBJECT_BYTES_MAX)
-                return "kernel BUG at mm/slab.c:2130! the object size of a cache is from one machine word to 131072 bytes";
+                return "kernel BUG at mm/slab.c:2130! the object size of a cache is from one machine word to 131072 "
+                       "bytes";
         if (spec->align_bytes & (spec->align_bytes - 1))
                 return "the alignment of a cache is a power of two";
         if (spec->align_bytes > PAGE_BYTES)
                 return "the alignment of a cache is at most 4096 bytes";
         if (spec->flags & CACHE_DEBUG_FLAGS && !arch->debug_slab)
-                return "SLAB_DEBUG_INITIAL, RED_ZONE, POISON and STORE_USER are flags of a machine with debug_slab (kernel BUG "
-                       "at mm/slab.c:2192!)";
+                return "SLAB_DEBUG_INITIAL, RED_ZONE, POISON and STORE_USER are flags of a machine with debug_slab "
+                       "(kernel BUG at mm/slab.c:2192!)";
         if ((spec->flags & CACHE_DESTROY_BY_RCU) && (spec->flags & CACHE_POISON))
                 return "a cache freed by RCU cannot be poisoned (kernel BUG at mm/slab.c:2183!)";
         if (spec->dtor_cycles && !spec->ctor_cycles)

@@ -54,7 +54,8 @@ struct kmem_cache {
         uint32_t flags;                   /* CACHE_*: those of the spec and, in a debug build, what is forced on it */
         uint32_t gfpflags;                /* __GFP_DMA for DMA caches */
         uint32_t buffer_size, num, gfporder, align;
-        uint32_t obj_size;                /* what the user may use: without debugging up to alignment the size asked for */
+        uint32_t obj_size;                /* what the user may use: without debugging up to alignment the size asked
+                                           * for */
         uint32_t obj_offset;              /* red zone in front: the caller's pointer is so many bytes into the object */
         uint32_t colour, colour_off, slab_size;
         uint32_t off_slab;

@@ -500,7 +500,8 @@ const char *lru_audit(const struct memory *memory, bool under_way)
                 zone[NR_WRITEBACK] += !!(page->bits & LRU_WRITEBACK);
         }
         for (uint32_t z = 0; z < memory->zone_count; z++) {
-                static const enum zone_stat items[] = { NR_ANON_PAGES, NR_MAPPED, NR_FILE_PAGES, NR_DIRTY, NR_WRITEBACK };
+                static const enum zone_stat items[] = { NR_ANON_PAGES, NR_MAPPED, NR_FILE_PAGES, NR_DIRTY,
+                                                        NR_WRITEBACK };
                 const struct zone *zone = &memory->zones[z];
                 const char *problem = audit_lists(memory, zone);
 

@@ -34,7 +34,7 @@
 #define LRU_BITS(X)                                                                                                    \
         X(ANON, 0, "anonymous", "no file behind it")                                                                   \
         X(NO_WRITE, 1, "no_write", "file: its mapping has no write method (a file system in memory)")                  \
-        X(FILE_MAPPED, 2, "file_mapped", "file: somebody has mapped it, though perhaps not this page")                  \
+        X(FILE_MAPPED, 2, "file_mapped", "file: somebody has mapped it, though perhaps not this page")                 \
         X(CACHED, 3, "cached", "file: in the page cache")                                                              \
         X(SWAP_CACHE, 4, "swap_cache", "anonymous: in the swap cache, and so has a slot")                              \
         X(SWAP_ENTRY, 5, "swap_entry", "anonymous: the page-table entry names the slot, not the page")                 \
@@ -85,22 +85,24 @@ struct add_list {
 
 /* Events counted for the whole machine (spec 07 section 7.4); those by zone are in struct zone. */
 struct vm_events {
-        uint64_t pswpin, pswpout, pgactivate, pgdeactivate, slabs_scanned, kswapd_steal, pageoutrun, allocstall, pgrotated;
+        uint64_t pswpin, pswpout, pgactivate, pgdeactivate, slabs_scanned, kswapd_steal, pageoutrun, allocstall,
+                pgrotated;
 };
 
 /* What a workload can set. X(enum suffix, name, default, least, most, what it is) */
 #define VM_SETTINGS(X)                                                                                                 \
-        X(SWAP_PAGES, "swap_pages", 0, 0, 1u << 30, "swap slots of one page each; never below those in use")            \
+        X(SWAP_PAGES, "swap_pages", 0, 0, 1u << 30, "swap slots of one page each; never below those in use")           \
         X(SWAPPINESS, "swappiness", 60, 0, 100, "vm.swappiness")                                                       \
-        X(LAPTOP_MODE, "laptop_mode", 0, 0, 1, "vm.laptop_mode: write only when a scan gets nowhere")                   \
+        X(LAPTOP_MODE, "laptop_mode", 0, 0, 1, "vm.laptop_mode: write only when a scan gets nowhere")                  \
         X(DIRTY_RATIO, "dirty_ratio", 40, 0, 100, "vm.dirty_ratio, percent")                                           \
-        X(DIRTY_BACKGROUND_RATIO, "dirty_background_ratio", 10, 0, 100, "vm.dirty_background_ratio, percent")           \
-        X(VFS_CACHE_PRESSURE, "vfs_cache_pressure", 100, 0, 10000, "vm.vfs_cache_pressure, percent")                     \
-        X(ZONE_RECLAIM_MODE, "zone_reclaim_mode", 0, 0, 7, "vm.zone_reclaim_mode: 1 on, 2 may write, 4 may unmap")       \
-        X(MIN_UNMAPPED_RATIO, "min_unmapped_ratio", 1, 0, 100, "vm.min_unmapped_ratio, percent of a zone")              \
-        X(MIN_SLAB_RATIO, "min_slab_ratio", 5, 0, 100, "vm.min_slab_ratio, percent of a zone")                          \
-        X(WRITE_NS, "write_ns", 0, 0, 1000000000000ull, "time of the device for one page; 0: writes end with the next wait") \
-        X(CONGESTED, "congested", 0, 0, 1, "1: the device is write-congested")                                          \
+        X(DIRTY_BACKGROUND_RATIO, "dirty_background_ratio", 10, 0, 100, "vm.dirty_background_ratio, percent")          \
+        X(VFS_CACHE_PRESSURE, "vfs_cache_pressure", 100, 0, 10000, "vm.vfs_cache_pressure, percent")                   \
+        X(ZONE_RECLAIM_MODE, "zone_reclaim_mode", 0, 0, 7, "vm.zone_reclaim_mode: 1 on, 2 may write, 4 may unmap")     \
+        X(MIN_UNMAPPED_RATIO, "min_unmapped_ratio", 1, 0, 100, "vm.min_unmapped_ratio, percent of a zone")             \
+        X(MIN_SLAB_RATIO, "min_slab_ratio", 5, 0, 100, "vm.min_slab_ratio, percent of a zone")                         \
+        X(WRITE_NS, "write_ns", 0, 0, 1000000000000ull,                                                                \
+          "time of the device for one page; 0: writes end with the next wait")                                         \
+        X(CONGESTED, "congested", 0, 0, 1, "1: the device is write-congested")                                         \
         X(PANIC_ON_OOM, "panic_on_oom", 0, 0, 1, "vm.panic_on_oom: 1: panic instead of a kill")
 
 enum vm_setting {

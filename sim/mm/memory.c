@@ -123,7 +123,8 @@ bool memory_init(struct memory *memory, const struct memory_shape *shape, struct
         memory->chain = CACHE_ID_NONE;
         memory->early_init = 1;
         for (uint32_t cpu = 0; cpu < MACHINE_CPUS_MAX; cpu++) {
-                memory->node_of_cpu[cpu] = shape->cpu_node_plus_1[cpu] ? shape->cpu_node_plus_1[cpu] - 1 : cpu % shape->nodes;
+                memory->node_of_cpu[cpu] = shape->cpu_node_plus_1[cpu] ? shape->cpu_node_plus_1[cpu] - 1
+                                                                       : cpu % shape->nodes;
                 for (uint32_t zone = 0; zone < ZONES_MAX; zone++)
                         memory->pageset_place[cpu][zone] = PLACE_NONE;
         }

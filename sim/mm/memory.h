@@ -78,9 +78,10 @@ struct memory {
         uint32_t node_of_cpu[MACHINE_CPUS_MAX];
         uint32_t cpus_on_node[MACHINE_NODES_MAX]; /* as the kernel counts them: boot lags (spec 02 section 11) */
 
-        uint32_t strayed; /* 1: a task was moved to another node in the middle of a refill. Objects of the old node came into the
-                           * new one's magazine, and from there their slabs may come on its lists: from then on slab.node does not
-                           * say whose lists a slab is on, and free_objects may be off by them and wrap, as in the kernel */
+        uint32_t strayed; /* 1: a task was moved to another node in the middle of a refill. Objects of the old node came
+                           * into the new one's magazine, and from there their slabs may come on its lists: from then on
+                           * slab.node does not say whose lists a slab is on,
+                           * and free_objects may be off by them and wrap, as in the kernel */
 
         /* slabs of RCU caches waiting to be released, linked through next */
         uint32_t rcu_head, rcu_tail; /* machines without grace periods: for the end of the op */

@@ -21,7 +21,8 @@ static uint32_t shift_hz(uint32_t hz)
         return shift;
 }
 
-uint64_t process_badness(const struct process_table *table, uint32_t id, uint64_t now_s, uint32_t hz, uint32_t word_bytes)
+uint64_t process_badness(const struct process_table *table, uint32_t id, uint64_t now_s, uint32_t hz,
+                         uint32_t word_bytes)
 {
         const struct process *process = &table->process[id];
         const uint64_t word = word_bytes == 4 ? UINT32_MAX : UINT64_MAX;

@@ -18,7 +18,8 @@
 
 struct process {
         struct process_spec spec;
-        uint32_t mm;          /* process whose pages these are: itself, or the one it shares them with; 0: kernel thread or gone */
+        uint32_t mm;          /* process whose pages these are: itself, or the one it shares them with;
+                               * 0: kernel thread or gone */
         uint32_t main_thread; /* thread id of its first task: the one that is marked; 0: none of the simulation */
         uint32_t threads;     /* tasks of the simulation that live */
         uint8_t dying;        /* TIF_MEMDIE */
@@ -36,7 +37,8 @@ struct process_table {
 };
 
 /* points: badness of a process now. now_s: seconds of simulated time; hz and word_bytes of the machine. */
-uint64_t process_badness(const struct process_table *table, uint32_t id, uint64_t now_s, uint32_t hz, uint32_t word_bytes);
+uint64_t process_badness(const struct process_table *table, uint32_t id, uint64_t now_s, uint32_t hz,
+                         uint32_t word_bytes);
 
 enum process_choice { PROCESS_CHOSEN, PROCESS_WAIT, PROCESS_NOBODY };
 

@@ -75,7 +75,7 @@ static uint32_t object_offset(const struct layout *at, uint32_t index)
         return at->slab->colouroff + index * at->cache->buffer_size;
 }
 
-/* -- what lies where before anybody writes over it --------------------------------------------------------------------- */
+/* -- what lies where before anybody writes over it ----------------------------------------------------------------- */
 
 static uint64_t virtual_of(const struct memory *memory, uint64_t place)
 {
@@ -168,7 +168,7 @@ static uint8_t base_byte(const struct memory *memory, const struct layout *at, u
         return object_byte(at, &objects_of(memory, id)[index], (o - at->slab->colouroff) % at->cache->buffer_size);
 }
 
-/* -- what lies over it ---------------------------------------------------------------------------------------------------- */
+/* -- what lies over it --------------------------------------------------------------------------------------------- */
 
 static bool is_written(const struct memory *memory, uint32_t id, uint32_t from, uint32_t to)
 {
@@ -282,7 +282,7 @@ static uint64_t read_word(const struct memory *memory, uint32_t id, uint32_t fro
         return value;
 }
 
-/* -- objects ---------------------------------------------------------------------------------------------------------------- */
+/* -- objects ------------------------------------------------------------------------------------------------------- */
 
 void slab_debug_init(struct memory *memory, uint32_t id)
 {
@@ -400,7 +400,7 @@ bool slab_debug_is_poisoned(const struct memory *memory, uint64_t place)
         return objects_of(memory, id)[index].fill == POISON_FREE && !is_written(memory, id, o, o + at.cache->obj_size);
 }
 
-/* -- header and free chain -------------------------------------------------------------------------------------------------- */
+/* -- header and free chain ----------------------------------------------------------------------------------------- */
 
 uint32_t slab_debug_header_bytes(const struct memory *memory, uint32_t id)
 {

@@ -2,8 +2,9 @@
  * slab_debug.h - what the bytes of a slab hold, in a machine with CONFIG_DEBUG_SLAB: red zones, poison, last users, and
  * whatever a workload has written over them.
  *
- * Stands for poison_obj(), dbg_redzone1(), dbg_redzone2(), dbg_userword() and the tests of check_slabp() in mm/slab.c of
- * 2.6.20 (spec 07 sections 10.2, 10.4, 10.5). A machine without slab debugging has none of this and no bytes at all.
+ * Stands for poison_obj(), dbg_redzone1(), dbg_redzone2(), dbg_userword() and the tests of check_slabp() in mm/slab.c
+ * of 2.6.20 (spec 07 sections 10.2, 10.4, 10.5). A machine without slab debugging has none of this and no bytes at
+ * all.
  *
  * Bytes are not kept. Each object has a record of 8 bytes that says what the debug code last put there, and from that
  * and the slab itself every byte follows: header and bufctls, zone 1, the user's object, zone 2, caller word. What
@@ -16,9 +17,9 @@
  * The object of a cache without red zones or caller word has no such words. Objects of caches without poison, and what
  * the workload keeps in its own, count as filled with the pattern of objects in use until something is written.
  *
- * Damage to inuse, free and the bufctls of an on-slab header is looked at by slab_debug_check, and what it finds in order
- * is the slab's from then on. Damage to the links, colouroff and s_mem stays without effect: the kernel would take a
- * fault on them sooner or later. An off-slab header counts as undamaged.
+ * Damage to inuse, free and the bufctls of an on-slab header is looked at by slab_debug_check, and what it finds in
+ * order is the slab's from then on. Damage to the links, colouroff and s_mem stays without effect: the kernel would
+ * take a fault on them sooner or later. An off-slab header counts as undamaged.
  *
  * Invariants (slab_debug_audit): pieces are sorted, inside the slab, none is empty; the bufctl of an object is a mark
  * exactly if the object is not in the free chain.
@@ -106,8 +107,8 @@ void slab_debug_read(const struct memory *memory, uint32_t slab, uint32_t from, 
 void slab_debug_write(struct memory *memory, uint32_t slab, uint32_t from, uint32_t count, const uint8_t *pattern,
                       uint32_t period);
 
-/* The same by physical address, a machine word (zero-extended) and whole objects: `place` is raw, where red zone 1 is. A
- * place that is no object's start reads and writes what it finds there. */
+/* The same by physical address, a machine word (zero-extended) and whole objects: `place` is raw, where red zone 1 is.
+ * A place that is no object's start reads and writes what it finds there. */
 uint64_t slab_debug_word(const struct memory *memory, uint64_t place);
 void slab_debug_zones(const struct memory *memory, uint64_t place, uint64_t *ret_zone1, uint64_t *ret_zone2);
 void slab_debug_set_zones(struct memory *memory, uint64_t place, bool in_use);

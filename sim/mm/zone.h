@@ -60,7 +60,8 @@ struct zone {
 void zone_init(struct zone *zone, const struct arch *arch, uint32_t node, uint32_t type, uint32_t start_pfn,
                uint32_t end_pfn, bool numa);
 
-/* setup_pageset(): sizes of a CPU's page lists, which must be empty. boot: as small as can be, nothing stays on them. */
+/* setup_pageset(): sizes of a CPU's page lists, which must be empty. boot: as small as can be,
+ * nothing stays on them. */
 void zone_size_page_lists(struct zone *zone, uint32_t cpu, bool boot);
 
 /* RMQUEUE: takes a block of 2^order pages, splitting as needed. Returns its pfn and *ret_from_order, the order of the

@@ -12,7 +12,8 @@ static void walk_zone(struct holders *holders, const struct memory *mem, const s
                         for (uint32_t i = 0; i < 1u << order; i++)
                                 holders->pages[pfn + i] = (struct page_holder){ USE_FREE, order, pfn };
         for (uint32_t list = 0; list < 2 * MACHINE_CPUS_MAX; list++)
-                for (uint32_t pfn = zone->pcp[list / 2][list % 2].list.head; pfn != PFN_NONE; pfn = mem->pages[pfn].next)
+                for (uint32_t pfn = zone->pcp[list / 2][list % 2].list.head; pfn != PFN_NONE;
+                     pfn = mem->pages[pfn].next)
                         holders->pages[pfn] = (struct page_holder){ USE_LIST, 0, list };
 }
 
@@ -24,7 +25,8 @@ static void walk_slabs(struct holders *holders, const struct memory *mem, uint32
                 for (int kind = SLABS_PARTIAL; kind < SLAB_LIST_KINDS; kind++)
                         for (uint32_t id = lists->list[kind].head; id != SLAB_NONE; id = mem->slabs[id].next)
                                 for (uint32_t i = 0; i < 1u << mem->caches[cache].gfporder; i++)
-                                        holders->pages[mem->slabs[id].pfn + i] = (struct page_holder){ USE_SLAB, 0, id };
+                                        holders->pages[mem->slabs[id].pfn + i] =
+                                                (struct page_holder){ USE_SLAB, 0, id };
         }
 }
 
@@ -33,11 +35,13 @@ static void add_object(struct holders *holders, const struct memory *mem, uint32
         struct sim_object object, oldest;
         struct slab_holder *slab;
 
-        if (!sim_object_get(holders->sim, handle, &object) || place_pfn(object.place) >= mem->page_count) /* swapped out */
+        /* swapped out */
+        if (!sim_object_get(holders->sim, handle, &object) || place_pfn(object.place) >= mem->page_count)
                 return;
         if (object.cache == CACHE_ID_NONE) {
                 for (uint32_t i = 0; i < 1u << object.order; i++)
-                        holders->pages[place_pfn(object.place) + i] = (struct page_holder){ USE_BLOCK, object.order, handle };
+                        holders->pages[place_pfn(object.place) + i] =
+                                (struct page_holder){ USE_BLOCK, object.order, handle };
                 return;
         }
         if (mem->pages[place_pfn(object.place)].state != PAGE_SLAB) /* on its way back in an op that is not done */
@@ -78,7 +82,7 @@ void holders_free(struct holders *holders)
         g_free(holders);
 }
 
-/* -- objects of one slab -------------------------------------------------------------------------------------------- */
+/* -- objects of one slab ------------------------------------------------------------------------------------------- */
 
 struct slab_view {
         const struct memory *mem;

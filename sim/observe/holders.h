@@ -1,13 +1,13 @@
 /*
  * holders.h - who holds each page frame, and each object of a slab, at one moment.
  *
- * The models know where things are, not whose they are: struct page has no owner, a slab only counts. Here the lists are
- * walked once (free lists, page lists of the CPUs, slabs) and the workload's handles are laid over them, so that every
- * frame has one use. What is left over belongs to nobody who could be named: the pages boot kept, those the allocator
- * uses for itself, and blocks on their way in an op that is not done.
+ * The models know where things are, not whose they are: struct page has no owner, a slab only counts. Here the lists
+ * are walked once (free lists, page lists of the CPUs, slabs) and the workload's handles are laid over them, so that
+ * every frame has one use. What is left over belongs to nobody who could be named: the pages boot kept, those the
+ * allocator uses for itself, and blocks on their way in an op that is not done.
  *
- * An object or block is the workload's until the op that gives it back is done: when the workload asked for that is nothing
- * the allocator knows.
+ * An object or block is the workload's until the op that gives it back is done: when the workload asked for that is
+ * nothing the allocator knows.
  *
  * Reads the models and changes nothing. O(pages + slabs + handles), 8 bytes a page frame while it lives.
  */
@@ -58,7 +58,8 @@ enum object_at { OBJECT_ON_SLAB, OBJECT_IN_MAGAZINE, OBJECT_IN_SHARED, OBJECT_IN
 struct object_holder {
         uint32_t at;     /* enum object_at; ELSEWHERE: the allocator's own, or on its way in an op that is not done */
         uint32_t who;    /* IN_MAGAZINE: CPU; IN_SHARED: node; IN_ALIEN: node that holds it; HELD: handle */
-        uint32_t number; /* ON_SLAB: place in the free chain from 0, handed out first; in an array: from the top, 0 next */
+        uint32_t number; /* ON_SLAB: place in the free chain from 0, handed out first; in an array: from the top,
+                          * 0 next */
 };
 
 /* For all objects of a slab, by index. Free with g_free. */

@@ -39,8 +39,8 @@ static void show_zone(const struct memory *mem, const struct zone *zone, GString
 {
         append_zone(mem, zone, text);
         g_string_append_printf(text,
-                               " free:%" PRIu64 "kB min:%ukB low:%ukB high:%ukB active:%" PRIu64 "kB inactive:%" PRIu64 "kB "
-                               "present:%ukB pages_scanned:%" PRIu64 " all_unreclaimable? %s\n<4>lowmem_reserve[]:",
+                               " free:%" PRIu64 "kB min:%ukB low:%ukB high:%ukB active:%" PRIu64 "kB inactive:%" PRIu64
+                               "kB present:%ukB pages_scanned:%" PRIu64 " all_unreclaimable? %s\n<4>lowmem_reserve[]:",
                                zone->free_pages * 4, zone->pages_min * 4, zone->pages_low * 4, zone->pages_high * 4,
                                (uint64_t)zone->lru[LRU_LIST_ACTIVE].count * 4,
                                (uint64_t)zone->lru[LRU_LIST_INACTIVE].count * 4, zone->present_pages * 4,
@@ -117,13 +117,14 @@ void kernel_log_show_mem(const struct sim *sim, GString *text)
         count_pages(mem, &shared, &cached);
         g_string_append_printf(text,
                                "<4>Swap cache: add %" PRIu64 ", delete %" PRIu64 ", find 0/0, race 0+0\n"
-                               "<4>Free swap  = %" PRIu64 "kB\n<4>Total swap = %" PRIu64 "kB\n<6>Free swap:       %6" PRIu64
-                               "kB\n<6>%u pages of RAM\n",
+                               "<4>Free swap  = %" PRIu64 "kB\n<4>Total swap = %" PRIu64
+                               "kB\n<6>Free swap:       %6" PRIu64 "kB\n<6>%u pages of RAM\n",
                                vm.swap_cache_add, vm.swap_cache_del, swap_free_kb, vm.swap_total * 4, swap_free_kb,
                                mem->page_count);
         if (mem->arch->highmem)
                 g_string_append_printf(text, "<6>%" PRIu64 " pages of HIGHMEM\n", highmem);
-        g_string_append_printf(text, "<6>%u reserved pages\n<6>%" PRIu64 " pages shared\n<6>%" PRIu64 " pages swap cached\n",
+        g_string_append_printf(text,
+                               "<6>%u reserved pages\n<6>%" PRIu64 " pages shared\n<6>%" PRIu64 " pages swap cached\n",
                                mem->reserved_pages, shared, cached);
         if (mem->arch->highmem)
                 g_string_append_printf(text,
@@ -164,7 +165,8 @@ void kernel_log_slab_error(const struct sim *sim, const char *function, const ch
 }
 
 /* The descriptors of node 0 begin where they do on the reference machine of spec 04 section 7. */
-void kernel_log_bad_page(const struct sim *sim, const char *task, uint32_t pfn, uint64_t flags, int count, GString *text)
+void kernel_log_bad_page(const struct sim *sim, const char *task, uint32_t pfn, uint64_t flags, int count,
+                         GString *text)
 {
         const struct memory *mem = sim_memory(sim);
         const struct zone *zone = &mem->zones[mem->zone_of_section[pfn >> SECTION_SHIFT]];
@@ -246,7 +248,8 @@ void kernel_log_report(const struct sim *sim, const struct report *report, const
                                        cache_name(sim, report->a));
                 break;
         case REPORT_CPUCACHE_FAILED:
-                g_string_append_printf(text, "<3>enable_cpucache failed for %s, error 12.\n", cache_name(sim, report->a));
+                g_string_append_printf(text, "<3>enable_cpucache failed for %s, error 12.\n",
+                                       cache_name(sim, report->a));
                 break;
         case REPORT_CACHE_BUSY:
                 kernel_log_slab_error(sim, "kmem_cache_destroy", cache_name(sim, report->a), "Can't free all objects",

@@ -35,7 +35,8 @@ void kernel_log_slab_error(const struct sim *sim, const char *function, const ch
 #define KERNEL_LOG_PG_SLAB 0x80u /* flag of a page: it belongs to a slab */
 
 /* Bad page state (spec 07 section 5): flags without the zone and node bits, which are added; count: reference count. */
-void kernel_log_bad_page(const struct sim *sim, const char *task, uint32_t pfn, uint64_t flags, int count, GString *text);
+void kernel_log_bad_page(const struct sim *sim, const char *task, uint32_t pfn, uint64_t flags, int count,
+                         GString *text);
 
 /* The text without the level at the beginning of each line. Newly allocated. */
 char *kernel_log_plain(const char *text);
@@ -44,8 +45,8 @@ char *kernel_log_plain(const char *text);
  * mask of the request; task is cut to 15 characters as in the kernel. */
 void kernel_log_page_failure(const struct sim *sim, const char *task, uint32_t order, uint32_t gfp, GString *text);
 
-/* show_mem(): page lists, totals, each zone with its reserves and its free blocks (spec 07 section 3). dirty, writeback,
- * slab, mapped and pagetables are what the per-CPU counters have folded so far, as in the kernel. */
+/* show_mem(): page lists, totals, each zone with its reserves and its free blocks (spec 07 section 3). dirty,
+ * writeback, slab, mapped and pagetables are what the per-CPU counters have folded so far, as in the kernel. */
 void kernel_log_show_mem(const struct sim *sim, GString *text);
 
 #endif

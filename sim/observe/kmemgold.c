@@ -86,7 +86,8 @@ static void snap_cache(const struct memory *mem, uint32_t cache, GString *text)
 static void snap_zone(const struct memory *mem, const struct zone *zone, GString *text)
 {
         g_string_append_printf(text,
-                               "zone %u %s free %" PRIu64 " min %u low %u high %u present %u spanned %u start %u reserve",
+                               "zone %u %s free %" PRIu64 " min %u low %u high %u present %u spanned %u start %u "
+                                                          "reserve",
                                zone->node, mem->arch->zone_names[zone->type], zone->free_pages, zone->pages_min,
                                zone->pages_low, zone->pages_high, zone->present_pages, zone->spanned_pages,
                                zone->start_pfn);

@@ -20,7 +20,8 @@ struct observer {
         struct sampler *sampler; /* NULL: nobody wants the history */
         struct sink sink;        /* deliver NULL: none */
         GArray *caches;          /* struct cache_view: as they were at the last cut */
-        GPtrArray *sites;        /* by thread: GQueue of the sites of its requests that have no op yet; NULL: no thread has */
+        GPtrArray *sites;        /* by thread: GQueue of the sites of its requests that have no op yet;
+                                  * NULL: no thread has */
         uint64_t op_count, event_count;
         gboolean want_history, was_cut;
 };

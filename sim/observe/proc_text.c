@@ -34,8 +34,8 @@ void proc_slabinfo(const struct sim *sim, GString *text)
                 "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> "
                 "<batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>%s\n",
                 debug ? " (statistics)" : "",
-                debug ? " : globalstat <listallocs> <maxobjs> <grown> <reaped> <error> <maxfreeable> <nodeallocs> <remotefrees> "
-                        "<alienoverflow> : cpustat <allochit> <allocmiss> <freehit> <freemiss>" : "");
+                debug ? " : globalstat <listallocs> <maxobjs> <grown> <reaped> <error> <maxfreeable> <nodeallocs> "
+                        "<remotefrees> <alienoverflow> : cpustat <allochit> <allocmiss> <freehit> <freemiss>" : "");
         for (uint32_t cache = mem->chain; cache != CACHE_ID_NONE; cache = mem->caches[cache].next) {
                 slabinfo_line(sim, cache, text);
                 if (!debug)
@@ -166,8 +166,8 @@ static void append_array(const struct memory *mem, uint32_t cache, const char *w
 {
         const struct array_cache *array = memory_array(mem, ref);
 
-        g_string_append_printf(text, "%-17s %-12s %7u %7u %12u %9u\n", mem->caches[cache].spec.name, where, array->avail,
-                               array->limit, array->batchcount, array->touched);
+        g_string_append_printf(text, "%-17s %-12s %7u %7u %12u %9u\n", mem->caches[cache].spec.name, where,
+                               array->avail, array->limit, array->batchcount, array->touched);
 }
 
 /* What a node has beside the magazines of its CPUs: its shared array, and what it holds for other nodes. */
@@ -206,7 +206,7 @@ void proc_magazines(const struct sim *sim, GString *text)
         }
 }
 
-/* -- vmstat and meminfo --------------------------------------------------------------------------------------------- */
+/* -- vmstat and meminfo -------------------------------------------------------------------------------------------- */
 
 static void append_count(GString *text, const char *name, uint64_t count)
 {
@@ -347,7 +347,7 @@ void proc_meminfo(const struct sim *sim, GString *text)
         append_kb(text, "VmallocChunk", 0);
 }
 
-/* -- fragmentation, as later kernels tell it ------------------------------------------------------------------------ */
+/* -- fragmentation, as later kernels tell it ----------------------------------------------------------------------- */
 
 /* Thousandths of free memory that cannot serve a request of this order: unusable_free_index(). */
 static int64_t unusable_index(uint64_t free_pages, uint64_t suitable_blocks, uint32_t order)
@@ -355,7 +355,8 @@ static int64_t unusable_index(uint64_t free_pages, uint64_t suitable_blocks, uin
         return free_pages == 0 ? 1000 : (int64_t)((free_pages - (suitable_blocks << order)) * 1000 / free_pages);
 }
 
-/* Why it would fail: fragmentation_index(). Near 0: too little memory, near 1000: fragmentation, -1000: it would not. */
+/* Why it would fail: fragmentation_index(). Near 0: too little memory, near 1000: fragmentation,
+ * -1000: it would not. */
 static int64_t fragmentation_index(uint64_t free_pages, uint64_t free_blocks, uint64_t suitable_blocks, uint32_t order)
 {
         if (free_blocks == 0)
@@ -402,7 +403,7 @@ void proc_fragmentation(const struct sim *sim, GString *text)
         }
 }
 
-/* -- by name -------------------------------------------------------------------------------------------------------- */
+/* -- by name ------------------------------------------------------------------------------------------------------- */
 
 const char *const proc_names[] = {
         "slabinfo", "buddyinfo", "zoneinfo", "vmstat", "meminfo", "magazines", "fragmentation", NULL,
@@ -411,7 +412,8 @@ const char *const proc_names[] = {
 gboolean proc_text(const struct sim *sim, const char *what, GString *text)
 {
         static void (*const append[])(const struct sim *, GString *) = {
-                proc_slabinfo, proc_buddyinfo, proc_zoneinfo, proc_vmstat, proc_meminfo, proc_magazines, proc_fragmentation,
+                proc_slabinfo, proc_buddyinfo, proc_zoneinfo,      proc_vmstat,
+                proc_meminfo,  proc_magazines, proc_fragmentation,
         };
 
         _Static_assert(G_N_ELEMENTS(append) + 1 == G_N_ELEMENTS(proc_names), "a function for each name");

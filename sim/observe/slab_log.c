@@ -1,6 +1,6 @@
 /*
- * slab_log.c - see slab_log.h. Stands for print_objinfo(), dump_line(), check_poison_obj() and the messages of the debug
- * checks in mm/slab.c.
+ * slab_log.c - see slab_log.h. Stands for print_objinfo(), dump_line(), check_poison_obj() and the messages of the
+ * debug checks in mm/slab.c.
  */
 #include "observe/slab_log.h"
 
@@ -59,7 +59,8 @@ static void read_user(const struct slab_log *log, uint64_t place, uint32_t offse
         uint32_t id = memory_slab_of(log->mem, place);
         uint64_t first = place_of(log->mem->slabs[id].pfn, 0);
 
-        slab_debug_read(log->mem, id, (uint32_t)(place + cache_at(log, place)->obj_offset + offset - first), count, ret);
+        slab_debug_read(log->mem, id, (uint32_t)(place + cache_at(log, place)->obj_offset + offset - first), count,
+                        ret);
 }
 
 static void append_hex_line(const struct slab_log *log, uint64_t place, uint32_t offset)
@@ -95,8 +96,8 @@ static void append_info(const struct slab_log *log, uint64_t place, uint32_t lin
         }
         if (cache->flags & CACHE_STORE_USER) {
                 caller = slab_debug_caller(log->mem, place);
-                g_string_append_printf(log->text, "<3>Last user: [<%0*" PRIx64 ">](", (int)log->mem->arch->word_bytes * 2,
-                                       caller);
+                g_string_append_printf(log->text, "<3>Last user: [<%0*" PRIx64 ">](",
+                                       (int)log->mem->arch->word_bytes * 2, caller);
                 slab_log_symbol(caller, log->name, log->context, log->text);
                 g_string_append(log->text, ")\n");
         }
@@ -200,7 +201,8 @@ gboolean slab_log_is_about(const struct report *report)
         return report->kind >= REPORT_SLAB_POISON && report->kind <= REPORT_NO_CTOR;
 }
 
-void slab_log_report(const struct sim *sim, const struct report *report, slab_log_caller name, void *context, GString *text)
+void slab_log_report(const struct sim *sim, const struct report *report, slab_log_caller name, void *context,
+                     GString *text)
 {
         const struct slab_log log = { sim, sim_memory(sim), name, context, text };
         uint64_t place = report->a;
@@ -262,7 +264,7 @@ void slab_log_report(const struct sim *sim, const struct report *report, slab_lo
         }
 }
 
-/* -- for show ------------------------------------------------------------------------------------------------------- */
+/* -- for show ------------------------------------------------------------------------------------------------------ */
 
 void slab_log_object(const struct sim *sim, uint64_t place, slab_log_caller name, void *context, GString *text)
 {
@@ -314,7 +316,8 @@ static void append_holdings(const struct slab_log *log, uint32_t cache, GArray *
                 slab_log_symbol(caller, log->name, log->context, symbol);
                 if (g_str_has_prefix(symbol->str, "0x"))
                         g_string_printf(symbol, "%0*" PRIx64, (int)log->mem->arch->word_bytes * 2, caller);
-                g_string_append_printf(log->text, "%s: %" PRIu64 " %s\n", log->mem->caches[cache].spec.name, count, symbol->str);
+                g_string_append_printf(log->text, "%s: %" PRIu64 " %s\n", log->mem->caches[cache].spec.name, count,
+                                       symbol->str);
         }
 }
 

@@ -51,7 +51,7 @@ static const char *list_name(const struct slab *slab)
         return names[slab->list];
 }
 
-/* -- cache ---------------------------------------------------------------------------------------------------------- */
+/* -- cache --------------------------------------------------------------------------------------------------------- */
 
 static void cache_geometry(const struct state *state, uint32_t id)
 {
@@ -73,14 +73,16 @@ static void cache_geometry(const struct state *state, uint32_t id)
                 if (cache->flags & names[i].flag)
                         g_string_append_printf(flags, "%s%s", flags->len > 0 ? "|" : "", names[i].name);
         line(state, "cache", "%s, id %u%s", cache->spec.name, id, cache->boot ? ", made at boot" : "");
-        line(state, "object", "%u bytes asked for, %u in a slab, aligned to %u", cache->spec.size_bytes, cache->buffer_size,
-             cache->align);
-        line(state, "slab", "%u objects in %u pages (order %u), %u colours %u bytes apart", cache->num, 1u << cache->gfporder,
-             cache->gfporder, cache->colour, cache->colour_off);
-        line(state, "slab header", "%u bytes, %s%s", cache->slab_size, cache->off_slab ? "an object of " : "on the slab",
+        line(state, "object", "%u bytes asked for, %u in a slab, aligned to %u", cache->spec.size_bytes,
+             cache->buffer_size, cache->align);
+        line(state, "slab", "%u objects in %u pages (order %u), %u colours %u bytes apart", cache->num,
+             1u << cache->gfporder, cache->gfporder, cache->colour, cache->colour_off);
+        line(state, "slab header", "%u bytes, %s%s", cache->slab_size,
+             cache->off_slab ? "an object of " : "on the slab",
              cache->off_slab ? state->mem->caches[cache->slabp_cache].spec.name : "");
         line(state, "flags", "%s", flags->len > 0 ? flags->str : "none");
-        line(state, "tunables", "limit %u, batchcount %u, sharedfactor %u", cache->limit, cache->batchcount, cache->shared);
+        line(state, "tunables", "limit %u, batchcount %u, sharedfactor %u", cache->limit, cache->batchcount,
+             cache->shared);
 }
 
 static void cache_stock(const struct state *state, uint32_t id)
@@ -89,14 +91,17 @@ static void cache_stock(const struct state *state, uint32_t id)
         struct cache_stock stock = { 0 };
 
         sim_cache_stock(state->sim, id, &stock);
-        line(state, "objects", "%" PRIu64 " active of %" PRIu64 ": %" PRIu64 " live, %" PRIu64 " in magazines, %" PRIu64
-             " in shared arrays", stock.active_objs, stock.num_objs, stock.live_objs, stock.magazine_objs, stock.shared_objs);
-        line(state, "slabs", "%u: %u partial, %u full, %u free", stock.slabs_partial + stock.slabs_full + stock.slabs_free,
-             stock.slabs_partial, stock.slabs_full, stock.slabs_free);
+        line(state, "objects",
+             "%" PRIu64 " active of %" PRIu64 ": %" PRIu64 " live, %" PRIu64 " in magazines, %" PRIu64
+             " in shared arrays",
+             stock.active_objs, stock.num_objs, stock.live_objs, stock.magazine_objs, stock.shared_objs);
+        line(state, "slabs", "%u: %u partial, %u full, %u free",
+             stock.slabs_partial + stock.slabs_full + stock.slabs_free, stock.slabs_partial, stock.slabs_full,
+             stock.slabs_free);
         line(state, "bytes", "%" PRIu64 " asked for by live objects, %" PRIu64 " in slabs", stock.requested_bytes,
              stock.slab_bytes);
-        line(state, "allocations", "%" PRIu64 " hits, %" PRIu64 " misses; %" PRIu64 " objects came from slabs", cache->allochit,
-             cache->allocmiss, cache->allocs);
+        line(state, "allocations", "%" PRIu64 " hits, %" PRIu64 " misses; %" PRIu64 " objects came from slabs",
+             cache->allochit, cache->allocmiss, cache->allocs);
         line(state, "frees", "%" PRIu64 " hits, %" PRIu64 " misses", cache->freehit, cache->freemiss);
         line(state, "history", "grown %" PRIu64 ", reaped %" PRIu64 ", most active %" PRIu64 ", most freeable %" PRIu64,
              cache->grown, cache->reaped, cache->high, cache->max_freeable);
@@ -133,8 +138,8 @@ static void cache_nodes(const struct state *state, const struct holders *holders
 
                 if (lists->present)
                         g_string_append_printf(state->text, "%-6u %14" PRIu64 " %12u %13u %11" PRIu64 " %s\n", node,
-                                               lists->free_objects, lists->free_limit, lists->colour_next, lists->next_reap,
-                                               lists->lock.holder ? "held" : "free");
+                                               lists->free_objects, lists->free_limit, lists->colour_next,
+                                               lists->next_reap, lists->lock.holder ? "held" : "free");
         }
         g_string_append(state->text, "\n# slab     <node> <list>  <inuse> <num> <held> <colour>\n");
         for (uint32_t node = 0; node < state->mem->nodes; node++)
@@ -164,7 +169,7 @@ static char *cache_text(const struct state *state, const char *name)
         return NULL;
 }
 
-/* -- objects -------------------------------------------------------------------------------------------------------- */
+/* -- objects ------------------------------------------------------------------------------------------------------- */
 
 static void append_holder(const struct state *state, const struct object_holder *holder)
 {
@@ -175,14 +180,16 @@ static void append_holder(const struct state *state, const struct object_holder 
                 g_string_append_printf(state->text, "free on the slab: %u before it in the chain", holder->number);
                 break;
         case OBJECT_IN_MAGAZINE:
-                g_string_append_printf(state->text, "free in the magazine of CPU %u: %u above it", holder->who, holder->number);
+                g_string_append_printf(state->text, "free in the magazine of CPU %u: %u above it", holder->who,
+                                       holder->number);
                 break;
         case OBJECT_IN_SHARED:
                 g_string_append_printf(state->text, "free in the shared array of node %u: %u above it", holder->who,
                                        holder->number);
                 break;
         case OBJECT_IN_ALIEN:
-                g_string_append_printf(state->text, "free in an alien array of node %u: %u above it", holder->who, holder->number);
+                g_string_append_printf(state->text, "free in an alien array of node %u: %u above it", holder->who,
+                                       holder->number);
                 break;
         case OBJECT_HELD:
                 sim_object_get(state->sim, holder->who, &object);
@@ -192,17 +199,20 @@ static void append_holder(const struct state *state, const struct object_holder 
         }
 }
 
-static void object_row(const struct state *state, uint32_t id, uint32_t index, const struct object_holder *holder, gboolean mark)
+static void object_row(const struct state *state, uint32_t id, uint32_t index, const struct object_holder *holder,
+                       gboolean mark)
 {
         uint64_t place = memory_object_place(state->mem, &state->mem->slabs[id], index);
 
-        g_string_append_printf(state->text, "%s%5u %8u:%-6u ", mark ? ">" : " ", index, place_pfn(place), place_offset(place));
+        g_string_append_printf(state->text, "%s%5u %8u:%-6u ", mark ? ">" : " ", index, place_pfn(place),
+                               place_offset(place));
         append_holder(state, holder);
         g_string_append_c(state->text, '\n');
 }
 
 /* The slab a page is part of; NULL: of none. */
-static const struct slab *slab_of_page(const struct state *state, uint32_t pfn, const struct holders *holders, uint32_t *ret_id)
+static const struct slab *slab_of_page(const struct state *state, uint32_t pfn, const struct holders *holders,
+                                       uint32_t *ret_id)
 {
         if (holders->pages[pfn].use != USE_SLAB)
                 return NULL;
@@ -217,7 +227,8 @@ static void slab_head(const struct state *state, const struct slab *slab, const 
 
         line(state, "slab", "%u pages from page %u, cache %s, node %u, %s list", 1u << cache->gfporder, slab->pfn,
              cache->spec.name, slab->node, list_name(slab));
-        line(state, "objects", "%u of %u out of it, %u of them held by the workload", slab->inuse, slab->num, held->objs);
+        line(state, "objects", "%u of %u out of it, %u of them held by the workload", slab->inuse, slab->num,
+             held->objs);
         line(state, "first object", "%u bytes into the slab", slab->colouroff);
         if (slab->header != PLACE_NONE)
                 line(state, "header", "at %u:%u", place_pfn(slab->header), place_offset(slab->header));
@@ -227,9 +238,9 @@ static void slab_head(const struct state *state, const struct slab *slab, const 
 
 static char *check_pfn(const struct state *state, uint32_t pfn)
 {
-        return pfn < state->mem->page_count
-                       ? NULL
-                       : g_strdup_printf("there is no page %u: the machine has pages 0 to %u", pfn, state->mem->page_count - 1);
+        return pfn < state->mem->page_count ? NULL
+                                            : g_strdup_printf("there is no page %u: the machine has pages 0 to %u", pfn,
+                                                              state->mem->page_count - 1);
 }
 
 static char *slab_text(const struct state *state, uint32_t pfn)
@@ -242,7 +253,8 @@ static char *slab_text(const struct state *state, uint32_t pfn)
         holders = holders_new(state->sim);
         slab = slab_of_page(state, pfn, holders, &id);
         if (slab == NULL)
-                return g_strdup_printf("page %u is part of no slab at this moment (show page %u says of what)", pfn, pfn);
+                return g_strdup_printf("page %u is part of no slab at this moment (show page %u says of "
+                                       "what)", pfn, pfn);
         slab_head(state, slab, &holders->slabs[id]);
         objects = holders_of_slab(state->sim, id);
         g_string_append(state->text, "\n# index     pfn:offset <holder>\n");
@@ -278,11 +290,13 @@ static char *object_text(const struct state *state, uint32_t pfn, uint32_t offse
                 return NULL;
         }
         if (slab == NULL)
-                return g_strdup_printf("there is no object in page %u at this moment (show page %u says what it is)", pfn, pfn);
+                return g_strdup_printf("there is no object in page %u at this moment (show page %u says what it "
+                                       "is)", pfn, pfn);
         cache = &state->mem->caches[slab->cache];
         first = place_of(slab->pfn, 0) + slab->colouroff;
         if (place < first || (place - first) / cache->buffer_size >= slab->num)
-                return g_strdup_printf("%u:%u lies outside of the objects of its slab: they begin at %u:%u, %u of %u bytes", pfn,
+                return g_strdup_printf("%u:%u lies outside of the objects of its slab: they begin at %u:%u, "
+                                       "%u of %u bytes", pfn,
                                        offset, place_pfn(first), place_offset(first), slab->num, cache->buffer_size);
         index = memory_object_index(state->mem, slab, place);
         objects = holders_of_slab(state->sim, id);
@@ -309,7 +323,7 @@ static char *object_text(const struct state *state, uint32_t pfn, uint32_t offse
         return NULL;
 }
 
-/* -- page ----------------------------------------------------------------------------------------------------------- */
+/* -- page ---------------------------------------------------------------------------------------------------------- */
 
 /* A page of a file or of a process, which reclaim may take back: what is known of it. */
 static void reclaimable_line(const struct state *state, uint32_t pfn)
@@ -358,8 +372,9 @@ static void page_use(const struct state *state, const struct holders *holders, u
                 block_lines(state, page->id);
                 break;
         default:
-                line(state, "state", "%s", pfn < state->mem->reserved_pages ? "reserved: never with the allocator"
-                                                                            : "in use by the allocator itself or by an op under way");
+                line(state, "state", "%s",
+                     pfn < state->mem->reserved_pages ? "reserved: never with the allocator"
+                                                      : "in use by the allocator itself or by an op under way");
                 break;
         }
 }
@@ -386,9 +401,10 @@ static char *page_text(const struct state *state, uint32_t pfn)
         return NULL;
 }
 
-/* -- the whole ------------------------------------------------------------------------------------------------------ */
+/* -- the whole ----------------------------------------------------------------------------------------------------- */
 
-char *state_text(const struct sim *sim, const struct state_target *target, const struct state_names *names, GString *text)
+char *state_text(const struct sim *sim, const struct state_target *target, const struct state_names *names,
+                 GString *text)
 {
         const struct state state = { sim, sim_memory(sim), names, text };
         char *problem = target->kind != STATE_CACHE ? check_pfn(&state, target->pfn) : NULL;

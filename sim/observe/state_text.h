@@ -1,8 +1,10 @@
 /*
- * state_text.h - one cache, page frame, slab or object at one moment, for people: what it is, where it stands, who has it.
+ * state_text.h - one cache, page frame, slab or object at one moment, for people: what it is, where it stands,
+ * who has it.
  *
- * The kernel has no files for these, so the formats are ours: a name, then its value, a line each; tables under a line that
- * begins with "# ". Whose something is the core knows as the op that asked for it; names are added by the caller.
+ * The kernel has no files for these, so the formats are ours: a name, then its value, a line each; tables under a line
+ * that begins with "# ". Whose something is the core knows as the op that asked for it;
+ * names are added by the caller.
  */
 #ifndef KMEMSIM_OBSERVE_STATE_TEXT_H
 #define KMEMSIM_OBSERVE_STATE_TEXT_H
@@ -28,6 +30,7 @@ struct state_names {
 };
 
 /* NULL, or why there is no such thing at this moment: g_free it. */
-char *state_text(const struct sim *sim, const struct state_target *target, const struct state_names *names, GString *text);
+char *state_text(const struct sim *sim, const struct state_target *target, const struct state_names *names,
+                 GString *text);
 
 #endif

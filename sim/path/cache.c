@@ -135,7 +135,8 @@ enum outcome act_create_fail(struct machine *m, struct thread *th, struct frame 
         th->op.result = 1;
         th->ret = PLACE_NONE;
         th->op.path = (uint8_t)failed_path(th);
-        if (!(m->mem.caches[f->cache].spec.flags & CACHE_PANIC) || m->manual_clock) /* in an ops file the flag has no effect */
+        /* in an ops file the flag has no effect */
+        if (!(m->mem.caches[f->cache].spec.flags & CACHE_PANIC) || m->manual_clock)
                 return OUT_DONE;
         machine_report(m, th, REPORT_CREATE_PANIC, f->cache, 0, 0);
         return machine_halt(m);
@@ -772,8 +773,9 @@ enum outcome act_destroy_rcu(struct machine *m, struct thread *th, struct frame 
 }
 
 /*
- * synchronize_rcu(). 2.6.20 waits for one grace period, which says nothing of callbacks of other CPUs that are late; here the
- * descriptor stays until no slab of the cache waits any more (as with rcu_barrier(), which later kernels call).
+ * synchronize_rcu(). 2.6.20 waits for one grace period, which says nothing of callbacks of other CPUs that are late;
+ * here the descriptor stays until no slab of the cache waits any more (as with rcu_barrier(),
+ * which later kernels call).
  */
 enum outcome act_destroy_rcu_wait(struct machine *m, struct thread *th, struct frame *f)
 {

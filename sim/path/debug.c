@@ -96,7 +96,8 @@ enum outcome act_alloc_debug(struct machine *m, struct thread *th, struct frame 
         return OUT_DONE;
 }
 
-/* kfree_debugcheck and cache_free_debugcheck: an object comes back. free.place is the caller's pointer, raw afterwards. */
+/* kfree_debugcheck and cache_free_debugcheck: an object comes back. free.place is the caller's pointer,
+ * raw afterwards. */
 enum outcome act_free_debug(struct machine *m, struct thread *th, struct frame *f)
 {
         uint64_t place = f->free.place;

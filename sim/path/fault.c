@@ -170,7 +170,9 @@ static bool is_to_fail(struct machine *m, struct thread *th, enum fault_capabili
 {
         struct fault_state *fault = &m->fault;
         uint16_t stack[FRAMES_MAX];
-        struct fault_caller caller = { .in_interrupt = is_interrupt(th), .make_it_fail = th->make_it_fail, .stack = stack };
+        struct fault_caller caller = { .in_interrupt = is_interrupt(th),
+                                       .make_it_fail = th->make_it_fail,
+                                       .stack = stack };
 
         fault->seen[capability]++;
         if (fault->at[capability] && fault->seen[capability] == fault->at[capability])

@@ -3,8 +3,8 @@
  *
  * Stands for lib/fault-inject.c and random32() of 2.6.20, and for should_failslab() and should_fail_alloc_page() (spec
  * 07 section 9). Two capabilities, each with its own attributes: failslab makes object requests fail before the
- * magazine is looked at, fail_page_alloc makes page requests fail before the zonelist is. A capability that is not built
- * in takes no part: no test, no random number.
+ * magazine is looked at, fail_page_alloc makes page requests fail before the zonelist is. A capability that is not
+ * built in takes no part: no test, no random number.
  *
  * Beside the kernel's attributes stands `at`: the one request with this number fails, whatever the attributes say. That
  * is for sweeps over all requests of a run, one failure each.
@@ -91,13 +91,14 @@ struct fault_caller {
 };
 
 /*
- * SHOULD_FAIL: steps F1 to F8 of section 9.2. size: bytes of the object or pages of the block. *count is the capability's
- * counter of step F4. A draw is made exactly when F1 to F4 let the request through.
+ * SHOULD_FAIL: steps F1 to F8 of section 9.2. size: bytes of the object or pages of the block. *count is the
+ * capability's counter of step F4. A draw is made exactly when F1 to F4 let the request through.
  */
 bool fault_should_fail(struct fault_attr *attr, uint32_t *count, struct random32 *rng, uint32_t size,
                        const struct fault_caller *caller);
 
-/* Functions of the kernel that the filters can name: a function is on the stack when a frame is in one of its states. */
+/* Functions of the kernel that the filters can name:
+ * a function is on the stack when a frame is in one of its states. */
 struct fault_function {
         const char *name;
         uint16_t first, last; /* enum state */

@@ -191,7 +191,8 @@ enum outcome act_drainm_unlock(struct machine *m, struct thread *th, struct fram
 enum outcome act_drainf_next(struct machine *m, struct thread *th, struct frame *f)
 {
         th->ret = f->drainf.freed;
-        if ((int32_t)f->drainf.freed >= (int32_t)f->drainf.want || /* the kernel's int: a wrapped count frees nothing */ lists_of(m, f)->list[SLABS_FREE].count == 0)
+        if ((int32_t)f->drainf.freed >= (int32_t)f->drainf.want || /* the kernel's int: a wrapped count frees nothing */
+            lists_of(m, f)->list[SLABS_FREE].count == 0)
                 return OUT_DONE;
         return OUT_OK;
 }

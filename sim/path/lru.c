@@ -79,8 +79,8 @@ enum outcome act_add_put(struct machine *m, struct thread *th, struct frame *f)
 enum outcome act_add_release(struct machine *m, struct thread *th, struct frame *f)
 {
         (void)m;
-        call_release(th, f->add.which == LRU_LIST_ACTIVE ? GROUP_OF_ACTIVE_ADD : GROUP_OF_INACTIVE_ADD, false)->release.cpu =
-                (uint8_t)f->add.cpu;
+        call_release(th, f->add.which == LRU_LIST_ACTIVE ? GROUP_OF_ACTIVE_ADD : GROUP_OF_INACTIVE_ADD, false)
+                ->release.cpu = (uint8_t)f->add.cpu;
         return OUT_CALL;
 }
 

@@ -174,7 +174,8 @@ enum outcome act_page_delete_begin(struct machine *m, struct thread *th, struct 
         return OUT_CALL;
 }
 
-/* truncate, or munmap of one page. A page that others have pinned stays, with nobody's name on it, until they let go. */
+/* truncate, or munmap of one page. A page that others have pinned stays, with nobody's name on it,
+ * until they let go. */
 enum outcome act_page_delete(struct machine *m, struct thread *th, struct frame *f)
 {
         uint32_t pfn = f->lru_op.pfn;

@@ -2,9 +2,9 @@
  * numa.c - the paths that only a NUMA kernel has: objects of a named node, objects of other nodes when this one has
  * none, frees that go home through alien arrays, and the page sets of a CPU.
  *
- * Stands for kmem_cache_alloc_node(), __cache_alloc_node(), fallback_alloc(), cache_free_alien(), drain_alien_cache() and
- * alloc_alien_cache() in mm/slab.c, and process_zones() in mm/page_alloc.c of 2.6.20 (spec 02 section 8, 01 section
- * 9.4, 02 section 11).
+ * Stands for kmem_cache_alloc_node(), __cache_alloc_node(), fallback_alloc(), cache_free_alien(), drain_alien_cache()
+ * and alloc_alien_cache() in mm/slab.c, and process_zones()
+ * in mm/page_alloc.c of 2.6.20 (spec 02 section 8, 01 section 9.4, 02 section 11).
  *
  * Every node has lists of every cache here, since nodes neither come nor go after boot. So a request for a node always
  * finds some, and a CPU that comes up never has to make them.

@@ -109,8 +109,8 @@ enum outcome act_pa_reserves_got(struct machine *m, struct thread *th, struct fr
         return f->gfp & __GFP_NOFAIL ? OUT_ALT : OUT_NO;
 }
 
-/* With a clock that moves by hand one request runs at a time: nothing can come while this one waits, and it would wait for
- * ever. The machine stops there. */
+/* With a clock that moves by hand one request runs at a time: nothing can come while this one waits, and it would wait
+ * for ever. The machine stops there. */
 enum outcome act_pa_nofail_wait(struct machine *m, struct thread *th, struct frame *f)
 {
         if (m->manual_clock && !m->mem.lru.in_use)
@@ -213,7 +213,8 @@ enum outcome act_pa_done(struct machine *m, struct thread *th, struct frame *f)
 
 /*
  * Sets scan.next to the next zone worth a look; false: there is none. With __GFP_THISNODE the list ends behind the node
- * of its first zone. On NUMA zones found full lately are passed over, and if that led to nothing all are looked at again.
+ * of its first zone. On NUMA zones found full lately are passed over,
+ * and if that led to nothing all are looked at again.
  */
 static bool next_zone(const struct machine *m, struct frame *f)
 {
@@ -282,8 +283,8 @@ enum outcome act_scan_reclaimed(struct machine *m, struct thread *th, struct fra
         return OUT_NO;
 }
 
-/* zlc_mark_zone_full() and zlc_setup(): the zone in hand gave no page. The first time in a walk the marks come into use,
- * all cleared (this one too) if the last time was more than a second ago. */
+/* zlc_mark_zone_full() and zlc_setup(): the zone in hand gave no page. The first time in a walk the marks come into
+ * use, all cleared (this one too) if the last time was more than a second ago. */
 enum outcome act_scan_full(struct machine *m, struct thread *th, struct frame *f)
 {
         struct zonelist_cache *cache = &m->mem.zonelist_caches[f->scan.list_node][f->scan.list_type];

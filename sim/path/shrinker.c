@@ -161,7 +161,8 @@ enum outcome act_unused_do(struct machine *m, struct thread *th, struct frame *f
         uint32_t id = shrinker_of(&m->mem.lru, th->op.cache);
 
         th->ret = PLACE_NONE;
-        if (id == SHRINKER_NONE || !sim_object_is(m, f->lru_op.object, f->lru_op.made_by) || !sim_object_unused(m, f->lru_op.object, th->op.kind == OP_PUT)) {
+        if (id == SHRINKER_NONE || !sim_object_is(m, f->lru_op.object, f->lru_op.made_by) ||
+            !sim_object_unused(m, f->lru_op.object, th->op.kind == OP_PUT)) {
                 th->op.result = 1;
                 th->op.path = PATH_FAILED;
                 return OUT_DONE;

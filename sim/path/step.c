@@ -40,7 +40,8 @@ void machine_event(struct machine *m, const struct thread *th, enum event_kind k
         event->spare = 0;
 }
 
-void machine_report(struct machine *m, const struct thread *th, enum report_kind kind, uint64_t a, uint64_t b, uint64_t c)
+void machine_report(struct machine *m, const struct thread *th, enum report_kind kind, uint64_t a, uint64_t b,
+                    uint64_t c)
 {
         struct report report = { .t_ns = m->now_ns, .op = th->op.id, .a = a, .b = b, .c = c, .task = th->op.task,
                                  .irq = th->op.irq, .cpu = th->cpu, .kind = (uint8_t)kind };

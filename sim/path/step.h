@@ -424,18 +424,24 @@ void sched_handed_over(struct machine *m, struct thread *th, uint64_t delay_ns);
 void sched_call_others(struct machine *m, struct thread *caller);                /* machine.call is set up */
 void sched_irqs_on(struct machine *m, uint32_t cpu);                             /* deliver what is pending */
 bool sched_wake_kswapd(struct machine *m, const struct thread *waker, uint32_t node); /* false: it does not wait */
-void sched_write_started(struct machine *m);                                     /* its end is timed, if writes take time */
-uint32_t sim_page_handle(struct machine *m, struct thread *th, uint32_t pfn);    /* a handle for the page of the op in hand */
-void sim_page_lost(struct machine *m, uint32_t object);                          /* reclaim has taken what it stood for */
+/* its end is timed, if writes take time */
+void sched_write_started(struct machine *m);
+/* a handle for the page of the op in hand */
+uint32_t sim_page_handle(struct machine *m, struct thread *th, uint32_t pfn);
+/* reclaim has taken what it stood for */
+void sim_page_lost(struct machine *m, uint32_t object);
 uint64_t sim_object_lost(struct machine *m, uint32_t object, uint64_t *ret_op);  /* the same, an object: its place */
 bool sim_object_unused(struct machine *m, uint32_t object, bool unused); /* false: gone, or it is so already */
 void sim_object_used(struct machine *m, uint32_t object);
 bool sim_object_is(struct machine *m, uint32_t object, uint64_t op); /* it still stands for what that op got */
-void sched_stop_cpu(struct machine *m, const struct thread *caller, uint32_t cpu); /* offline as soon as it has nothing in hand; the
-                                                                                  * caller sleeps until then */
-void sched_cpu_online(struct machine *m);                                        /* tasks that wait to run at all may do so elsewhere */
-void sched_rcu_at(struct machine *m, uint32_t cpu, uint64_t t_ns);               /* callbacks of this CPU may be due then */
-void sched_killed(struct machine *m, uint32_t process, uint32_t cpu); /* end its tasks; then it exits, on cpu if it had none */
+/* offline as soon as it has nothing in hand; the caller sleeps until then */
+void sched_stop_cpu(struct machine *m, const struct thread *caller, uint32_t cpu);
+/* tasks that wait to run at all may do so elsewhere */
+void sched_cpu_online(struct machine *m);
+/* callbacks of this CPU may be due then */
+void sched_rcu_at(struct machine *m, uint32_t cpu, uint64_t t_ns);
+/* end its tasks; then it exits, on cpu if it had none */
+void sched_killed(struct machine *m, uint32_t process, uint32_t cpu);
 void sched_exited(struct machine *m, uint32_t process);               /* tell who waits for that */
 void sched_halt(struct machine *m);                                              /* nothing happens any more */
 
@@ -474,10 +480,12 @@ static inline uint64_t cycles_to_ns(const struct machine *m, uint64_t cycles)
 }
 
 /* Writes an event of the op in hand. */
-void machine_event(struct machine *m, const struct thread *th, enum event_kind kind, uint32_t a, uint32_t b, uint32_t c);
+void machine_event(struct machine *m, const struct thread *th, enum event_kind kind, uint32_t a, uint32_t b,
+                   uint32_t c);
 
 /* Tells who reads the kernel log what the kernel prints here (trace/report_kinds.def); no part of the run. */
-void machine_report(struct machine *m, const struct thread *th, enum report_kind kind, uint64_t a, uint64_t b, uint64_t c);
+void machine_report(struct machine *m, const struct thread *th, enum report_kind kind, uint64_t a, uint64_t b,
+                    uint64_t c);
 
 /* A BUG or panic has been reported: the machine stops, locks stay held. The action answers with what this returns. */
 enum outcome machine_halt(struct machine *m);
@@ -598,8 +606,8 @@ static inline bool op_is_for_pages(const struct thread *th)
 /* All page lists of a CPU back to the buddy lists. */
 struct frame *call_drain_pages(struct machine *m, struct thread *th, uint32_t cpu);
 
-/* Constructor and destructor of `count` objects of a cache: what they do with the objects is the workload's affair, here they
- * take their time. */
+/* Constructor and destructor of `count` objects of a cache: what they do with the objects is the workload's affair,
+ * here they take their time. */
 static inline void construct(struct machine *m, const struct kmem_cache *cache, uint32_t count)
 {
         m->spent_cycles += (uint64_t)cache->spec.ctor_cycles * count;
@@ -618,12 +626,13 @@ static inline void machine_cpu_offline(struct memory *mem, uint32_t cpu)
 }
 
 /* What several files need of one another's paths. */
-void count_slab_pages(struct machine *m, const struct thread *th, uint32_t cache, uint32_t pfn); /* alloc.c: they belong to a slab now */
+/* alloc.c: they belong to a slab now */
+void count_slab_pages(struct machine *m, const struct thread *th, uint32_t cache, uint32_t pfn);
 void call_drain_alien(struct thread *th, uint32_t cache, uint32_t home, uint32_t array); /* numa.c; its lock is held */
 void call_drain_aliens(struct thread *th, uint32_t cache, uint32_t node);
 void call_free_aliens(struct thread *th, uint32_t cache, uint32_t node, bool is_new);
-/* debug.c: the debug halves of taking objects from slabs, putting them back, and of slabs that come and go. The first and
- * third answer false when the machine has to halt. */
+/* debug.c: the debug halves of taking objects from slabs, putting them back, and of slabs that come and go. The first
+ * and third answer false when the machine has to halt. */
 bool debug_check_slab(struct machine *m, struct thread *th, uint32_t slab);
 void debug_taken(struct machine *m, struct thread *th, uint32_t slab, uint32_t index);
 bool debug_put(struct machine *m, struct thread *th, uint32_t slab, uint32_t index);

@@ -2,8 +2,8 @@
  * call_sites.c - where in the scenario requests come from, as numbers: what a debug_slab machine keeps as last users of
  * objects, and what it shows for them.
  *
- * A line of the scenario and the task that runs it are a site. Numbers are given as sites first ask for something, so that
- * they are the same in every run; a trace that is replayed has numbers of its own, below CALL_SITE_FIRST.
+ * A line of the scenario and the task that runs it are a site. Numbers are given as sites first ask for something, so
+ * that they are the same in every run; a trace that is replayed has numbers of its own, below CALL_SITE_FIRST.
  */
 #include "script/scenario_parts.h"
 

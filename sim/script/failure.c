@@ -2,8 +2,8 @@
  * failure.c - what becomes of a failure: of a request that got nothing, of what the kernel prints, and of a BUG.
  *
  * A report of the machine (trace/report.h) becomes a row of table failure with the kernel's text, written while the
- * memory is as it was at that step. About failed allocations the failure policy of the task has a word: "count" wants no
- * rows, "fatal" ends the run. A fatal report (BUG, panic) always ends it: the machine has stopped.
+ * memory is as it was at that step. About failed allocations the failure policy of the task has a word: "count" wants
+ * no rows, "fatal" ends the run. A fatal report (BUG, panic) always ends it: the machine has stopped.
  *
  * Freeing twice, and freeing as what it is not, is found here, before the allocator sees it. 2.6.20 without
  * CONFIG_DEBUG_SLAB finds a double free not at all or much later, so that the text is the one it would have then.
@@ -86,7 +86,8 @@ static const char *caller_name(uint64_t caller, void *context)
         return call_site_name(context, caller);
 }
 
-static void keep_report(struct scenario *scenario, const struct report *report, const struct actor *actor, GString *text)
+static void keep_report(struct scenario *scenario, const struct report *report, const struct actor *actor,
+                        GString *text)
 {
         g_autofree char *kthread = g_strdup_printf("events/%u", report->cpu), *message = NULL, *plain = NULL;
         struct failure failure = { .t_ns = report->t_ns, .op = report->op, .task = report->task, .cpu = report->cpu,
@@ -108,7 +109,8 @@ static void keep_report(struct scenario *scenario, const struct report *report, 
                 return;
         plain = kernel_log_plain(text->str);
         if (slab_log_is_about(report)) {
-                char *where = g_strdup_printf("at %" G_GUINT64_FORMAT ".%03u us, CPU %u, task %s, op %" G_GUINT64_FORMAT ":\n%s",
+                char *where = g_strdup_printf("at %" G_GUINT64_FORMAT ".%03u us, CPU %u, task %s, op %" G_GUINT64_FORMAT
+                                              ":\n%s",
                                               report->t_ns / 1000, (unsigned)(report->t_ns % 1000), report->cpu,
                                               actor ? actor->name : kthread, report->op, plain);
 
@@ -125,7 +127,8 @@ static void keep_report(struct scenario *scenario, const struct report *report, 
 static void hear(const struct report *report, void *context)
 {
         struct scenario *scenario = context;
-        const struct actor *actor = report->task < scenario->threads->len ? scenario->threads->pdata[report->task] : NULL;
+        const struct actor *actor = report->task < scenario->threads->len ? scenario->threads->pdata[report->task]
+                                                                          : NULL;
         enum failure_policy policy = policy_of(scenario, actor);
         g_autoptr(GString) text = NULL;
 
@@ -165,8 +168,8 @@ static char *failed_text(const struct actor *actor, const struct op_record *reco
         enum failure_reason reason = failure_reason(actor->scenario, record);
 
         if (record->kind == OP_MEMPOOL_ALLOC)
-                return g_strdup_printf("%.*s: mempool_alloc: the allocator below gives nothing, the reserve is empty, and a "
-                                       "mask without __GFP_WAIT does not wait (mode:0x%x)",
+                return g_strdup_printf("%.*s: mempool_alloc: the allocator below gives nothing, "
+                                       "the reserve is empty, and a mask without __GFP_WAIT does not wait (mode:0x%x)",
                                        KERNEL_NAME, actor->name, record->gfp);
         if (record->kind == OP_PAGES)
                 return g_strdup_printf("%.*s: pages of order %u: %s", KERNEL_NAME, actor->name, record->order,
@@ -214,7 +217,8 @@ static char *bug_text(const struct actor *actor, const char *message)
         const char *line = strchr(message, ':');
 
         if (actor->request.kind == OP_CREATE && actor->request.spec)
-                g_string_append_printf(text, "<3>kmem_cache_create: Early error in slab %s\n", actor->request.spec->name);
+                g_string_append_printf(text, "<3>kmem_cache_create: Early error in slab %s\n",
+                                       actor->request.spec->name);
         if (g_str_has_prefix(message, at) && line) {
                 g_autofree char *file = g_strndup(message + strlen(at), (gsize)(line - message) - strlen(at));
 
@@ -236,10 +240,11 @@ void failure_bug(struct actor *actor, const char *message)
 }
 
 /*
- * The simulated kernel stops here: `text` (freed here) is what it prints; on the stack stands what is known beyond that,
- * in lines.
+ * The simulated kernel stops here: `text` (freed here) is what it prints;
+ * on the stack stands what is known beyond that, in lines.
  */
-static int raise_bug(lua_State *L, struct actor *self, char *text, const struct request *refused, uint64_t refused_frees)
+static int raise_bug(lua_State *L, struct actor *self, char *text, const struct request *refused,
+                     uint64_t refused_frees)
 {
         struct scenario *scenario = self->scenario;
         const char *why = lua_tostring(L, -1);
@@ -271,8 +276,8 @@ static const char *push_text(lua_State *L, char *text)
 }
 
 /* Pushes "s.lua:2 by 'rx' at 1.234 us". */
-static const char *push_origin(lua_State *L, const struct scenario *scenario, struct sandbox_place place, uint16_t thread,
-                               uint64_t t_ns)
+static const char *push_origin(lua_State *L, const struct scenario *scenario, struct sandbox_place place,
+                               uint16_t thread, uint64_t t_ns)
 {
         const struct actor *actor = scenario->threads->pdata[thread];
         char *where = sandbox_place_text(scenario->sandbox, place);

@@ -141,7 +141,8 @@ int faults_declare(struct scenario *scenario, lua_State *L, enum fault_capabilit
                 return luaL_error(L, "%s is declared twice", what);
         if (lua_type(L, 1) == LUA_TSTRING) {
                 if (!parse_boot_form(attr, lua_tostring(L, 1)))
-                        return luaL_error(L, "%s: \"%s\" is not interval,probability,space,times", what, lua_tostring(L, 1));
+                        return luaL_error(L, "%s: \"%s\" is not interval,probability,space,times", what,
+                                          lua_tostring(L, 1));
                 attr->built_in = 1;
                 return 0;
         }
@@ -187,7 +188,8 @@ static const char *parse_value(enum fault_attribute attribute, const char *text,
 
         switch (type_of(attribute)) {
         case VALUE_SWITCH:
-                if (g_ascii_strcasecmp(text, "true") == 0 || strcmp(text, "1") == 0 || g_ascii_strcasecmp(text, "y") == 0)
+                if (g_ascii_strcasecmp(text, "true") == 0 || strcmp(text, "1") == 0 ||
+                    g_ascii_strcasecmp(text, "y") == 0)
                         *ret = 1;
                 else if (g_ascii_strcasecmp(text, "false") == 0 || strcmp(text, "0") == 0 ||
                          g_ascii_strcasecmp(text, "n") == 0)

@@ -27,7 +27,7 @@ struct pages {
         struct page_ref ref[];
 };
 
-/* -- pages as Lua values --------------------------------------------------------------------------------------------- */
+/* -- pages as Lua values ------------------------------------------------------------------------------------------- */
 
 static struct pages *pages_new(struct scenario *scenario, lua_State *L, uint32_t room, bool is_single)
 {
@@ -43,8 +43,8 @@ static struct pages *pages_check(lua_State *L, int index, const char *what)
         struct pages *pages = handle_part(L, index, HANDLE_PAGES);
 
         if (!pages)
-                luaL_error(L, "%s needs a page or a set of pages: what t:file_page, t:anon_page, t:page_cache or t:anon_pages "
-                              "returned", what);
+                luaL_error(L, "%s needs a page or a set of pages: what t:file_page, t:anon_page, "
+                              "t:page_cache or t:anon_pages returned", what);
         return pages;
 }
 
@@ -125,7 +125,7 @@ static int pages_newindex(lua_State *L)
         return luaL_error(L, "the fields of pages are for reading");
 }
 
-/* -- new pages ------------------------------------------------------------------------------------------------------- */
+/* -- new pages ----------------------------------------------------------------------------------------------------- */
 
 /* One request a page; at: pages asked for so far. Stack: the task, the set. */
 static int make_on(lua_State *L, int status, lua_KContext at)
@@ -158,13 +158,14 @@ void pressure_took_page(struct actor *actor, const struct op_record *record)
                 pages->reason = (uint8_t)failure_reason(actor->scenario, record);
                 return;
         }
-        pages->ref[pages->count++] = (struct page_ref){ record->id, sim_result_object(actor->scenario->sim, actor->thread),
-                                                        record->pfn };
+        pages->ref[pages->count++] =
+                (struct page_ref){ record->id, sim_result_object(actor->scenario->sim, actor->thread), record->pfn };
 }
 
 static int make_pages(lua_State *L, const char *what, lua_Integer count, bool is_single, int fields, uint8_t flags)
 {
-        static const char *const file_fields[] = { "dirty", "mapped", "writable", "read_ahead", "gfp", "node", "process", NULL };
+        static const char *const file_fields[] = { "dirty", "mapped", "writable", "read_ahead",
+                                                   "gfp",   "node",   "process",  NULL };
         static const char *const anon_fields[] = { "gfp", "node", "process", NULL };
         struct actor *self = actor_task_of(L, what);
         struct request request = { .kind = OP_PAGE_NEW, .gfp = GFP_HIGHUSER, .flags = flags };
@@ -192,8 +193,8 @@ static int make_pages(lua_State *L, const char *what, lua_Integer count, bool is
                 request.owner = actor_process_of(self);
         }
         if (!(request.gfp & __GFP_WAIT))
-                return luaL_error(L, "%s: pages for the page cache and for processes are asked for with a mask that may wait, "
-                                     "such as \"highuser\" or \"nofs\"", what);
+                return luaL_error(L, "%s: pages for the page cache and for processes are asked for with a mask that "
+                                     "may wait, such as \"highuser\" or \"nofs\"", what);
         lua_settop(L, 1);
         self->pages = pages_new(self->scenario, L, (uint32_t)count, is_single);
         self->request = request;
@@ -230,7 +231,7 @@ static int task_anon_pages(lua_State *L)
         return make_pages(L, "anon_pages", count_argument(L, "anon_pages"), false, 3, PAGE_NEW_ANON);
 }
 
-/* -- what is done to pages ------------------------------------------------------------------------------------------- */
+/* -- what is done to pages ----------------------------------------------------------------------------------------- */
 
 /* Stack: the task, the pages. at: pages looked at so far. Those that are gone are passed over. */
 static int act_on(lua_State *L, int status, lua_KContext at)
@@ -312,7 +313,7 @@ static int task_process_exit(lua_State *L)
         return actor_submit(L, self);
 }
 
-/* -- shrinkers ------------------------------------------------------------------------------------------------------- */
+/* -- shrinkers ----------------------------------------------------------------------------------------------------- */
 
 void declare_shrinker(lua_State *L, int index, const char *what, struct request *ret)
 {
@@ -325,8 +326,10 @@ void declare_shrinker(lua_State *L, int index, const char *what, struct request 
         fields_integer(L, index, what, "seeks", 1, 255, &seeks);
         fields_boolean(L, index, what, "fs", &fs);
         fields_boolean(L, index, what, "hundreds", &hundreds);
-        *ret = (struct request){ .kind = OP_SHRINKER, .order = (uint8_t)seeks,
-                                 .flags = (uint8_t)((fs ? SHRINKER_NEEDS_FS : 0) | (hundreds ? SHRINKER_BY_HUNDREDS : 0)) };
+        *ret = (struct request){ .kind = OP_SHRINKER,
+                                 .order = (uint8_t)seeks,
+                                 .flags = (uint8_t)((fs ? SHRINKER_NEEDS_FS : 0) |
+                                                    (hundreds ? SHRINKER_BY_HUNDREDS : 0)) };
 }
 
 static int task_set_shrinker(lua_State *L)
@@ -384,7 +387,7 @@ static int task_drop_caches(lua_State *L)
         return actor_submit(L, self);
 }
 
-/* -- settings -------------------------------------------------------------------------------------------------------- */
+/* -- settings ------------------------------------------------------------------------------------------------------ */
 
 /* A setting by the name a scenario knows it by, and its value at stack index `value`. */
 static void setting_of(lua_State *L, const char *what, const char *name, int value, struct request *ret)
@@ -407,9 +410,10 @@ static void setting_of(lua_State *L, const char *what, const char *name, int val
                                                             setting == VM_WRITE_NS))
                         setting++;
                 if (!info)
-                        luaL_error(L, "%s: there is no setting '%s' (swap, swappiness, write_time, congested, laptop_mode, "
-                                      "dirty_ratio, dirty_background_ratio, vfs_cache_pressure, zone_reclaim_mode, "
-                                      "min_unmapped_ratio, min_slab_ratio, panic_on_oom)", what, name);
+                        luaL_error(L, "%s: there is no setting '%s' (swap, swappiness, write_time, "
+                                      "congested, laptop_mode, dirty_ratio, dirty_background_ratio, "
+                                      "vfs_cache_pressure, zone_reclaim_mode, min_unmapped_ratio, "
+                                      "min_slab_ratio, panic_on_oom)", what, name);
                 if (lua_type(L, value) == LUA_TBOOLEAN && info->most == 1)
                         number = (uint64_t)lua_toboolean(L, value);
                 else if (lua_isinteger(L, value) && lua_tointeger(L, value) >= 0)
@@ -461,7 +465,7 @@ void declare_vm(struct scenario *scenario, lua_State *L, int index)
         lua_pop(L, 1);
 }
 
-/* -- /proc/vmstat ---------------------------------------------------------------------------------------------------- */
+/* -- /proc/vmstat -------------------------------------------------------------------------------------------------- */
 
 static void set_count(lua_State *L, const char *name, uint64_t value)
 {
@@ -549,11 +553,13 @@ void pressure_open(struct scenario *scenario, lua_State *L)
 }
 
 const luaL_Reg pressure_methods[] = {
-        { "file_page", task_file_page },         { "anon_page", task_anon_page },     { "page_cache", task_page_cache },
-        { "anon_pages", task_anon_pages },       { "alive", task_alive },             { "process_exit", task_process_exit },
-        { "set_shrinker", task_set_shrinker },   { "remove_shrinker", task_remove_shrinker },
-        { "put", task_put },                     { "get", task_get },                 { "drop_caches", task_drop_caches },
-        { "vm_set", task_vm_set },               { "vmstat", task_vmstat },
+        { "file_page", task_file_page },       { "anon_page", task_anon_page },
+        { "page_cache", task_page_cache },     { "anon_pages", task_anon_pages },
+        { "alive", task_alive },               { "process_exit", task_process_exit },
+        { "set_shrinker", task_set_shrinker }, { "remove_shrinker", task_remove_shrinker },
+        { "put", task_put },                   { "get", task_get },
+        { "drop_caches", task_drop_caches },   { "vm_set", task_vm_set },
+        { "vmstat", task_vmstat },
 #define X(name, kind) { #name, task_##name },
         PAGE_METHODS(X)
 #undef X

@@ -113,9 +113,9 @@ static void declare_on_exit(struct scenario *scenario, lua_State *L, int index, 
 void process_declare(struct scenario *scenario, lua_State *L, int index)
 {
         static const char *const what = "process";
-        static const char *const known[] = { "name", "pid",     "parent",  "total_vm", "anon",   "cpu_time", "age",    "nice",
-                                             "uid",  "euid",    "caps",    "oom_adj",  "kernel", "swapoff",  "shares", "exiting",
-                                             "on_exit", NULL };
+        static const char *const known[] = { "name",   "pid",     "parent", "total_vm", "anon",    "cpu_time",
+                                             "age",    "nice",    "uid",    "euid",     "caps",    "oom_adj",
+                                             "kernel", "swapoff", "shares", "exiting",  "on_exit", NULL };
         struct declared_process process = { .scenario = scenario }, *kept;
         const struct declared_process *relative;
         uint64_t number = 0, nice = 0, adj = 0;
@@ -155,7 +155,8 @@ void process_declare(struct scenario *scenario, lua_State *L, int index)
         if (fields_boolean(L, index, what, "exiting", &flag) && flag)
                 process.spec.flags |= PROCESS_EXITING;
         if (process.anon_pages && (process.spec.flags & PROCESS_KTHREAD || process.spec.shares))
-                luaL_error(L, "%s: a kernel thread, or a process that shares the memory of another, has no anon memory of its own",
+                luaL_error(L, "%s: a kernel thread, or a process that shares the memory of another, "
+                              "has no anon memory of its own",
                            what);
         process.id = scenario->processes->len + 1;
         process.place = sandbox_place(scenario->sandbox, L, 1);
@@ -175,7 +176,8 @@ bool process_attach_all(struct scenario *scenario)
                 if (sim_process_new(scenario->sim, &process->spec, &problem) != process->id) {
                         g_autofree char *where = sandbox_place_text(scenario->sandbox, process->place);
 
-                        scenario_fail(scenario, SCENARIO_ERROR_SCRIPT, "%s: process '%s': %s", where, process->name, problem);
+                        scenario_fail(scenario, SCENARIO_ERROR_SCRIPT, "%s: process '%s': %s", where, process->name,
+                                      problem);
                         return false;
                 }
                 if (scenario->recorder)

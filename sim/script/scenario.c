@@ -58,8 +58,8 @@ void scenario_take_error(struct scenario *scenario, lua_State *thread, const str
 
                 g_free(who);
                 who = g_strdup_printf("  %s '%s' on CPU %u at %" G_GUINT64_FORMAT ".%03u us\n",
-                                      actor->kind == ACTOR_INTERRUPT ? "interrupt" : "task", actor->name, actor_cpu(actor),
-                                      now_ns / 1000, (unsigned)(now_ns % 1000));
+                                      actor->kind == ACTOR_INTERRUPT ? "interrupt" : "task", actor->name,
+                                      actor_cpu(actor), now_ns / 1000, (unsigned)(now_ns % 1000));
         }
         if (code == SCENARIO_ERROR_INTERRUPTED)
                 scenario_fail(scenario, code, "interrupted");

@@ -319,7 +319,8 @@ static void read_node_count(lua_State *L, lua_Integer count, struct sim_config *
         if (count < 1 || count > (lua_Integer)MACHINE_NODES_MAX)
                 luaL_error(L, "machine: nodes is a number from 1 to %d, or a list of tables", (int)MACHINE_NODES_MAX);
         if (mib % (uint32_t)count != 0)
-                luaL_error(L, "machine: memory of %d MiB is not divided by %d nodes; say nodes = { { memory = ... }, ... }",
+                luaL_error(L, "machine: memory of %d MiB is not divided by %d nodes; say nodes = { { memory = ... }, "
+                              "... }",
                            (int)mib, (int)count);
         config->nodes = (uint32_t)count;
         for (uint32_t node = 0; node < config->nodes; node++)
@@ -353,9 +354,11 @@ static void read_nodes(lua_State *L, struct sim_config *config, bool has_memory)
 
 static int declare_machine(lua_State *L)
 {
-        static const char *const known[] = { "arch",       "cpus", "memory",  "numa",  "nodes", "reserved", "reserved_pages",
-                                             "cache_line", "hz",   "cpu_mhz", "costs", "audit", "threads",
-                                             "debug_slab", "rcu_grace", "swap", "vm", NULL };
+        static const char *const known[] = { "arch",    "cpus",       "memory",         "numa",
+                                             "nodes",   "reserved",   "reserved_pages", "cache_line",
+                                             "hz",      "cpu_mhz",    "costs",          "audit",
+                                             "threads", "debug_slab", "rcu_grace",      "swap",
+                                             "vm",      NULL };
         static const char *const audits[] = { "none", "op", "step" };
         struct scenario *scenario = declaring(L, "machine");
         struct sim_config new_config = scenario->config; /* taken when all of it is right */
@@ -445,7 +448,8 @@ static uint32_t read_cache_flags(lua_State *L, const char *what)
 }
 
 /* What a constructor or destructor takes for an object: a number of cycles, or a time as text. */
-static uint32_t read_object_cycles(struct scenario *scenario, lua_State *L, int index, const char *what, const char *field)
+static uint32_t read_object_cycles(struct scenario *scenario, lua_State *L, int index, const char *what,
+                                   const char *field)
 {
         uint64_t cycles = 0;
         int is_integer;
@@ -464,7 +468,8 @@ static uint32_t read_object_cycles(struct scenario *scenario, lua_State *L, int 
                 cycles = is_integer ? cycles : 0;
         }
         if (cycles < 1 || cycles > 1000000000)
-                luaL_error(L, "%s: %s is what it takes for an object: 1 to 1000000000 cycles, or a time such as \"50ns\"", what,
+                luaL_error(L, "%s: %s is what it takes for an object: 1 to 1000000000 cycles, "
+                              "or a time such as \"50ns\"", what,
                            field);
         lua_pop(L, 1);
         return (uint32_t)cycles;
@@ -941,15 +946,20 @@ static void open_gfp(lua_State *L)
 void declare_open(struct scenario *scenario, lua_State *L)
 {
         static const luaL_Reg box[] = { { "__tostring", box_tostring }, { NULL, NULL } };
-        static const luaL_Reg mempool[] = { { "__tostring", box_tostring }, { "__index", mempool_index }, { NULL, NULL } };
-        static const luaL_Reg process[] = { { "__tostring", box_tostring }, { "__index", process_index }, { NULL, NULL } };
+        static const luaL_Reg mempool[] = { { "__tostring", box_tostring },
+                                            { "__index", mempool_index },
+                                            { NULL, NULL } };
+        static const luaL_Reg process[] = { { "__tostring", box_tostring },
+                                            { "__index", process_index },
+                                            { NULL, NULL } };
         static const luaL_Reg functions[] = {
                 { "machine", declare_machine },       { "cache", declare_cache_here }, { "task", declare_task },
                 { "interrupt", declare_interrupt },   { "mailbox", declare_mailbox },  { "event", declare_event },
                 { "expect", declare_expect },         { "summary", declare_summary },  { "param", declare_param },
                 { "on_failure", declare_on_failure }, { "stop_at", declare_stop_at },  { "seed", declare_seed },
                 { "failslab", declare_failslab },     { "fail_page_alloc", declare_fail_page_alloc },
-                { "trace", declare_trace },           { "mempool", declare_mempool_here }, { "process", declare_process_here },
+                { "trace", declare_trace },           { "mempool", declare_mempool_here },
+                { "process", declare_process_here },
                 { NULL, NULL },
         };
 

@@ -136,7 +136,8 @@ static void *value_new(struct scenario *scenario, lua_State *L, enum handle_kind
 
 static struct dist_value *dist_new(struct scenario *scenario, lua_State *L, uint32_t choices)
 {
-        return value_new(scenario, L, HANDLE_DISTRIBUTION, sizeof(struct dist_value) + choices * sizeof(struct dist_choice));
+        return value_new(scenario, L, HANDLE_DISTRIBUTION,
+                         sizeof(struct dist_value) + choices * sizeof(struct dist_choice));
 }
 
 static void need_arguments(lua_State *L, int count, const char *what, const char *example)
@@ -486,8 +487,8 @@ static void read_ask(lua_State *L, uint32_t index, struct load_ask *ret, struct 
         }
         lua_pop(L, 1);
         if (count != 1)
-                luaL_error(L, "alloc is one of { kmalloc = SIZES }, { cache = CACHE } and { pages = ORDER }, or a list of "
-                              "such, each with a weight");
+                luaL_error(L, "alloc is one of { kmalloc = SIZES }, { cache = CACHE } and { pages = ORDER }, or a list "
+                              "of such, each with a weight");
 }
 
 /* One table, or a list of tables with weights. Leaves the spec pointing into userdata. */

@@ -52,8 +52,8 @@ enum failure_policy { FAILURE_NIL, FAILURE_COUNT, FAILURE_FATAL, FAILURE_DEFAULT
 
 /* Why a call returned nil. */
 enum failure_reason {
-        REASON_NO_PAGES, REASON_FAULT, REASON_NO_CLASS, REASON_ORDER, REASON_NO_CACHE, REASON_DUPLICATE, REASON_GEOMETRY,
-        REASON_RESERVE, REASON_ELEMENTS,
+        REASON_NO_PAGES, REASON_FAULT, REASON_NO_CLASS, REASON_ORDER, REASON_NO_CACHE,
+        REASON_DUPLICATE, REASON_GEOMETRY, REASON_RESERVE, REASON_ELEMENTS,
         REASON_COUNT
 };
 
@@ -161,7 +161,8 @@ struct actor {
         struct declared_mempool *mempool; /* being created */
         struct pages *pages;          /* being made, one after the other; lives on the coroutine's stack */
         uint64_t pages_done;          /* of a set so far */
-        const struct declared_process *process; /* it is a task of; of the actor that makes them: whose page is being made */
+        const struct declared_process *process; /* it is a task of; of the actor that makes them:
+                                                 * whose page is being made */
         lua_Integer written;          /* bytes written to /proc/slabinfo, -1: t:tune */
 
         /* waiting */
@@ -356,8 +357,8 @@ void declare_vm(struct scenario *scenario, lua_State *L, int index);
 
 /* -- call_sites.c ------------------------------------------------------------------------------------------------- */
 
-/* debug_slab machines: says where the next request of the actor comes from, the line that is running; and that it has been
- * submitted. Every request of a task or interrupt needs both. Nothing in other machines. */
+/* debug_slab machines: says where the next request of the actor comes from, the line that is running; and that it has
+ * been submitted. Every request of a task or interrupt needs both. Nothing in other machines. */
 void call_site_note(struct actor *actor);
 void call_site_submitted(struct actor *actor);
 

@@ -368,7 +368,8 @@ static bool make_request(struct trace_player *player, const struct ops_line *lin
                 ret->kind = OP_TUNE;
                 memset(&player->tuned, 0, sizeof(player->tuned));
                 if (strlen(ops_file_name(player->ops, line->name)) < sizeof(player->tuned.name))
-                        g_strlcpy(player->tuned.name, ops_file_name(player->ops, line->name), sizeof(player->tuned.name));
+                        g_strlcpy(player->tuned.name, ops_file_name(player->ops, line->name),
+                                  sizeof(player->tuned.name));
                 ret->spec = &player->tuned;
                 break;
         default: break;

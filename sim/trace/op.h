@@ -32,25 +32,25 @@
         X(MEMPOOL_FREE, "mempool_free", "mempool_free of what op `frees` returned")                                    \
         X(MEMPOOL_RESIZE, "mempool_resize", "mempool_resize(pool in result, size_bytes elements, gfp)")                \
         X(MEMPOOL_DESTROY, "mempool_destroy", "mempool_destroy(pool in result)")                                       \
-        X(WRITE, "write", "the task writes size_bytes bytes at pfn, offset (debug_slab machines)")                      \
+        X(WRITE, "write", "the task writes size_bytes bytes at pfn, offset (debug_slab machines)")                     \
         X(TUNE, "tune", "a write of limit, batchcount and shared to /proc/slabinfo")                                   \
-        X(PAGE_NEW, "page_new", "a page-cache or anonymous page: flags says which (PAGE_NEW_*), owner who maps it")      \
-        X(PAGE_ACCESS, "page_access", "a read or write call touches the page (mark_page_accessed)")                     \
-        X(PAGE_TOUCH, "page_touch", "its process touches the mapped page: the entry is young")                          \
-        X(PAGE_WRITE, "page_write", "the page is written to: mapped: its entry is dirty; else the page")                \
-        X(PAGE_MLOCK, "page_mlock", "mlock of the mapped page")                                                         \
-        X(PAGE_MUNLOCK, "page_munlock", "munlock")                                                                      \
-        X(PAGE_LOCK, "page_lock", "lock_page")                                                                          \
-        X(PAGE_UNLOCK, "page_unlock", "unlock_page")                                                                    \
-        X(PAGE_PIN, "page_pin", "get_page: one more reference")                                                         \
-        X(PAGE_UNPIN, "page_unpin", "put_page")                                                                         \
-        X(PAGE_DELETE, "page_delete", "its owner gives the page up: truncate, munmap")                                  \
-        X(PROCESS_EXIT, "process_exit", "all pages of process `owner` go")                                              \
-        X(SHRINKER, "shrinker", "set_shrinker (order: seeks, flags: SHRINKER_*) or remove_shrinker for a cache")        \
-        X(PUT, "put", "the object is unused from now on: to the head of its cache's LRU")                               \
-        X(GET, "get", "an unused object is used again: off the LRU")                                                    \
-        X(DROP_CACHES, "drop_caches", "flags is what is written to vm.drop_caches: 1 page cache, 2 shrinkers, 3 both")  \
-        X(VM_SET, "vm_set", "setting number `order` (VM_SETTINGS) becomes size_bytes")                                  \
+        X(PAGE_NEW, "page_new", "a page-cache or anonymous page: flags says which (PAGE_NEW_*), owner who maps it")    \
+        X(PAGE_ACCESS, "page_access", "a read or write call touches the page (mark_page_accessed)")                    \
+        X(PAGE_TOUCH, "page_touch", "its process touches the mapped page: the entry is young")                         \
+        X(PAGE_WRITE, "page_write", "the page is written to: mapped: its entry is dirty; else the page")               \
+        X(PAGE_MLOCK, "page_mlock", "mlock of the mapped page")                                                        \
+        X(PAGE_MUNLOCK, "page_munlock", "munlock")                                                                     \
+        X(PAGE_LOCK, "page_lock", "lock_page")                                                                         \
+        X(PAGE_UNLOCK, "page_unlock", "unlock_page")                                                                   \
+        X(PAGE_PIN, "page_pin", "get_page: one more reference")                                                        \
+        X(PAGE_UNPIN, "page_unpin", "put_page")                                                                        \
+        X(PAGE_DELETE, "page_delete", "its owner gives the page up: truncate, munmap")                                 \
+        X(PROCESS_EXIT, "process_exit", "all pages of process `owner` go")                                             \
+        X(SHRINKER, "shrinker", "set_shrinker (order: seeks, flags: SHRINKER_*) or remove_shrinker for a cache")       \
+        X(PUT, "put", "the object is unused from now on: to the head of its cache's LRU")                              \
+        X(GET, "get", "an unused object is used again: off the LRU")                                                   \
+        X(DROP_CACHES, "drop_caches", "flags is what is written to vm.drop_caches: 1 page cache, 2 shrinkers, 3 both") \
+        X(VM_SET, "vm_set", "setting number `order` (VM_SETTINGS) becomes size_bytes")                                 \
         X(KSWAPD, "kswapd", "one run of kswapd of node target_cpu (the machine asks); result: pages it freed")         \
         X(RCU, "rcu", "the machine releases slabs of RCU caches after their grace period")                             \
         X(PROCESS_SET, "process_set", "attribute order_ of the process in result becomes size_bytes")                  \
@@ -209,16 +209,18 @@ struct request {
         uint64_t size_bytes; /* KMALLOC: bytes; TICK: ticks; WORK: ns; MEMPOOL_RESIZE: elements;
                               * TUNE: limit | batchcount << 32 */
         uint32_t cache;      /* ALLOC, SHRINK, DESTROY: cache id */
-        uint32_t object;     /* FREE, MEMPOOL_FREE, PAGE_ACCESS to PAGE_DELETE, PUT, GET: handle. FREE: OBJECT_NONE: kfree of
-                              * the address `place`, which held size_bytes (debug_slab machines) */
+        uint32_t object;     /* FREE, MEMPOOL_FREE, PAGE_ACCESS to PAGE_DELETE, PUT, GET: handle. FREE: OBJECT_NONE:
+                              * kfree of the address `place`, which held size_bytes (debug_slab machines) */
         uint32_t mempool;    /* MEMPOOL_*: id, see sim_mempool_declare */
         uint32_t process;    /* PROCESS_SET: id, see sim_process_new */
-        const struct cache_spec *spec; /* CREATE; TUNE: its name alone, of a cache or not; read during sim_submit only */
-        uint64_t place;      /* WRITE, FREE without handle: address. WRITE: size_bytes bytes from there on become the first
-                              * `order` (1 to 4) bytes of gfp, the lowest first, over and over */
-        uint64_t op;         /* WRITE: id of the op that got the object meant, 0: none; nothing depends on it. PAGE_ACCESS to
-                              * PAGE_DELETE, PUT, GET: id of the op that made the object; if the handle is another one's by
-                              * now, or nobody's (reclaim took it), the op ends with path failed, result 1 */
+        const struct cache_spec *spec; /* CREATE; TUNE: its name alone, of a cache or not;
+                                        * read during sim_submit only */
+        uint64_t place;      /* WRITE, FREE without handle: address. WRITE: size_bytes bytes from there on become the
+                              * first `order` (1 to 4) bytes of gfp, the lowest first, over and over */
+        uint64_t op;         /* WRITE: id of the op that got the object meant, 0: none; nothing depends on it.
+                              * PAGE_ACCESS to PAGE_DELETE, PUT, GET: id of the op that made the object; if the handle
+                              * is another one's by now, or nobody's (reclaim took it),
+                              * the op ends with path failed, result 1 */
         uint16_t owner;      /* PAGE_NEW, PROCESS_EXIT: process */
         uint8_t flags;       /* PAGE_NEW, SHRINKER, DROP_CACHES */
 };
@@ -239,9 +241,10 @@ struct op_record {
         uint32_t cache;      /* id of the cache of the object, CACHE_ID_NONE: pages or none */
         uint32_t pfn;        /* of what was returned or freed; PFN_NONE: failed or nothing */
         uint32_t offset;     /* byte in the page */
-        uint32_t result;     /* SHRINK, DESTROY: 0/1; CREATE: 0 or 1 = failed; REAP, RCU: slabs released; MEMPOOL_*: the pool's id;
-                              * SHRINKER, PAGE_*, PUT, GET: 0 or 1 = failed; KSWAPD, DROP_CACHES: pages freed;
-                              * PROCESS_EXIT: pages given up; TUNE: 0, ENOMEM (12) or EINVAL (22): no such cache */
+        uint32_t result;     /* SHRINK, DESTROY: 0/1; CREATE: 0 or 1 = failed; REAP, RCU: slabs released; MEMPOOL_*: the
+                              * pool's id; SHRINKER, PAGE_*, PUT, GET: 0 or 1 = failed; KSWAPD, DROP_CACHES: pages
+                              * freed; PROCESS_EXIT: pages given up; TUNE: 0, ENOMEM (12) or EINVAL (22):
+                              * no such cache */
         uint16_t task;       /* id of the task or interrupt handler, see sim_thread_new */
         uint8_t cpu;
         uint8_t kind;        /* enum op_kind */

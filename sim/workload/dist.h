@@ -3,11 +3,11 @@
  *
  * A draw is a function of the numbers that the stream gives and of nothing else; integers only, so it is the same on
  * every machine. The continuous ones are inverse distribution functions: one number r of the stream stands for the
- * probability u = (r | 1) / 2^64, and the draw is the quantile at u rounded to the nearest whole number. It may be off by
- * the bounds of fixed.h: 2^-55 of the mean for EXPONENTIAL, 2^-50 of the value for PARETO, sigma * 2^-40 of the value for
- * LOGNORMAL; for values below 2^40 that is a draw in very many that is rounded to the other side. A draw takes one number
- * of the stream (CONSTANT none); UNIFORM and EMPIRICAL draw again in the rare case that would make one value likelier
- * than it should be.
+ * probability u = (r | 1) / 2^64, and the draw is the quantile at u rounded to the nearest whole number. It may be off
+ * by the bounds of fixed.h: 2^-55 of the mean for EXPONENTIAL, 2^-50 of the value for PARETO, sigma * 2^-40 of the
+ * value for LOGNORMAL; for values below 2^40 that is a draw in very many that is rounded to the other side. A draw
+ * takes one number of the stream (CONSTANT none); UNIFORM and EMPIRICAL draw again in the rare case that would make one
+ * value likelier than it should be.
  *
  *      CONSTANT     a
  *      UNIFORM      a .. b, both included, each equally likely

@@ -1,9 +1,9 @@
 /*
  * bench.c - the command: which workloads in which modes how often, and the figures as a table and as JSON.
  *
- * Each measurement is a process of its own, so that peak memory is that of one measurement and no measurement finds a heap
- * that another one has used. The modes of a workload are measured in turn, and that as often as --repeat says: what is
- * compared was measured within the same seconds. Shown are medians; the spread is that of all repeats.
+ * Each measurement is a process of its own, so that peak memory is that of one measurement and no measurement finds a
+ * heap that another one has used. The modes of a workload are measured in turn, and that as often as --repeat says:
+ * what is compared was measured within the same seconds. Shown are medians; the spread is that of all repeats.
  */
 #include <errno.h>
 #include <glib.h>
@@ -35,8 +35,10 @@ static const struct work scenario_works[] = {
           .scenario = "trace.lua", .is_trace = TRUE },
         { .name = "trace_large", .what = "another one, of 934511 events; not in the repository",
           .scenario = "trace.lua", .is_trace = TRUE, .is_large = TRUE },
-        { .name = "import", .what = "events of the sample read from plain text and written as an ops file", .is_import = TRUE },
-        { .name = "import_large", .what = "the same of the trace of 934511 events", .is_import = TRUE, .is_large = TRUE },
+        { .name = "import", .what = "events of the sample read from plain text and written as an ops file",
+          .is_import = TRUE },
+        { .name = "import_large", .what = "the same of the trace of 934511 events", .is_import = TRUE,
+          .is_large = TRUE },
 };
 
 struct options {
@@ -72,7 +74,7 @@ static G_GNUC_PRINTF(1, 2) void say(const char *format, ...)
         va_end(args);
 }
 
-/* -- one measurement ------------------------------------------------------------------------------------------------ */
+/* -- one measurement ----------------------------------------------------------------------------------------------- */
 
 static void measure_in_child(const struct work *work, enum mode mode, uint64_t count,
                              const struct measure_options *options, struct measured *ret)
@@ -106,7 +108,7 @@ static void measure_in_child(const struct work *work, enum mode mode, uint64_t c
         ret->peak_kib = (uint64_t)usage.ru_maxrss;
 }
 
-/* -- medians -------------------------------------------------------------------------------------------------------- */
+/* -- medians ------------------------------------------------------------------------------------------------------- */
 
 struct median {
         double mid, low, high;
@@ -175,7 +177,7 @@ static struct median figure_of(const struct row *row, enum mode mode, enum figur
         return median_of(values, row->repeats);
 }
 
-/* -- what must be the same ------------------------------------------------------------------------------------------ */
+/* -- what must be the same ----------------------------------------------------------------------------------------- */
 
 /* The mode that knows the digest; MODE_COUNT: none was measured. */
 static enum mode digest_mode(const struct options *options)
@@ -255,7 +257,7 @@ static gboolean has_same_rows(const struct options *options, const struct work *
         return same;
 }
 
-/* -- carrying out --------------------------------------------------------------------------------------------------- */
+/* -- carrying out -------------------------------------------------------------------------------------------------- */
 
 static gboolean has_mode(const struct options *options, const struct work *work, enum mode mode)
 {
@@ -269,8 +271,8 @@ static const char *trace_of(const struct options *options, const struct work *wo
         return work->is_large ? options->large_trace : options->trace;
 }
 
-/* So many requests that mode `run` takes about as long as asked for; in round numbers, so that two machines of about the
- * same speed do the same work. */
+/* So many requests that mode `run` takes about as long as asked for; in round numbers, so that two machines of about
+ * the same speed do the same work. */
 static uint64_t count_for_seconds(const struct options *options, const struct work *work,
                                   const struct measure_options *measure_options)
 {
@@ -319,7 +321,7 @@ static gboolean carry_out(const struct options *options, const struct work *work
         return !keep || has_same_rows(options, work);
 }
 
-/* -- the table ------------------------------------------------------------------------------------------------------ */
+/* -- the table ----------------------------------------------------------------------------------------------------- */
 
 /* Half of the way from the lowest to the highest, beside the median. */
 static double spread_percent(struct median median)
@@ -350,9 +352,9 @@ static void print_count(const struct options *options, const struct row *row, en
 
 static void print_head(void)
 {
-        printf("%-12s %9s %13s %13s %13s %13s %8s %8s %8s %6s %6s %6s %8s %8s  %s\n", "workload", "requests", "core M/s",
-               "run M/s", "record M/s", "sqlite M/s", "core ins", "run ins", "rec ins", "/sqlit", "/poss.", "cpu",
-               "MiB run", "MiB rec", "digest");
+        printf("%-12s %9s %13s %13s %13s %13s %8s %8s %8s %6s %6s %6s %8s %8s  %s\n", "workload", "requests",
+               "core M/s", "run M/s", "record M/s", "sqlite M/s", "core ins", "run ins", "rec ins", "/sqlit", "/poss.",
+               "cpu", "MiB run", "MiB rec", "digest");
 }
 
 static void print_row(const struct options *options, const struct row *row)
@@ -388,7 +390,7 @@ static void print_row(const struct options *options, const struct row *row)
         fflush(stdout);
 }
 
-/* -- JSON ----------------------------------------------------------------------------------------------------------- */
+/* -- JSON ---------------------------------------------------------------------------------------------------------- */
 
 static void json_text(FILE *out, const char *text)
 {
@@ -485,7 +487,8 @@ static void json_mode(FILE *out, const struct options *options, const struct row
                 }
         }
         if (mode == MODE_SQLITE)
-                fprintf(out, ",\n        \"bind_s\": %.6g,\n        \"vtab_s\": %.6g,\n        \"lock_waits\": %" PRIu64,
+                fprintf(out, ",\n        \"bind_s\": %.6g,\n        \"vtab_s\": %.6g,\n"
+                             "        \"lock_waits\": %" PRIu64,
                         m->bind_s, m->vtab_s, m->lock_waits);
         if (m->import_events) {
                 json_figure(out, row, mode, "import_events_per_s", FIGURE_IMPORT_RATE);
@@ -539,7 +542,7 @@ static gboolean write_json(const struct options *options, struct row *const *row
         return FALSE;
 }
 
-/* -- pinned digests ------------------------------------------------------------------------------------------------- */
+/* -- pinned digests ------------------------------------------------------------------------------------------------ */
 
 #define PINNED_FILE BENCH_SOURCE_DIR "/digests.txt"
 
@@ -580,7 +583,7 @@ static gboolean check_pinned(const struct options *options, const char *pinned, 
         return FALSE;
 }
 
-/* -- options -------------------------------------------------------------------------------------------------------- */
+/* -- options ------------------------------------------------------------------------------------------------------- */
 
 static const char summary[] =
         "Measures how fast the simulator carries out requests, in four modes:\n"
@@ -589,8 +592,10 @@ static const char summary[] =
         "  record   with the recording as well, from opening the file to closing it\n"
         "  sqlite   the rows of that recording from memory into SQLite, by a bare loop: the faster of bind and vtab\n"
         "\n"
-        "Columns: millions of requests per second of wall time, median of all repeats with half the spread; instructions per\n"
-        "request (user mode, all threads); speed of record beside sqlite, beside the slower of sqlite and run (which go on\n"
+        "Columns: millions of requests per second of wall time, median of all repeats with half the spread; "
+        "instructions per\n"
+        "request (user mode, all threads); speed of record beside sqlite, beside the slower of sqlite and run "
+        "(which go on\n"
         "at the same time), and processor time of run and sqlite beside that of record; peak memory of the process.";
 
 static gboolean parse_count(const char *text, uint64_t *ret)

@@ -1,12 +1,12 @@
 /*
  * bench.h - what the parts of the benchmark share: a workload, a measurement of it, and what came out.
  *
- * A workload is the same requests every time: of a given count its digest and the state of the machine at the end are the
- * same in every mode, build and run. A measurement is one workload in one mode, in a process of its own:
+ * A workload is the same requests every time: of a given count its digest and the state of the machine at the end are
+ * the same in every mode, build and run. A measurement is one workload in one mode, in a process of its own:
  *      core     the engine alone: records are written to the tape and dropped
  *      run      as `kmemsim run --record none`: digest, latency
  *      record   as `kmemsim run`: digest, latency, history and the recording, from opening the file to closing it
- *      sqlite   the rows that `record` puts into op and event, already in memory, written by a bare loop (bare_sqlite.h)
+ *      sqlite   the rows that `record` puts into op and event, already in memory, written by a bare loop
  */
 #ifndef KMEMSIM_TESTS_BENCH_H
 #define KMEMSIM_TESTS_BENCH_H
@@ -78,7 +78,8 @@ void measure(const struct work *work, enum mode mode, uint64_t count, const stru
 /* The files of the two modes that write one, for comparison (keep). */
 char *measured_file(const struct work *work, enum mode mode, const struct measure_options *options);
 
-/* A clock over the measured part: wall time, processor time of the process and, where there are counters, instructions. */
+/* A clock over the measured part: wall time, processor time of the process and,
+ * where there are counters, instructions. */
 struct stopwatch {
         gint64 wall_us;
         double cpu_s;

@@ -25,7 +25,7 @@
 
 const char *const mode_names[MODE_COUNT] = { "core", "run", "record", "sqlite" };
 
-/* -- the clock ------------------------------------------------------------------------------------------------------ */
+/* -- the clock ----------------------------------------------------------------------------------------------------- */
 
 static double cpu_seconds(void)
 {
@@ -61,7 +61,7 @@ void stopwatch_stop(struct stopwatch *watch, struct measured *ret)
         close(watch->counter);
 }
 
-/* -- what is measured ----------------------------------------------------------------------------------------------- */
+/* -- what is measured ---------------------------------------------------------------------------------------------- */
 
 /* One workload about to run: a machine, and for a scenario the scenario it came from. */
 struct bench_run {
@@ -242,7 +242,7 @@ static void take_figures(struct bench_run *run)
                 ret->requests = ret->op_rows;
 }
 
-/* -- the modes ------------------------------------------------------------------------------------------------------ */
+/* -- the modes ----------------------------------------------------------------------------------------------------- */
 
 static gboolean measure_run(struct bench_run *run)
 {
@@ -298,7 +298,8 @@ static gboolean measure_import(struct bench_run *run)
                 XXH128_hash_t hash;
 
                 ops = g_mapped_file_new(ops_path, FALSE, NULL);
-                hash = XXH3_128bits(ops ? g_mapped_file_get_contents(ops) : "", ops ? g_mapped_file_get_length(ops) : 0);
+                hash = XXH3_128bits(ops ? g_mapped_file_get_contents(ops) : "",
+                                    ops ? g_mapped_file_get_length(ops) : 0);
                 g_snprintf(ret->digest, sizeof(ret->digest), "%016" PRIx64 "%016" PRIx64, hash.high64, hash.low64);
                 ret->requests = ret->import_events;
                 ret->wall_s = ret->import_s;
@@ -386,7 +387,9 @@ void measure(const struct work *work, enum mode mode, uint64_t count, const stru
         }
         if (!prepare(&run))
                 return;
-        if (mode == MODE_SQLITE ? measure_sqlite(&run) : mode == MODE_RECORD ? measure_record(&run) : measure_run(&run)) {
+        if (mode == MODE_SQLITE   ? measure_sqlite(&run)
+            : mode == MODE_RECORD ? measure_record(&run)
+                                  : measure_run(&run)) {
                 broken = sim_audit(run.sim);
                 if (broken)
                         problem(&run, broken);

@@ -13,7 +13,7 @@
 
 #define NODE_MIB 512u
 
-/* -- carrying out requests ------------------------------------------------------------------------------------------ */
+/* -- carrying out requests ----------------------------------------------------------------------------------------- */
 
 static uint32_t task_new(struct driver *driver, uint32_t cpu)
 {
@@ -75,7 +75,7 @@ static void carry_out_free(struct driver *driver, uint32_t task, uint32_t object
         carry_out(driver, task, &request);
 }
 
-/* -- one CPU -------------------------------------------------------------------------------------------------------- */
+/* -- one CPU ------------------------------------------------------------------------------------------------------- */
 
 static void one_cpu(struct sim_config *config)
 {
@@ -151,7 +151,7 @@ static uint64_t single_pages(struct driver *driver, uint64_t count)
         return count;
 }
 
-/* -- four CPUs in turn ---------------------------------------------------------------------------------------------- */
+/* -- four CPUs in turn --------------------------------------------------------------------------------------------- */
 
 #define MIXED_SLOTS       20000u
 #define MIXED_CPUS        4u
@@ -202,7 +202,7 @@ static uint64_t mixed(struct driver *driver, uint64_t count)
         return count;
 }
 
-/* -- eight CPUs at once --------------------------------------------------------------------------------------------- */
+/* -- eight CPUs at once -------------------------------------------------------------------------------------------- */
 
 #define CONTENDED_CPUS  8u
 #define CONTENDED_DEPTH 300u
@@ -258,7 +258,7 @@ static uint64_t contended(struct driver *driver, uint64_t count)
         return submitted;
 }
 
-/* ------------------------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------------------------------------------------------ */
 
 #define MILLION UINT64_C(1000000)
 

@@ -22,17 +22,23 @@ static void test_slabinfo(void)
         proc_slabinfo(bed->sim, text);
         g_assert_true(g_str_has_prefix(
                 text->str, "slabinfo - version: 2.1 (statistics)\n"
-                           "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> "
-                           "<batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail> : globalstat "
+                           "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : "
+                           "tunables <limit> "
+                           "<batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail> : "
+                           "globalstat "
                            "<listallocs> <maxobjs> <grown> <reaped> <error> <maxfreeable> <nodeallocs> <remotefrees> "
                            "<alienoverflow> : cpustat <allochit> <allocmiss> <freehit> <freemiss>\nfoo  "));
         g_assert_nonnull(strstr(text->str,
-                                "\nsize-256              14     14    280   14    1 : tunables   32   16    8 : slabdata      1      1"
-                                "      0 : globalstat      14     14     1    0 \t\t\t\t   0    0    0    0    0 : cpustat      5"
+                                "\nsize-256              14     14    280   14    1 : tunables   32   16    8 : "
+                                "slabdata      1      1"
+                                "      0 : globalstat      14     14     1    0 \t\t\t\t   0    0    0    0    0 : "
+                                "cpustat      5"
                                 "      7      0      0\n"));
         g_assert_nonnull(strstr(text->str,
-                                "\nsize-32               12     67     56   67    1 : tunables   32   16    8 : slabdata      1      1"
-                                "      0 : globalstat      29     29     1    0 \t\t\t\t   0    0    0    0    0 : cpustat     20"
+                                "\nsize-32               12     67     56   67    1 : tunables   32   16    8 : "
+                                "slabdata      1      1"
+                                "      0 : globalstat      29     29     1    0 \t\t\t\t   0    0    0    0    0 : "
+                                "cpustat     20"
                                 "     29     23     16\n"));
         g_string_truncate(text, 0);
         testbed_free(g_steal_pointer(&bed));

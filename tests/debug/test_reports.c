@@ -1,6 +1,6 @@
 /*
- * test_reports.c - damage, and what the debug code of 2.6.20 prints about it: every text of spec 07 section 10.5, byte for
- * byte, on the examples of the spec and beyond.
+ * test_reports.c - damage, and what the debug code of 2.6.20 prints about it: every text of spec 07 section 10.5, byte
+ * for byte, on the examples of the spec and beyond.
  */
 #include <glib.h>
 #include <inttypes.h>
@@ -137,7 +137,8 @@ static void three(struct desk *desk, uint32_t ret[3])
         for (uint32_t i = 3; i-- > 0;)
                 ret[i] = get(desk);
         for (uint32_t i = 0; i < 2; i++)
-                g_assert_cmpuint(at(desk, ret[i]) + desk->bed->mem->caches[desk->cache].buffer_size, ==, at(desk, ret[i + 1]));
+                g_assert_cmpuint(at(desk, ret[i]) + desk->bed->mem->caches[desk->cache].buffer_size, ==,
+                                 at(desk, ret[i + 1]));
 }
 
 /* The example of the spec: bytes 3, 16 and 33 of a freed object were changed; 16 begins the untested line. */
@@ -179,7 +180,8 @@ static void test_corruption(void)
         g_assert_cmpuint(testbed_count(desk->bed, EV_SLAB_ERROR, 0), ==, 1);
 }
 
-/* Nothing but the untested byte is damaged: nobody sees it; a destroyed 0xa5 one bit off the fill looks like bad RAM. */
+/* Nothing but the untested byte is damaged: nobody sees it;
+ * a destroyed 0xa5 one bit off the fill looks like bad RAM. */
 static void test_corners(void)
 {
         g_autoptr(desk_auto) desk = desk_new(ARCH_X86_64, 40, 0, 0);
@@ -226,7 +228,8 @@ static void test_six_lines(void)
         write_bytes(desk, places[1], "ABCD", 4, 200);
         get(desk);
         for (uint32_t line = 0; line < 6; line++)
-                g_string_append_printf(expected, "<3>%03x: 41 42 43 44 41 42 43 44 41 42 43 44 41 42 43 44\n", line * 16);
+                g_string_append_printf(expected, "<3>%03x: 41 42 43 44 41 42 43 44 41 42 43 44 41 42 43 44\n",
+                                       line * 16);
         for (uint32_t i = 0; i < 2; i++)
                 g_string_append_printf(expected,
                                        "<3>%s obj: start=%%p, len=200\n"
@@ -264,8 +267,9 @@ static void test_red_zones(void)
         poke(desk, place + 47, 0x80);
         get(desk);
         expect(desk,
-               "<3>slab error in cache_alloc_debugcheck_after(): cache `foo': double free, or memory outside object was "
-               "overwritten\n" TRACE_64 "<3>%p: redzone 1:0x5a2cf071, redzone 2:0x800000005a2cf071\n",
+               "<3>slab error in cache_alloc_debugcheck_after(): cache `foo': double free, "
+               "or memory outside object was overwritten\n"
+               TRACE_64 "<3>%p: redzone 1:0x5a2cf071, redzone 2:0x800000005a2cf071\n",
                (uint64_t[]){ place - 8 });
         g_assert_cmpuint(testbed_count(desk->bed, EV_SLAB_ERROR, 0), ==, 3);
 }
@@ -330,8 +334,9 @@ static void test_double_free(void)
                "<3>Redzone: 0x170fc2a5/0x170fc2a5.\n"
                "<3>Last user: [<0000000000000001>](foo_get)\n"
                "<3>000: 5a 5a 5a 5a 5a 5a 5a 5a 5a 5a 5a 5a 5a 5a 5a a5\n"
-               "<3>slab error in cache_alloc_debugcheck_after(): cache `foo': double free, or memory outside object was "
-               "overwritten\n" TRACE_64 "<3>%p: redzone 1:0x170fc2a5, redzone 2:0x170fc2a5\n",
+               "<3>slab error in cache_alloc_debugcheck_after(): cache `foo': double free, "
+               "or memory outside object was overwritten\n"
+               TRACE_64 "<3>%p: redzone 1:0x170fc2a5, redzone 2:0x170fc2a5\n",
                (uint64_t[]){ place, before, at(desk, object[2]), place - 8 });
         g_assert_cmpstr(sim_audit(desk->bed->sim), ==, NULL);
 }
@@ -349,7 +354,8 @@ static void test_double_free_in_slab(void)
         g_string_truncate(desk->listener.log, 0);
         g_assert_null(sim_submit(desk->bed->sim, desk->bed->task[0], &request));
         g_assert_cmpint(sim_run(desk->bed->sim, &who), ==, SIM_IDLE);
-        expect(desk, "<3>slab: double free detected in cache 'foo', objp %p\n" BUG "2681!\n", (uint64_t[]){ place - 8 });
+        expect(desk, "<3>slab: double free detected in cache 'foo', objp %p\n" BUG "2681!\n",
+               (uint64_t[]){ place - 8 });
         g_assert_cmpuint(desk->listener.fatal, ==, 1);
         g_assert_cmpint(sim_run(desk->bed->sim, &who), ==, SIM_IDLE);
 }
@@ -370,12 +376,15 @@ static void test_chain(void)
         g_assert_cmpint(sim_run(desk->bed->sim, &who), ==, SIM_IDLE);
         log = desk->listener.log->str;
         head = g_strdup_printf("<3>slab: Internal list corruption detected in cache 'foo'(59), slabp %016" PRIx64
-                               "(16). Hexdump:\n<4>\n<4>000: 00 01 10 00 00 00 00 00 00 02 20 00 00 00 00 00\n<4>010: 20 01",
+                               "(16). Hexdump:\n<4>\n<4>000: 00 01 10 00 00 00 00 00 00 02 20 00 00 00 00 00\n"
+                               "<4>010: 20 01",
                                desk->base + slab);
         g_assert_true(g_str_has_prefix(log, head));
-        s_mem = g_strdup_printf(" 00 00 00 00 00 00 20 %02x %02x %02x 00 81 ff ff\n<4>020: 10 00 00 00 10 00 00 00 00 00 00 00"
+        s_mem = g_strdup_printf(" 00 00 00 00 00 00 20 %02x %02x %02x 00 81 ff ff\n"
+                                "<4>020: 10 00 00 00 10 00 00 00 00 00 00 00"
                                 " 00 00 00 00\n<4>030: fe ff ff ff fe ff ff ff fe ff ff ff fe ff ff ff\n",
-                                (unsigned)(slab >> 8 & 0xff) + 1, (unsigned)(slab >> 16 & 0xff), (unsigned)(slab >> 24 & 0xff));
+                                (unsigned)(slab >> 8 & 0xff) + 1, (unsigned)(slab >> 16 & 0xff),
+                                (unsigned)(slab >> 24 & 0xff));
         g_assert_nonnull(strstr(log, s_mem));
         g_assert_nonnull(strstr(log, "\n<4>070: 11 00 00 00 12 00 00 00 13 00 00 00 14 00 00 00\n"));
         g_assert_nonnull(strstr(log, "\n<4>0f0: 31 00 00 00 32 00 00 00 46 00 00 00 34 00 00 00\n"));
@@ -397,10 +406,12 @@ static void test_chain_on_list(void)
         poke(desk, slab + 16, 9); /* inuse, 16 */
         g_assert_null(sim_submit(desk->bed->sim, desk->bed->task[0], &request));
         g_assert_cmpint(sim_run(desk->bed->sim, &who), ==, SIM_IDLE);
-        expected = g_strdup_printf("<3>slab: Internal list corruption detected in cache 'foo'(18), slabp %08x(9). Hexdump:\n"
+        expected = g_strdup_printf("<3>slab: Internal list corruption detected in cache 'foo'(18), "
+                                   "slabp %08x(9). Hexdump:\n"
                                    "<4>\n<4>000: %02x %02x %02x %02x %02x %02x %02x %02x 64 00 00 00 64",
-                                   (uint32_t)(desk->base + slab), (unsigned)(list3 & 0xff), (unsigned)(list3 >> 8 & 0xff),
-                                   (unsigned)(list3 >> 16 & 0xff), (unsigned)(list3 >> 24 & 0xff), (unsigned)(list3 & 0xff),
+                                   (uint32_t)(desk->base + slab), (unsigned)(list3 & 0xff),
+                                   (unsigned)(list3 >> 8 & 0xff), (unsigned)(list3 >> 16 & 0xff),
+                                   (unsigned)(list3 >> 24 & 0xff), (unsigned)(list3 & 0xff),
                                    (unsigned)(list3 >> 8 & 0xff), (unsigned)(list3 >> 16 & 0xff),
                                    (unsigned)(list3 >> 24 & 0xff));
         g_assert_true(g_str_has_prefix(desk->listener.log->str, expected));
@@ -443,7 +454,8 @@ static void test_mark(void)
         write_bytes(desk, slab + 48, "\x07\0\0\0", 4, 4); /* bufctl of object 0, which is in the magazine */
         g_assert_null(sim_submit(desk->bed->sim, desk->bed->task[0], &request));
         g_assert_cmpint(sim_run(desk->bed->sim, &who), ==, SIM_IDLE);
-        expect(desk, "<3>slab: double free detected in cache 'foo', objp %p\n" BUG "2681!\n", (uint64_t[]){ slab + 0x120 });
+        expect(desk, "<3>slab: double free detected in cache 'foo', objp %p\n" BUG "2681!\n",
+               (uint64_t[]){ slab + 0x120 });
 }
 
 /* What lies in a slab that goes is looked at. */
@@ -563,7 +575,9 @@ static void test_callers(void)
 
 static uint32_t create(struct desk *desk, const char *name, uint32_t flags, uint32_t ctor_cycles, uint32_t dtor_cycles)
 {
-        struct cache_spec spec = { .size_bytes = 200, .flags = flags, .ctor_cycles = ctor_cycles, .dtor_cycles = dtor_cycles };
+        struct cache_spec spec = {
+                .size_bytes = 200, .flags = flags, .ctor_cycles = ctor_cycles, .dtor_cycles = dtor_cycles
+        };
         struct request request = { .kind = OP_CREATE, .spec = &spec };
 
         g_strlcpy(spec.name, name, sizeof(spec.name));
@@ -583,8 +597,8 @@ static void time_cache(struct desk *desk, uint32_t cache, uint64_t ret_ns[4])
         }
 }
 
-/* 3000 cycles of a constructor are 1 us. A poisoned cache constructs at every allocation and takes down at every free; one
- * without poison when a slab is made (17 objects), as without debugging; SLAB_DEBUG_INITIAL looks at each free. */
+/* 3000 cycles of a constructor are 1 us. A poisoned cache constructs at every allocation and takes down at every free;
+ * one without poison when a slab is made (17 objects), as without debugging; SLAB_DEBUG_INITIAL looks at each free. */
 static void test_constructors(void)
 {
         g_autoptr(desk_auto) desk = desk_new(ARCH_X86_64, 40, 0, 0);
@@ -602,7 +616,8 @@ static void test_constructors(void)
         for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
                 g_autofree char *plain_name = g_strconcat(cases[i].name, "-plain", NULL);
                 uint32_t plain = create(desk, plain_name, cases[i].flags & ~CACHE_DEBUG_INITIAL, 0, 0);
-                uint32_t cache = create(desk, cases[i].name, cases[i].flags, cases[i].ctor_cycles, cases[i].dtor_cycles);
+                uint32_t cache =
+                        create(desk, cases[i].name, cases[i].flags, cases[i].ctor_cycles, cases[i].dtor_cycles);
                 uint64_t without[4], with[4];
 
                 time_cache(desk, plain, without);

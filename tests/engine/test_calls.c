@@ -59,7 +59,9 @@ static void test_busy_cpu(void)
         start = sim_now_ns(bed->sim) + MS;
         {
                 struct play_item items[] = {
-                        { .t_ns = start, .cpu = 1, .request = { { .kind = OP_ALLOC, .cache = slow, .gfp = GFP_KERNEL } } },
+                        { .t_ns = start,
+                          .cpu = 1,
+                          .request = { { .kind = OP_ALLOC, .cache = slow, .gfp = GFP_KERNEL } } },
                         { .t_ns = start + 1000, .cpu = 0, .request = { { .kind = OP_SHRINK, .cache = cache } } },
                 };
                 uint64_t busy_until, shrunk;

@@ -1,6 +1,6 @@
 /*
- * test_determinism.c - the same workload leaves the same bytes, however the tape is cut, time is stepped, or an unrelated
- * thread wakes up in between.
+ * test_determinism.c - the same workload leaves the same bytes, however the tape is cut, time is stepped, or an
+ * unrelated thread wakes up in between.
  */
 #include <glib.h>
 

@@ -1,6 +1,6 @@
 /*
- * test_edges.c - every arrow of the path tables is taken: by random workloads, by the tests of single parts (programs that
- * are its arguments), and by a few scenarios for the rest.
+ * test_edges.c - every arrow of the path tables is taken: by random workloads, by the tests of single parts (programs
+ * that are its arguments), and by a few scenarios for the rest.
  *
  * Arrows are counted by the core in builds with the full audit; in others this test is skipped. An arrow that cannot be
  * taken yet is listed below with the reason; one that is listed and taken all the same is an error, too.
@@ -161,7 +161,8 @@ static void run_hotplug(const struct sim_config *config)
 
 static void run_manual(void)
 {
-        struct sim_config machines[] = { testbed_config(3, 8), testbed_config_numa(3, 3, 6), testbed_config_numa(4, 2, 40) };
+        struct sim_config machines[] = { testbed_config(3, 8), testbed_config_numa(3, 3, 6),
+                                         testbed_config_numa(4, 2, 40) };
 
         for (size_t i = 0; i < G_N_ELEMENTS(machines); i++) {
                 machines[i].manual_clock = 1;
@@ -373,7 +374,8 @@ static uint32_t pool_of(struct testbed *bed, enum mempool_kind kind, uint32_t mi
         return sim_mempool_declare(bed->sim, &spec, &problem);
 }
 
-static const struct op_record *ask_pool(struct testbed *bed, enum op_kind kind, uint32_t mempool, uint32_t gfp, uint64_t count)
+static const struct op_record *ask_pool(struct testbed *bed, enum op_kind kind, uint32_t mempool, uint32_t gfp,
+                                        uint64_t count)
 {
         struct request request = { .kind = (uint8_t)kind, .mempool = mempool, .gfp = gfp, .size_bytes = count };
 
@@ -382,8 +384,9 @@ static const struct op_record *ask_pool(struct testbed *bed, enum op_kind kind, 
 
 static uint32_t element_of(struct testbed *bed, uint32_t mempool, uint32_t gfp)
 {
-        return ask_pool(bed, OP_MEMPOOL_ALLOC, mempool, gfp, 0)->pfn == PFN_NONE ? OBJECT_NONE :
-                                                                               sim_result_object(bed->sim, bed->task[0]);
+        return ask_pool(bed, OP_MEMPOOL_ALLOC, mempool, gfp, 0)->pfn == PFN_NONE
+                       ? OBJECT_NONE
+                       : sim_result_object(bed->sim, bed->task[0]);
 }
 
 /* Two at once on a pool of pages that lacks one element: frees on both CPUs, or a resize and a free. */
@@ -403,9 +406,11 @@ static void run_pool_race(bool resize, uint32_t after_ns)
         {
                 struct play_item items[] = {
                         { .t_ns = start, .cpu = 0,
-                          .request = { resize ? (struct request){ .kind = OP_MEMPOOL_RESIZE, .mempool = pool, .gfp = GFP_KERNEL, .size_bytes = 2 } :
+                          .request = { resize ? (struct request){ .kind = OP_MEMPOOL_RESIZE, .mempool = pool,
+                                                                  .gfp = GFP_KERNEL, .size_bytes = 2 } :
                                                 (struct request){ .kind = OP_MEMPOOL_FREE, .object = elements[0] } } },
-                        { .t_ns = start + after_ns, .cpu = 1, .request = { { .kind = OP_MEMPOOL_FREE, .object = elements[1] } } },
+                        { .t_ns = start + after_ns, .cpu = 1,
+                          .request = { { .kind = OP_MEMPOOL_FREE, .object = elements[1] } } },
                 };
 
                 testbed_play(bed, items, 2);
@@ -450,8 +455,10 @@ static void run_mempools(void)
                 {
                         uint64_t start = sim_now_ns(bed->sim) + 1000000;
                         struct play_item items[] = {
-                                { .t_ns = start, .request = { { .kind = OP_MEMPOOL_ALLOC, .mempool = pool, .gfp = GFP_NOIO } } },
-                                { .t_ns = start + 7000000000u, .request = { { .kind = OP_MEMPOOL_FREE, .object = object } } },
+                                { .t_ns = start,
+                                  .request = { { .kind = OP_MEMPOOL_ALLOC, .mempool = pool, .gfp = GFP_NOIO } } },
+                                { .t_ns = start + 7000000000u,
+                                  .request = { { .kind = OP_MEMPOOL_FREE, .object = object } } },
                         };
 
                         testbed_play(bed, items, 2);
@@ -463,7 +470,9 @@ static void run_mempools(void)
                 g_autoptr(testbed) bed = testbed_new(&two);
                 uint32_t pool = pool_of(bed, MEMPOOL_PAGES, 2);
                 uint64_t start = sim_now_ns(bed->sim) + 1000000;
-                struct request larger = { .kind = OP_MEMPOOL_RESIZE, .mempool = pool, .gfp = GFP_KERNEL, .size_bytes = 40 };
+                struct request larger = {
+                        .kind = OP_MEMPOOL_RESIZE, .mempool = pool, .gfp = GFP_KERNEL, .size_bytes = 40
+                };
                 struct play_item items[] = { { .t_ns = start, .cpu = 0, .request = { larger } },
                                              { .t_ns = start, .cpu = 1, .request = { larger } } };
 
@@ -477,17 +486,22 @@ static void run_mempools(void)
                 run_pool_race(true, after_ns);
 }
 
-/* The OOM killer: somebody else, nobody while one is on its way out, and whoever makes a request that is bound to a zone. */
+/* The OOM killer: somebody else, nobody while one is on its way out,
+ * and whoever makes a request that is bound to a zone. */
 static void run_oom(void)
 {
         for (int which = 0; which < 3; which++) {
                 struct sim_config config = which == 2 ? testbed_config_numa(2, 2, 16) : testbed_config(1, 8);
                 g_autoptr(testbed) bed = testbed_new(&config);
-                struct process_spec hog = { .name = "hog", .pid = 5, .total_vm_pages = 1000, .flags = which == 1 ? PROCESS_EXITING : 0 };
+                struct process_spec hog = {
+                        .name = "hog", .pid = 5, .total_vm_pages = 1000, .flags = which == 1 ? PROCESS_EXITING : 0
+                };
                 struct process_spec shell = { .name = "sh", .pid = 6, .total_vm_pages = 10 };
                 struct request anon = { .kind = OP_PAGE_NEW, .gfp = GFP_HIGHUSER, .flags = PAGE_NEW_ANON, .owner = 1 };
                 struct request pages = { .kind = OP_PAGES, .gfp = which == 2 ? GFP_KERNEL | __GFP_DMA : GFP_KERNEL };
-                struct request nice = { .kind = OP_PROCESS_SET, .process = 1, .order = PROCESS_SET_NICE, .size_bytes = 25 };
+                struct request nice = {
+                        .kind = OP_PROCESS_SET, .process = 1, .order = PROCESS_SET_NICE, .size_bytes = 25
+                };
                 enum sim_what what = SIM_DONE;
                 const char *problem;
                 uint32_t who;

@@ -22,7 +22,9 @@ static struct sim_config failing(struct sim_config config, enum fault_capability
 
 static void set(struct testbed *bed, enum fault_capability capability, enum fault_attribute attribute, uint32_t value)
 {
-        struct request request = { .kind = OP_FAULT_SET, .order = FAULT_ATTR_OF(capability, attribute), .size_bytes = value };
+        struct request request = { .kind = OP_FAULT_SET,
+                                   .order = FAULT_ATTR_OF(capability, attribute),
+                                   .size_bytes = value };
 
         testbed_do(bed, 0, &request);
 }
@@ -184,11 +186,13 @@ static void test_texts(void)
         kernel_log_bad_page(bed->sim, "a-name-longer-than-15", 0x1200, 0x80010, 0, text);
         g_assert_cmpstr(text->str, ==,
                         "<0>Bad page state in process 'a-name-longer-t'\n"
-                        "<0>page:ffff81000103f000 flags:0x4000000000080010 mapping:0000000000000000 mapcount:0 count:0\n"
+                        "<0>page:ffff81000103f000 flags:0x4000000000080010 mapping:0000000000000000 mapcount:0 "
+                        "count:0\n"
                         "<0>Trying to fix it up, but a reboot is needed\n<0>Backtrace:\n<4>\n<4>Call Trace:\n<4>\n");
         g_string_truncate(text, 0);
         kernel_log_slab_error(bed->sim, "kmem_cache_destroy", "foo", "Can't free all objects", text);
-        g_assert_true(g_str_has_prefix(text->str, "<3>slab error in kmem_cache_destroy(): cache `foo': Can't free all objects\n"));
+        g_assert_true(g_str_has_prefix(text->str, "<3>slab error in kmem_cache_destroy(): cache `foo': "
+                                                  "Can't free all objects\n"));
         g_string_truncate(text, 0);
         kernel_log_bug("mm/slab.c", 597, text);
         g_assert_cmpstr(text->str, ==, "<0>------------[ cut here ]------------\n<2>kernel BUG at mm/slab.c:597!\n");

@@ -1,6 +1,6 @@
 /*
- * test_hotplug.c - CPUs come and go while the machine runs: where tasks, interrupts, timers and callbacks go, and what is freed
- * (spec 02 sections 9 and 11, 06 section 4; engine/hotplug.c).
+ * test_hotplug.c - CPUs come and go while the machine runs: where tasks, interrupts, timers and callbacks go, and what
+ * is freed (spec 02 sections 9 and 11, 06 section 4; engine/hotplug.c).
  */
 #include <glib.h>
 #include <string.h>
@@ -72,33 +72,39 @@ static void test_refused(void)
                 testbed_play(bed, items, 2);
                 g_assert_cmpuint(items[0].done[0].result, ==, 0);
                 g_assert_cmpuint(items[1].done[0].result, ==, ERRNO_EINVAL);
-                g_assert_cmpuint(items[1].done[0].t_ns + items[1].done[0].dur_ns, >, items[0].done[0].t_ns + items[0].done[0].dur_ns);
+                g_assert_cmpuint(items[1].done[0].t_ns + items[1].done[0].dur_ns, >,
+                                 items[0].done[0].t_ns + items[0].done[0].dur_ns);
         }
         g_assert_cmpuint(testbed_cpu(bed, false, 1), ==, ERRNO_EINVAL);
         g_assert_null(bed->mem->chain_mutex.holder ? "the mutex is held" : NULL);
 }
 
-/* The CPU stops between two requests: the one in hand is finished there, what waits behind it is carried out elsewhere. */
+/* The CPU stops between two requests: the one in hand is finished there,
+ * what waits behind it is carried out elsewhere. */
 static void test_busy(void)
 {
         struct sim_config config = testbed_config(3, 32);
         g_autoptr(testbed) bed = testbed_new(&config);
         uint64_t start = 10 * MS;
         struct play_item items[] = {
-                { .t_ns = start, .cpu = 2, .count = 2, .request = { { .kind = OP_WORK, .size_bytes = 5 * MS },
-                                                                     { .kind = OP_KMALLOC, .size_bytes = 100, .gfp = GFP_KERNEL } } },
-                { .t_ns = start + MS, .cpu = 2, .request = { { .kind = OP_KMALLOC, .size_bytes = 64, .gfp = GFP_KERNEL } } },
+                { .t_ns = start, .cpu = 2, .count = 2,
+                  .request = { { .kind = OP_WORK, .size_bytes = 5 * MS },
+                               { .kind = OP_KMALLOC, .size_bytes = 100, .gfp = GFP_KERNEL } } },
+                { .t_ns = start + MS, .cpu = 2,
+                  .request = { { .kind = OP_KMALLOC, .size_bytes = 64, .gfp = GFP_KERNEL } } },
                 { .t_ns = start + 2 * MS, .cpu = 0, .request = { { .kind = OP_CPU_DOWN, .cpu = 2 } } },
                 { .t_ns = start + 4 * MS, .cpu = 2, .irq = true, .count = 1,
                   .request = { { .kind = OP_KMALLOC, .size_bytes = 32, .gfp = GFP_ATOMIC } } },
         };
 
         testbed_play(bed, items, 4);
-        g_assert_cmpuint(items[0].done[0].cpu, ==, 2); /* the work ends where it was, after the handler that came in between */
+        /* the work ends where it was, after the handler that came in between */
+        g_assert_cmpuint(items[0].done[0].cpu, ==, 2);
         g_assert_cmpuint(items[3].done[0].cpu, ==, 2);
         g_assert_cmpuint(items[0].done[0].dur_ns, ==, 5 * MS + items[3].done[0].dur_ns);
         g_assert_cmpuint(items[1].done[0].cpu, ==, 0); /* all CPUs are of one node: the first */
-        g_assert_cmpuint(items[1].done[0].t_ns, >, items[0].done[0].t_ns + items[0].done[0].dur_ns); /* CPU 0 is at the notifiers */
+        /* CPU 0 is at the notifiers */
+        g_assert_cmpuint(items[1].done[0].t_ns, >, items[0].done[0].t_ns + items[0].done[0].dur_ns);
         g_assert_cmpuint(items[0].done[1].cpu, ==, 0);
         g_assert_cmpuint(testbed_event(bed, EV_CPU_OFFLINE, items[2].done[0].id, 0)->t_ns, ==,
                          items[0].done[0].t_ns + items[0].done[0].dur_ns);
@@ -124,7 +130,8 @@ static void test_reap_timers(void)
         struct sim_config config = testbed_config(3, 32);
         g_autoptr(testbed) bed = testbed_new(&config);
         uint32_t passes[3] = { 0 };
-        static const uint64_t ticks[] = { 198, 201, 204 }; /* first passes of CPUs 2, 1, 0; each comes again 500 ticks later */
+        /* first passes of CPUs 2, 1, 0; each comes again 500 ticks later */
+        static const uint64_t ticks[] = { 198, 201, 204 };
 
         config.audit = 0;
         g_assert_cmpuint(testbed_cpu(bed, false, 1), ==, 0);
@@ -193,7 +200,8 @@ static void test_callbacks(void)
         g_assert_cmpuint(bed->mem->caches[cache].slab_count, ==, 0);
 }
 
-/* A whole node loses its CPUs: its shared and alien arrays go, with what is in them, and come back with the first CPU. */
+/* A whole node loses its CPUs: its shared and alien arrays go, with what is in them,
+ * and come back with the first CPU. */
 static void test_node(void)
 {
         struct sim_config config = testbed_config_numa(4, 2, 32);
@@ -204,7 +212,8 @@ static void test_node(void)
 
         for (uint32_t i = 0; i < 400; i++)
                 object[i] = testbed_alloc(bed, i < 20 ? 0 : 1, cache, GFP_KERNEL);
-        for (uint32_t i = 0; i < 390; i++) /* 20 of node 0 by way of the alien array of node 1; magazines and shared array full */
+        for (uint32_t i = 0; i < 390; i++) /* 20 of node 0 by way of the alien array of node 1; magazines and shared
+                                            * array full */
                 testbed_release(bed, i < 20 ? 1 : 3, object[i]);
         lists = memory_lists(bed->mem, cache, 1);
         g_assert_cmpuint(memory_array(bed->mem, lists->shared)->avail, >, 100);
@@ -215,7 +224,8 @@ static void test_node(void)
         g_assert_cmpuint(lists->shared, ==, 0);
         g_assert_cmpuint(memory_aliens(bed->mem, cache, 1)->attached, ==, 0);
         g_assert_cmpuint(lists->list[SLABS_FREE].count, ==, 0);
-        g_assert_cmpuint(lists->list[SLABS_FULL].count + lists->list[SLABS_PARTIAL].count, ==, 1); /* for the ten that are left */
+        /* for the ten that are left */
+        g_assert_cmpuint(lists->list[SLABS_FULL].count + lists->list[SLABS_PARTIAL].count, ==, 1);
         g_assert_cmpstr(sim_audit(bed->sim), ==, NULL);
         for (uint32_t i = 390; i < 400; i++) /* they go home from node 0, to the slabs */
                 testbed_release(bed, 0, object[i]);
@@ -229,8 +239,8 @@ static void test_node(void)
 }
 
 /*
- * Race 4 of 06: a task sleeps in the middle of an allocation, for a page that is not to be had, and its CPU goes, the last one of the
- * node. It goes on with the magazine of another node and the slabs of its old one.
+ * Race 4 of 06: a task sleeps in the middle of an allocation, for a page that is not to be had, and its CPU goes, the
+ * last one of the node. It goes on with the magazine of another node and the slabs of its old one.
  */
 static void test_stray(void)
 {

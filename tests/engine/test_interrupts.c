@@ -189,7 +189,8 @@ static void test_window(void)
                         g_assert_cmpuint(items[1].woken_ns, ==, start + MS / 2);
                         g_assert_cmpuint(end, >, start + MS + 16 * 100000);
                 } else {
-                        g_assert_cmpuint(items[1].woken_ns, ==, end); /* when interrupts are restored, with the result */
+                        /* when interrupts are restored, with the result */
+                        g_assert_cmpuint(items[1].woken_ns, ==, end);
                 }
         }
 }
@@ -232,8 +233,10 @@ static void test_spinning(void)
         start = sim_now_ns(bed->sim) + MS;
         {
                 struct play_item items[] = {
-                        { .t_ns = start, .cpu = 0, .request = { { .kind = OP_ALLOC, .cache = cache, .gfp = GFP_ATOMIC } } },
-                        { .t_ns = start + 1000, .cpu = 1, .request = { { .kind = OP_ALLOC, .cache = cache, .gfp = GFP_ATOMIC } } },
+                        { .t_ns = start, .cpu = 0,
+                          .request = { { .kind = OP_ALLOC, .cache = cache, .gfp = GFP_ATOMIC } } },
+                        { .t_ns = start + 1000, .cpu = 1,
+                          .request = { { .kind = OP_ALLOC, .cache = cache, .gfp = GFP_ATOMIC } } },
                         irq_at(start + 100000, 1, 1, work(300)),
                 };
                 const struct event_record *waited;
@@ -314,9 +317,11 @@ static void test_storm(void)
         g_autoptr(testbed) bed = testbed_new(&config);
         struct play_item items[101];
 
-        items[0] = (struct play_item){ .t_ns = 0, .request = { { .kind = OP_KMALLOC, .size_bytes = 3000, .gfp = GFP_KERNEL } } };
+        items[0] = (struct play_item){ .t_ns = 0,
+                                       .request = { { .kind = OP_KMALLOC, .size_bytes = 3000, .gfp = GFP_KERNEL } } };
         for (uint32_t i = 1; i < G_N_ELEMENTS(items); i++)
-                items[i] = irq_at(i, 0, 1, (struct request){ .kind = OP_KMALLOC, .size_bytes = 100, .gfp = GFP_ATOMIC });
+                items[i] =
+                        irq_at(i, 0, 1, (struct request){ .kind = OP_KMALLOC, .size_bytes = 100, .gfp = GFP_ATOMIC });
         testbed_play(bed, items, G_N_ELEMENTS(items));
         for (uint32_t i = 1; i < G_N_ELEMENTS(items); i++) {
                 g_assert_cmpuint(items[i].done[0].irq, ==, i);

@@ -9,8 +9,8 @@
 
 enum { LOCK_LIST, LOCK_ZONE, LOCK_CHAIN }; /* argument `lock` of lock_waited */
 
-/* A machine where taking one object out of a slab takes 100 us: list_lock is held for milliseconds. The cache has a slab
- * with enough objects for all, and every magazine is empty. */
+/* A machine where taking one object out of a slab takes 100 us: list_lock is held for milliseconds. The cache has a
+ * slab with enough objects for all, and every magazine is empty. */
 static struct testbed *slow_slabs(uint32_t cpus, uint32_t *ret_cache)
 {
         struct sim_config config = testbed_config(cpus, 64);
@@ -76,7 +76,8 @@ static void test_latency(void)
                 g_autoptr(testbed) bed = slow_slabs(2, &cache);
                 struct play_item item = alloc_at(sim_now_ns(bed->sim) + 5 * MS, 1, cache);
 
-                testbed_play(bed, &item, 1); /* CPU 0 had the lock before: the line has to come over, as it has to below */
+                testbed_play(bed, &item, 1); /* CPU 0 had the lock before: the line has to come over,
+                                              * as it has to below */
                 alone_ns = item.done[0].dur_ns;
                 g_assert_cmpuint(alone_ns, >, 16 * 100000);
         }
@@ -239,7 +240,9 @@ static void test_nested(void)
         testbed_forget(bed);
         {
                 struct play_item items[] = {
-                        { .t_ns = start, .cpu = 1, .request = { { .kind = OP_KMALLOC, .size_bytes = 64, .gfp = GFP_KERNEL } } },
+                        { .t_ns = start,
+                          .cpu = 1,
+                          .request = { { .kind = OP_KMALLOC, .size_bytes = 64, .gfp = GFP_KERNEL } } },
                         { .t_ns = start + 1000, .cpu = 0, .request = { { .kind = OP_FREE, .object = object[40] } } },
                 };
                 const struct event_record *waited;

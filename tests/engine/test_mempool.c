@@ -1,6 +1,6 @@
 /*
- * test_mempool.c - memory pools (spec 07 section 11): what they take from the allocator, the masks it sees, the order of
- * try, reserve and wait, who is woken, resize and the end.
+ * test_mempool.c - memory pools (spec 07 section 11): what they take from the allocator, the masks it sees, the order
+ * of try, reserve and wait, who is woken, resize and the end.
  *
  * The machine of 8 MiB has zone DMA alone and no per-CPU page lists: when its memory is used up, nothing below a pool
  * gives anything.
@@ -33,8 +33,9 @@ static const struct op_record *ask(struct testbed *bed, uint32_t cpu, enum op_ki
 /* OBJECT_NONE: NULL. */
 static uint32_t take(struct testbed *bed, uint32_t mempool, uint32_t gfp)
 {
-        return ask(bed, 0, OP_MEMPOOL_ALLOC, mempool, gfp, 0)->pfn == PFN_NONE ? OBJECT_NONE :
-                                                                               sim_result_object(bed->sim, bed->task[0]);
+        return ask(bed, 0, OP_MEMPOOL_ALLOC, mempool, gfp, 0)->pfn == PFN_NONE
+                       ? OBJECT_NONE
+                       : sim_result_object(bed->sim, bed->task[0]);
 }
 
 static void give(struct testbed *bed, uint32_t object)
@@ -81,7 +82,9 @@ static void test_life(void)
         static const struct {
                 enum mempool_kind kind;
                 uint32_t size_bytes, order;
-        } kinds[] = { { MEMPOOL_KMALLOC, 500, 0 }, { MEMPOOL_SLAB, 0, 0 }, { MEMPOOL_PAGES, 0, 0 }, { MEMPOOL_PAGES, 0, 2 } };
+        } kinds[] = {
+                { MEMPOOL_KMALLOC, 500, 0 }, { MEMPOOL_SLAB, 0, 0 }, { MEMPOOL_PAGES, 0, 0 }, { MEMPOOL_PAGES, 0, 2 }
+        };
 
         for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
                 struct sim_config config = testbed_config(2, 64);
@@ -104,7 +107,8 @@ static void test_life(void)
                         live[c] = bed->mem->caches[caches[c]].live_objs;
                 op = ask(bed, 0, OP_MEMPOOL_CREATE, id, 0, 0);
                 g_assert_cmpuint(op->result, ==, id);
-                g_assert_cmpuint(op->size_bytes, ==, pages ? 4096u << spec.order : kinds[i].kind == MEMPOOL_SLAB ? 200 : 500);
+                g_assert_cmpuint(op->size_bytes, ==,
+                                 pages ? 4096u << spec.order : kinds[i].kind == MEMPOOL_SLAB ? 200 : 500);
                 g_assert_cmpuint(testbed_event(bed, EV_META_ALLOCATED, 0, 0)->a, ==, record_cache);
                 g_assert_cmpuint(testbed_event(bed, EV_META_ALLOCATED, 0, 0)->b, ==, op->pfn);
                 g_assert_cmpuint(testbed_event(bed, EV_META_ALLOCATED, 0, 1)->a, ==, array_cache);
@@ -246,7 +250,9 @@ static void test_wake_all(void)
                         { .t_ns = start, .cpu = 0, .request = { wait } },
                         { .t_ns = start + MS, .cpu = 0, .request = { wait } },
                         { .t_ns = start + 2 * MS, .cpu = 0, .request = { wait } },
-                        { .t_ns = start + 100 * MS, .cpu = 3, .request = { { .kind = OP_MEMPOOL_FREE, .object = object } } },
+                        { .t_ns = start + 100 * MS,
+                          .cpu = 3,
+                          .request = { { .kind = OP_MEMPOOL_FREE, .object = object } } },
                 };
                 const struct event_record *put;
 
@@ -313,13 +319,15 @@ static void test_resize(void)
         use_up(bed);
         for (int i = 2; i < 4; i++)
                 objects[i] = take(bed, id, GFP_KERNEL);
-        g_assert_cmpuint(ask(bed, 0, OP_MEMPOOL_RESIZE, id, GFP_NOWAIT, 6)->path, !=, PATH_FAILED); /* size-64 has room */
+        /* size-64 has room */
+        g_assert_cmpuint(ask(bed, 0, OP_MEMPOOL_RESIZE, id, GFP_NOWAIT, 6)->path, !=, PATH_FAILED);
         g_assert_cmpuint(view_of(bed, id).min_nr, ==, 6);
         g_assert_cmpuint(view_of(bed, id).curr_nr, ==, 2); /* the first NULL ended it; frees fill it later */
         for (int i = 0; i < 4; i++)
                 give(bed, objects[i]);
         g_assert_cmpuint(view_of(bed, id).curr_nr, ==, 6);
-        g_assert_cmpuint(ask(bed, 0, OP_MEMPOOL_RESIZE, id, GFP_KERNEL | __GFP_NORETRY, 16000)->path, ==, PATH_FAILED); /* -ENOMEM */
+        /* -ENOMEM */
+        g_assert_cmpuint(ask(bed, 0, OP_MEMPOOL_RESIZE, id, GFP_KERNEL | __GFP_NORETRY, 16000)->path, ==, PATH_FAILED);
         g_assert_cmpuint(view_of(bed, id).min_nr, ==, 6);
         ask(bed, 0, OP_MEMPOOL_DESTROY, id, 0, 0);
         g_assert_cmpuint(view_of(bed, id).live, ==, 0);
@@ -333,8 +341,10 @@ static void test_resize_race(void)
         uint32_t id = new_pages_pool(bed, 2);
         uint64_t start = sim_now_ns(bed->sim) + MS;
         struct play_item items[] = {
-                { .t_ns = start, .cpu = 0, .request = { { .kind = OP_MEMPOOL_RESIZE, .mempool = id, .gfp = GFP_KERNEL, .size_bytes = 40 } } },
-                { .t_ns = start, .cpu = 1, .request = { { .kind = OP_MEMPOOL_RESIZE, .mempool = id, .gfp = GFP_KERNEL, .size_bytes = 40 } } },
+                { .t_ns = start, .cpu = 0,
+                  .request = { { .kind = OP_MEMPOOL_RESIZE, .mempool = id, .gfp = GFP_KERNEL, .size_bytes = 40 } } },
+                { .t_ns = start, .cpu = 1,
+                  .request = { { .kind = OP_MEMPOOL_RESIZE, .mempool = id, .gfp = GFP_KERNEL, .size_bytes = 40 } } },
         };
 
         testbed_forget(bed);
@@ -463,7 +473,9 @@ static void test_node(void)
 {
         struct sim_config config = testbed_config_numa(2, 2, 64);
         g_autoptr(testbed) bed = testbed_new(&config);
-        struct mempool_spec spec = { .name = "far", .min_nr = 16, .kind = MEMPOOL_KMALLOC, .size_bytes = 64, .node_plus_1 = 2 };
+        struct mempool_spec spec = {
+                .name = "far", .min_nr = 16, .kind = MEMPOOL_KMALLOC, .size_bytes = 64, .node_plus_1 = 2
+        };
         uint32_t id = declare(bed, &spec);
         const uint32_t first_pfn = 64u << (20 - PAGE_SHIFT);
 

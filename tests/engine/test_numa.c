@@ -40,7 +40,9 @@ static uint32_t drains_of(const struct testbed *bed, uint32_t cache, uint64_t op
 
 static uint32_t alloc_node(struct testbed *bed, uint32_t cpu, uint32_t cache, uint32_t node, uint32_t gfp)
 {
-        const struct request request = { .kind = OP_ALLOC, .cache = cache, .gfp = gfp, .node_plus_1 = (uint8_t)(node + 1) };
+        const struct request request = {
+                .kind = OP_ALLOC, .cache = cache, .gfp = gfp, .node_plus_1 = (uint8_t)(node + 1)
+        };
 
         return testbed_do(bed, cpu, &request)->pfn == PFN_NONE ? OBJECT_NONE :
                                                                 sim_result_object(bed->sim, bed->task[cpu]);
@@ -214,7 +216,8 @@ static void test_alien_lock(void)
         uint32_t cache;
         uint64_t start;
 
-        config.cost_cycles[COST_MAG_PUT] = 300000; /* the lock is dropped in the step that puts: it is held while it is taken */
+        /* the lock is dropped in the step that puts: it is held while it is taken */
+        config.cost_cycles[COST_MAG_PUT] = 300000;
         config.cost_cycles[COST_LOCK] = 300000;
         bed = testbed_new(&config);
         cache = testbed_create(bed, "far", 200, 0, 0);
@@ -261,10 +264,14 @@ static void test_crossing(void)
                 }
                 start = sim_now_ns(bed->sim) + MS;
                 for (uint32_t i = 0; i < 4; i++) {
-                        items[2 * i] = (struct play_item){ .t_ns = start + i, .cpu = 1,
-                                                           .request = { { .kind = OP_FREE, .object = object[0][12 + i] } } };
-                        items[2 * i + 1] = (struct play_item){ .t_ns = start + offset + i, .cpu = 0,
-                                                               .request = { { .kind = OP_FREE, .object = object[1][12 + i] } } };
+                        items[2 * i] =
+                                (struct play_item){ .t_ns = start + i,
+                                                    .cpu = 1,
+                                                    .request = { { .kind = OP_FREE, .object = object[0][12 + i] } } };
+                        items[2 * i + 1] =
+                                (struct play_item){ .t_ns = start + offset + i,
+                                                    .cpu = 0,
+                                                    .request = { { .kind = OP_FREE, .object = object[1][12 + i] } } };
                 }
                 testbed_play(bed, items, 8);
                 g_assert_cmpuint(alien(bed, cache, 0, 1)->avail, ==, 4);
@@ -317,8 +324,8 @@ static void test_refused(void)
 }
 
 /*
- * next_reap_node() over simulated time: each pass of a CPU is for one node, the one after its own first, its own in turn as
- * well. What is held for that node goes home then, and a batch of each of the CPU's page lists there.
+ * next_reap_node() over simulated time: each pass of a CPU is for one node, the one after its own first, its own in
+ * turn as well. What is held for that node goes home then, and a batch of each of the CPU's page lists there.
  */
 static void test_reap_in_turn(void)
 {
@@ -334,8 +341,11 @@ static void test_reap_in_turn(void)
                         testbed_release(bed, 0, testbed_alloc(bed, home, cache, GFP_KERNEL));
         }
         testbed_pages(bed, 0, 0, GFP_KERNEL);
-        for (uint32_t home = 1; home < 3; home++) { /* a refill of a batch leaves pages of that node on this CPU's list */
-                const struct request request = { .kind = OP_PAGES, .gfp = GFP_KERNEL, .node_plus_1 = (uint8_t)(home + 1) };
+        /* a refill of a batch leaves pages of that node on this CPU's list */
+        for (uint32_t home = 1; home < 3; home++) {
+                const struct request request = { .kind = OP_PAGES,
+                                                 .gfp = GFP_KERNEL,
+                                                 .node_plus_1 = (uint8_t)(home + 1) };
 
                 testbed_do(bed, 0, &request);
         }
@@ -358,13 +368,13 @@ static void test_reap_in_turn(void)
                         g_assert_cmpuint(testbed_event(bed, EV_PCP_DRAINED, op->id, k)->a / ZONE_TYPES, ==, home);
                 }
                 g_assert_cmpuint(drains_of(bed, cache, op->id), ==, home != 0 && pass < 3);
-                g_assert_cmpuint(drained, ==, home != 0 && pass < 3); /* the list in zone DMA32 of the node; all of it, being less
-                                                                     * than a batch */
+                /* the list in zone DMA32 of the node; all of it, being less than a batch */
+                g_assert_cmpuint(drained, ==, home != 0 && pass < 3);
                 pass++;
         }
         g_assert_cmpuint(pass, >=, 4);
-        /* they came to the shared array of their node and marked it touched: the first due pass there takes the mark away,
-         * the second half of the objects */
+        /* they came to the shared array of their node and marked it touched: the first due pass there takes the mark
+         * away, the second half of the objects */
         g_assert_cmpuint(shared(bed, cache, 1)->avail, ==, 3);
 }
 
@@ -409,7 +419,8 @@ static void test_reaper_meets_free(void)
                         else
                                 left++;
                 }
-                g_assert_cmpuint(testbed_count(bed, EV_LOCK_WAITED, 0), ==, testbed_count(bed, EV_LOCK_WAITED, item.done[0].id));
+                g_assert_cmpuint(testbed_count(bed, EV_LOCK_WAITED, 0), ==,
+                                 testbed_count(bed, EV_LOCK_WAITED, item.done[0].id));
         }
         g_assert_cmpuint(left, >, 0);
         g_assert_cmpuint(drained, >, 0);

@@ -1,6 +1,6 @@
 /*
- * test_oom.c - the OOM killer at work: vector V5 of spec 05 section 10.3 to its end, who dies in place of whom, what the
- * mark is good for, the exit of the victim, and the ways to panic. Machine R1 with CPU 1 up.
+ * test_oom.c - the OOM killer at work: vector V5 of spec 05 section 10.3 to its end, who dies in place of whom, what
+ * the mark is good for, the exit of the victim, and the ways to panic. Machine R1 with CPU 1 up.
  */
 #include <glib.h>
 
@@ -18,7 +18,8 @@ enum { INIT = 1, SERVER, WORKER_A, WORKER_B, HOG, BASH }; /* process ids */
 /* The tasks of spec 05 section 6.3 at an uptime of 7200 s, init and the requester. */
 static const struct process_spec tasks[] = {
         { .name = "init", .pid = 1, .total_vm_pages = 700, .age_s = 7200, .flags = ROOT },
-        { .name = "server", .pid = 812, .parent = INIT, .total_vm_pages = 5300, .cpu_ticks = 68000, .age_s = 6200, .flags = ROOT },
+        { .name = "server", .pid = 812, .parent = INIT, .total_vm_pages = 5300, .cpu_ticks = 68000, .age_s = 6200,
+          .flags = ROOT },
         { .name = "worker", .pid = 813, .parent = SERVER, .total_vm_pages = 5300, .cpu_ticks = 23000, .age_s = 6200 },
         { .name = "worker", .pid = 814, .parent = SERVER, .total_vm_pages = 5400, .cpu_ticks = 23000, .age_s = 6200 },
         { .name = "hog", .pid = 901, .parent = INIT, .total_vm_pages = 14800, .cpu_ticks = 10200, .age_s = 1200 },
@@ -58,7 +59,9 @@ static struct process_view view_of(const struct testbed *bed, uint32_t process)
 
 static struct request anon_of(uint32_t owner)
 {
-        return (struct request){ .kind = OP_PAGE_NEW, .gfp = GFP_HIGHUSER, .flags = PAGE_NEW_ANON, .owner = (uint16_t)owner };
+        return (struct request){
+                .kind = OP_PAGE_NEW, .gfp = GFP_HIGHUSER, .flags = PAGE_NEW_ANON, .owner = (uint16_t)owner
+        };
 }
 
 /* Anonymous pages for `owner`, down to the last one that needs no killer. */
@@ -88,7 +91,8 @@ static enum sim_what one_more(struct testbed *bed, const struct request *request
 }
 
 /* Events of this kind, and the arguments of the nth. */
-static void expect_event(const struct testbed *bed, enum event_kind kind, uint32_t nth, uint32_t a, uint32_t b, uint32_t c)
+static void expect_event(const struct testbed *bed, enum event_kind kind, uint32_t nth, uint32_t a, uint32_t b,
+                         uint32_t c)
 {
         const struct event_record *event = testbed_event(bed, kind, 0, nth);
 
@@ -150,7 +154,9 @@ static void test_child(void)
         struct request anon = anon_of(WORKER_A);
         struct process_spec thread = { .name = "hog2", .pid = 902, .parent = HOG, .shares = HOG };
         struct process_spec kernel = { .name = "kjob", .pid = 903, .parent = HOG, .flags = PROCESS_KTHREAD };
-        struct process_spec spared = { .name = "spared", .pid = 904, .parent = HOG, .total_vm_pages = 10, .oom_adj = -17 };
+        struct process_spec spared = {
+                .name = "spared", .pid = 904, .parent = HOG, .total_vm_pages = 10, .oom_adj = -17
+        };
         struct process_spec child = { .name = "child", .pid = 905, .parent = HOG, .total_vm_pages = 10 };
 
         add_process(bed, &thread);
@@ -162,7 +168,8 @@ static void test_child(void)
         expect_event(bed, EV_OOM_CHOSEN, 0, HOG, 7400 + (10 / 2 + 1) / 2 * 2, 0); /* (14800 + 6 + 6) / 2 */
         expect_event(bed, EV_PROCESS_KILLED, 0, BASH + 4, HOG, 905); /* not one that shares, has none, or is spared */
         expect_event(bed, EV_PROCESS_EXITED, 0, BASH + 4, 0, 0);
-        /* that freed nothing: now hog itself, which shares its memory, so that nothing comes of that either; then ... */
+        /* that freed nothing: now hog itself, which shares its memory, so that nothing comes of that either;
+         * then ... */
         expect_event(bed, EV_PROCESS_KILLED, 1, HOG, HOG, 901);
         g_assert_cmpuint(view_of(bed, WORKER_A).killed, ==, 1);
         g_assert_cmpuint(view_of(bed, WORKER_A).exited, ==, 1);
@@ -174,7 +181,9 @@ static void test_child(void)
 static void test_current(void)
 {
         g_autoptr(testbed) bed = machine();
-        struct request anon = anon_of(BASH), adj = { .kind = OP_PROCESS_SET, .process = BASH, .order = PROCESS_SET_OOM_ADJ, .size_bytes = 17 + 10 };
+        struct request anon = anon_of(BASH), adj = {
+                .kind = OP_PROCESS_SET, .process = BASH, .order = PROCESS_SET_OOM_ADJ, .size_bytes = 17 + 10
+        };
         uint64_t free_pages;
 
         testbed_do(bed, 0, &adj);
@@ -216,7 +225,8 @@ static void test_tasks(void)
         sim_wake_on_exit(bed->sim, waits, HOG);
         g_assert_cmpstr(sim_submit(bed->sim, bed->task[0], &anon), ==, NULL);
         g_assert_cmpstr(sim_submit(bed->sim, busy, &work), ==, NULL);
-        while ((what = sim_run(bed->sim, &who)) == SIM_DONE) { /* one piece of work after the other, until the killer comes */
+        /* one piece of work after the other, until the killer comes */
+        while ((what = sim_run(bed->sim, &who)) == SIM_DONE) {
                 g_assert_cmpuint(who, ==, busy);
                 g_assert_cmpstr(sim_submit(bed->sim, busy, &work), ==, NULL);
         }

@@ -310,7 +310,9 @@ static void test_cache_in_use(void)
         at = sim_now_ns(bed->sim) + 1000;
         {
                 struct play_item items[] = {
-                        { .t_ns = at, .cpu = 0, .request = { { .kind = OP_ALLOC, .cache = cache, .gfp = GFP_KERNEL } } },
+                        { .t_ns = at,
+                          .cpu = 0,
+                          .request = { { .kind = OP_ALLOC, .cache = cache, .gfp = GFP_KERNEL } } },
                         { .t_ns = at + 500000, .cpu = 1, .request = { { .kind = OP_DESTROY, .cache = cache } } },
                 };
 

@@ -123,7 +123,8 @@ static void test_ways_to_fail(void)
         expect_events(bed, 1, 1, 0); /* the killer knows no limit on the order */
         g_assert_cmpuint(bed->mem->oom_kills, ==, kills + 2);
         g_assert_cmpuint(testbed_pages(bed, 0, 11, GFP_KERNEL), ==, OBJECT_NONE);
-        g_assert_cmpuint(testbed_count(bed, EV_PAGES_FAILED, bed->done.id), ==, 0); /* refused before anything is tried */
+        /* refused before anything is tried */
+        g_assert_cmpuint(testbed_count(bed, EV_PAGES_FAILED, bed->done.id), ==, 0);
         g_assert_cmpuint(testbed_count(bed, EV_ZONE_REFUSED, bed->done.id), ==, 0);
 }
 
@@ -305,7 +306,8 @@ int main(int argc, char **argv)
         g_test_add_func("/engine/out-of-memory/a-handler-fails-at-once", test_handler);
         g_test_add_func("/engine/out-of-memory/no-page-for-a-slab", test_no_slab);
         g_test_add_func("/engine/out-of-memory/no-header-for-a-slab", test_no_header);
-        g_test_add_func("/engine/out-of-memory/creating-a-cache-fails-anywhere-and-leaves-nothing", test_create_fails_anywhere);
+        g_test_add_func("/engine/out-of-memory/creating-a-cache-fails-anywhere-and-leaves-nothing",
+                        test_create_fails_anywhere);
         g_test_add_func("/engine/out-of-memory/a-cpu-that-cannot-come-up-stays-down", test_cpu_up_fails_anywhere);
         return g_test_run();
 }

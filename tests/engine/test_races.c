@@ -142,7 +142,8 @@ static void test_grown_by_the_interrupt(void)
         g_assert_cmpuint(items[1].done[0].path, ==, PATH_NEW_SLAB);
         g_assert_cmpuint(testbed_count(bed, EV_SLAB_GROWN, items[1].done[0].id), ==, 1);
         g_assert_cmpuint(testbed_count(bed, EV_SLAB_GROWN, items[0].done[0].id), ==, 1);
-        g_assert_cmpuint(testbed_count(bed, EV_SLAB_TAKEN, items[0].done[0].id), ==, 0); /* popped what the handler left */
+        /* popped what the handler left */
+        g_assert_cmpuint(testbed_count(bed, EV_SLAB_TAKEN, items[0].done[0].id), ==, 0);
         g_assert_cmpuint(testbed_lists(bed, cache)->list[SLABS_FREE].count, ==, 1);
         g_assert_cmpuint(testbed_event(bed, EV_SLAB_GROWN, items[0].done[0].id, 0)->c, !=,
                          testbed_event(bed, EV_SLAB_GROWN, items[1].done[0].id, 0)->c); /* each its own colour */
@@ -158,7 +159,8 @@ static void test_double_growth(void)
         uint32_t colour = testbed_lists(bed, cache)->colour_next;
         uint32_t step = bed->mem->caches[cache].colour_off;
         uint64_t start = sim_now_ns(bed->sim) + MS;
-        struct play_item items[] = { alloc_at(start, 0, cache, GFP_KERNEL), alloc_at(start + 1000, 1, cache, GFP_KERNEL) };
+        struct play_item items[] = { alloc_at(start, 0, cache, GFP_KERNEL),
+                                     alloc_at(start + 1000, 1, cache, GFP_KERNEL) };
         const struct event_record *first, *second, *taken;
 
         g_assert_cmpuint(bed->mem->caches[cache].colour, ==, 2);
@@ -184,7 +186,8 @@ static void test_others_slab(void)
         g_autoptr(testbed) bed = testbed_new(&config);
         uint32_t cache = testbed_create(bed, "fresh", 200, 0, 0);
         uint64_t start = sim_now_ns(bed->sim) + MS;
-        struct play_item items[] = { alloc_at(start, 0, cache, GFP_KERNEL), alloc_at(start + 1000, 1, cache, GFP_KERNEL) };
+        struct play_item items[] = { alloc_at(start, 0, cache, GFP_KERNEL),
+                                     alloc_at(start + 1000, 1, cache, GFP_KERNEL) };
         uint64_t op;
 
         testbed_play(bed, items, 2);
@@ -283,7 +286,8 @@ static void test_shared_reaped_while_busy(void)
         g_assert_nonnull(shed);
         g_assert_cmpuint(shed->b, ==, 96); /* a fifth of its limit, 480 */
         g_assert_cmpuint(shed->c, ==, 180 - 60 - 96);
-        g_assert_cmpuint(testbed_count(bed, EV_MAGAZINE_SHED, 0), ==, 0); /* the magazine was touched: only its mark goes */
+        /* the magazine was touched: only its mark goes */
+        g_assert_cmpuint(testbed_count(bed, EV_MAGAZINE_SHED, 0), ==, 0);
         g_assert_cmpuint(testbed_magazine(bed, cache, 0)->touched, ==, 0);
         testbed_forget(bed);
         testbed_reap(bed, 1); /* the list is not due again; CPU 1 has not allocated: a fifth of 120 */
@@ -413,7 +417,8 @@ static void test_destroy_inside_free(void)
         g_assert_cmpuint(testbed_lists(bed, cache)->free_objects, ==, testbed_lists(bed, cache)->free_limit);
 }
 
-/* Whatever the offset between two CPUs that run the same cache dry, nothing is lost: every interleaving of their steps. */
+/* Whatever the offset between two CPUs that run the same cache dry, nothing is lost:
+ * every interleaving of their steps. */
 static void test_every_offset(void)
 {
         static const uint32_t sizes[] = { 200, 4096, 1360 }; /* header on the slab; one object; header elsewhere */

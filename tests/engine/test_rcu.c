@@ -1,6 +1,6 @@
 /*
- * test_rcu.c - constructors and destructors take their time; slabs of RCU caches stay until a grace period has passed, and a
- * cache is destroyed only after it (spec 02 sections 4, 7 and 10).
+ * test_rcu.c - constructors and destructors take their time; slabs of RCU caches stay until a grace period has passed,
+ * and a cache is destroyed only after it (spec 02 sections 4, 7 and 10).
  */
 #include <glib.h>
 #include <string.h>
@@ -111,7 +111,8 @@ static void test_grace(void)
                 g_assert_cmpuint(testbed_lists(bed, cache)->list[SLABS_FREE].count, ==, 0);
                 g_assert_true(memory_rcu_waits(bed->mem, cache));
                 g_assert_cmpuint(testbed_free_pages(bed), <=, free_pages);
-                due_ns = (testbed_event(bed, EV_SLAB_DEFERRED, 0, 0)->t_ns + grace_ns + 4 * MS - 1) / (4 * MS) * (4 * MS);
+                due_ns = (testbed_event(bed, EV_SLAB_DEFERRED, 0, 0)->t_ns + grace_ns + 4 * MS - 1) / (4 * MS) *
+                         (4 * MS);
                 g_assert_cmpuint(due_ns, >=, emptied_ns);
                 sleep_until(bed, due_ns - 1);
                 g_assert_cmpuint(testbed_count(bed, EV_SLAB_RELEASED, 0), ==, 0);
@@ -148,7 +149,9 @@ static void test_destroy(void)
         {
                 struct play_item items[] = {
                         { .t_ns = start, .cpu = 0, .request = { { .kind = OP_DESTROY, .cache = cache } } },
-                        { .t_ns = start + MS, .cpu = 1, .request = { { .kind = OP_SHRINK, .cache = bed->mem->cache_cache } } },
+                        { .t_ns = start + MS,
+                          .cpu = 1,
+                          .request = { { .kind = OP_SHRINK, .cache = bed->mem->cache_cache } } },
                 };
                 const struct op_record *destroy = &items[0].done[0], *shrink = &items[1].done[0];
 
@@ -158,8 +161,10 @@ static void test_destroy(void)
                 g_assert_cmpuint(destroy->dur_ns, >=, 10 * MS);
                 g_assert_cmpuint(destroy->dur_ns, <=, 20 * MS);
                 g_assert_cmpuint(shrink->t_ns + shrink->dur_ns, >=, destroy->t_ns + destroy->dur_ns);
-                g_assert_cmpuint(testbed_event(bed, EV_CACHE_DESTROYED, 0, 0)->t_ns, >,
-                                 testbed_event(bed, EV_SLAB_RELEASED, 0, testbed_count(bed, EV_SLAB_RELEASED, 0) - 1)->t_ns - MS);
+                g_assert_cmpuint(
+                        testbed_event(bed, EV_CACHE_DESTROYED, 0, 0)->t_ns, >,
+                        testbed_event(bed, EV_SLAB_RELEASED, 0, testbed_count(bed, EV_SLAB_RELEASED, 0) - 1)->t_ns -
+                                MS);
         }
         g_assert_false(memory_rcu_waits(bed->mem, cache));
         g_assert_cmpuint(bed->mem->caches[cache].slab_count, ==, 0);
@@ -170,7 +175,8 @@ static void test_destroy(void)
         g_assert_cmpuint(bed->done.dur_ns, >=, 10 * MS);
 }
 
-/* The tick finds the CPU with interrupts off, or in a handler: callbacks run when it is done; and on top of a task's op. */
+/* The tick finds the CPU with interrupts off, or in a handler: callbacks run when it is done;
+ * and on top of a task's op. */
 static void test_soft_interrupt(void)
 {
         static const struct cache_spec spec = { .name = "rcu", .size_bytes = 1000, .flags = CACHE_DESTROY_BY_RCU };
@@ -193,8 +199,9 @@ static void test_soft_interrupt(void)
                 items[1].t_ns = 403 * MS;
                 items[1].irq = way == 1;
                 items[1].count = 1;
-                items[1].request[0] = way == 2 ? (struct request){ .kind = OP_KMALLOC, .size_bytes = 100, .gfp = GFP_ATOMIC } :
-                                                 (struct request){ .kind = OP_WORK, .size_bytes = 3 * MS };
+                items[1].request[0] =
+                        way == 2 ? (struct request){ .kind = OP_KMALLOC, .size_bytes = 100, .gfp = GFP_ATOMIC }
+                                 : (struct request){ .kind = OP_WORK, .size_bytes = 3 * MS };
                 testbed_play(bed, items, 2);
                 sleep_until(bed, 420 * MS);
                 other = &items[1].done[0];

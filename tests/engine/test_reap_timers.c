@@ -1,5 +1,6 @@
 /*
- * test_reap_timers.c - when cache_reap runs on which CPU (spec 02 section 9), and that its passes are ops of the machine.
+ * test_reap_timers.c - when cache_reap runs on which CPU (spec 02 section 9),
+ * and that its passes are ops of the machine.
  */
 #include <glib.h>
 
@@ -48,8 +49,8 @@ static void expect_passes(uint32_t arch, uint32_t hz, uint32_t cpus, uint32_t se
                 uint64_t now = is_32 ? (uint32_t)(initial + ticks) : initial + ticks;
 
                 if (op->t_ns != next[op->cpu] * tick_ns)
-                        g_test_message("HZ %u CPU %u: pass at tick %" G_GUINT64_FORMAT ", not %" G_GUINT64_FORMAT, hz, op->cpu,
-                                       ticks, next[op->cpu]);
+                        g_test_message("HZ %u CPU %u: pass at tick %" G_GUINT64_FORMAT ", not %" G_GUINT64_FORMAT, hz,
+                                       op->cpu, ticks, next[op->cpu]);
                 g_assert_cmpuint(op->t_ns, ==, next[op->cpu] * tick_ns);
                 g_assert_cmpuint(op->kind, ==, OP_REAP);
                 g_assert_cmpuint(op->origin, ==, 1);
@@ -168,8 +169,9 @@ static void test_manual(void)
 }
 
 /*
- * The list of kmem_cache itself is never given a time to be reaped at and keeps 0 (02 section 9). With 64-bit jiffies that is long
- * over; with 32 bits it lies ahead until jiffies wrap, 300 s after boot: until then its shared array and free slabs stay.
+ * The list of kmem_cache itself is never given a time to be reaped at and keeps 0 (02 section 9). With 64-bit jiffies
+ * that is long over; with 32 bits it lies ahead until jiffies wrap, 300 s after boot:
+ * until then its shared array and free slabs stay.
  */
 static void test_unset_next_reap(void)
 {

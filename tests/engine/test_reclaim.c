@@ -372,7 +372,8 @@ static void test_swap_cache_exit(void)
         for (uint32_t i = 0; i < 3; i++) {
                 record(bed, &page[i])->bits &= ~(uint32_t)(LRU_YOUNG | LRU_ACTIVE);
                 page_list_remove(bed->sim->m.mem.pages, &bed->sim->m.mem.zones[DMA].lru[LRU_LIST_ACTIVE], page[i].pfn);
-                page_list_add_head(bed->sim->m.mem.pages, &bed->sim->m.mem.zones[DMA].lru[LRU_LIST_INACTIVE], page[i].pfn);
+                page_list_add_head(bed->sim->m.mem.pages, &bed->sim->m.mem.zones[DMA].lru[LRU_LIST_INACTIVE],
+                                   page[i].pfn);
         }
         scan(bed, GFP_KERNEL, true, true);
         g_assert_cmpuint(bed->mem->lru.write_count, ==, 3);

@@ -1,6 +1,6 @@
 /*
- * test_reclaim_vectors.c - the worked examples of spec 05 section 10: V4 (kswapd on clean page cache), direct reclaim on
- * the same lists, and V5 up to the OOM killer. Machine R1 with CPU 1 up; page frames and all.
+ * test_reclaim_vectors.c - the worked examples of spec 05 section 10: V4 (kswapd on clean page cache), direct reclaim
+ * on the same lists, and V5 up to the OOM killer. Machine R1 with CPU 1 up; page frames and all.
  */
 #include <glib.h>
 
@@ -121,8 +121,8 @@ static void test_v4(void)
 }
 
 /*
- * DMA32 alone with 9840 inactive pages, and a request that no block can meet, so that its task reclaims while kswapd has
- * not yet had the CPU.
+ * DMA32 alone with 9840 inactive pages, and a request that no block can meet,
+ * so that its task reclaims while kswapd has not yet had the CPU.
  */
 static void test_direct(void)
 {
@@ -182,7 +182,8 @@ static uint64_t looked_at(const struct testbed *bed, uint32_t zone, uint64_t aft
         for (uint32_t i = 0; i < bed->events->len; i++) {
                 const struct event_record *event = &g_array_index(bed->events, struct event_record, i);
 
-                if (event->kind == EV_ACTIVE_SCANNED && event->a == zone && event->seq > after_seq && event->seq < before_seq)
+                if (event->kind == EV_ACTIVE_SCANNED && event->a == zone && event->seq > after_seq &&
+                    event->seq < before_seq)
                         sum += event->b;
         }
         return sum;
@@ -212,7 +213,8 @@ static void test_v5(void)
                         kswapd->state = TH_QUEUED;
                 }
                 if (page == 14646)
-                        g_assert_cmpuint(testbed_count(bed, EV_KSWAPD_WOKEN, 0), ==, 1); /* DMA lacks only its reserve */
+                        g_assert_cmpuint(testbed_count(bed, EV_KSWAPD_WOKEN, 0), ==, 1); /* DMA lacks only its
+                                                                                          * reserve */
         }
         kswapd->state = TH_IDLE;
         g_assert_cmpuint(zone_at(bed, DMA32)->free_pages, ==, 190);
@@ -225,7 +227,8 @@ static void test_v5(void)
         g_assert_cmpuint(looked_at(bed, DMA32, 0, first), ==, 23691);
         g_assert_cmpuint(looked_at(bed, DMA, 0, first), ==, 5737);
         g_assert_cmpuint(testbed_count(bed, EV_INACTIVE_SCANNED, 0), ==, 0);
-        g_assert_cmpuint(testbed_count(bed, EV_CONGESTION_WAITED, 0), ==, 1); /* progress: it waits HZ/50 and tries again */
+        /* progress: it waits HZ/50 and tries again */
+        g_assert_cmpuint(testbed_count(bed, EV_CONGESTION_WAITED, 0), ==, 1);
         g_assert_cmpuint(testbed_event(bed, EV_CONGESTION_WAITED, 0, 0)->c, ==, 5u * 4000000u);
         g_assert_cmpuint(seq_of(bed, EV_CONGESTION_WAITED, 0), >, first);
         g_assert_cmpuint(testbed_count(bed, EV_KSWAPD_STARTED, 0), ==, 3);

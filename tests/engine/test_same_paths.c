@@ -1,6 +1,6 @@
 /*
- * test_same_paths.c - one request at a time and many at once go the same ways: a workload without contention ends in the
- * same state however it was handed to the machine.
+ * test_same_paths.c - one request at a time and many at once go the same ways: a workload without contention ends in
+ * the same state however it was handed to the machine.
  */
 #include <glib.h>
 

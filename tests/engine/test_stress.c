@@ -22,7 +22,8 @@ static uint64_t headers_in(const struct memory *mem, uint32_t cache)
         uint64_t count = 0;
 
         for (uint32_t id = mem->chain; id != CACHE_ID_NONE; id = mem->caches[id].next)
-                count += mem->caches[id].off_slab && mem->caches[id].slabp_cache == cache ? mem->caches[id].slab_count : 0;
+                count += mem->caches[id].off_slab && mem->caches[id].slabp_cache == cache ? mem->caches[id].slab_count
+                                                                                          : 0;
         return count;
 }
 
@@ -65,16 +66,18 @@ static void tune_back(struct testbed *bed)
                 struct cache_spec spec = bed->mem->caches[id].spec;
                 struct request request = { .kind = OP_TUNE, .spec = &spec };
 
-                kmem_cache_default_tunables(bed->mem->arch, bed->mem->caches[id].buffer_size, &limit, &batchcount, &shared);
+                kmem_cache_default_tunables(bed->mem->arch, bed->mem->caches[id].buffer_size, &limit, &batchcount,
+                                            &shared);
                 request.size_bytes = limit | (uint64_t)batchcount << 32;
                 request.gfp = shared;
                 g_assert_cmpuint(testbed_do(bed, 0, &request)->result, ==, 0);
         }
 }
 
-/* tuned: somebody writes tunables all the time. Then the allocator's own arrays end up in other places: their number must be
- * what it was, but the free blocks may be others. */
-static void run_seed(uint64_t seed, uint32_t audit, uint32_t requests, bool tuned, bool hotplug, struct workload_result *ret)
+/* tuned: somebody writes tunables all the time. Then the allocator's own arrays end up in other places: their number
+ * must be what it was, but the free blocks may be others. */
+static void run_seed(uint64_t seed, uint32_t audit, uint32_t requests, bool tuned, bool hotplug,
+                     struct workload_result *ret)
 {
         struct workload_shape shape;
         struct sim_config config;
@@ -93,8 +96,8 @@ static void run_seed(uint64_t seed, uint32_t audit, uint32_t requests, bool tune
         if (audit == 2) /* every page list is walked after every step */
                 config.node_mib[0] = MIN(config.node_mib[0], 24);
         check_set_last_words(say_seed, &seed);
-        g_test_message("seed %" G_GUINT64_FORMAT ": %u CPUs, %u MiB, %u tasks and %u interrupts a CPU", seed, config.cpus,
-                       config.node_mib[0], shape.tasks_per_cpu, shape.irqs_per_cpu);
+        g_test_message("seed %" G_GUINT64_FORMAT ": %u CPUs, %u MiB, %u tasks and %u interrupts a CPU", seed,
+                       config.cpus, config.node_mib[0], shape.tasks_per_cpu, shape.irqs_per_cpu);
         bed = testbed_new(&config);
         workload_run(bed, &shape, ret);
         workload_check_tape(bed);
@@ -134,8 +137,8 @@ static void run_seeds(uint64_t first, uint32_t count, uint32_t audit, uint32_t r
                 sum.hotplugs += result.hotplugs;
         }
         g_test_message("%" G_GUINT64_FORMAT " requests, %" G_GUINT64_FORMAT " failed, %" G_GUINT64_FORMAT
-                       " destroys refused, %" G_GUINT64_FORMAT " CPUs up or down", sum.requests, sum.failed, sum.refused,
-                       sum.hotplugs);
+                       " destroys refused, %" G_GUINT64_FORMAT " CPUs up or down",
+                       sum.requests, sum.failed, sum.refused, sum.hotplugs);
         if (hotplug && !one && !many)
                 g_assert_cmpuint(sum.hotplugs, >, 0);
 }

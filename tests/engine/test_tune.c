@@ -1,14 +1,14 @@
 /*
- * test_tune.c - writes to /proc/slabinfo: the kernel's tests of the values, the order of what happens, and what is left when
- * memory runs out half way (spec 07 section 8, 01 section 9).
+ * test_tune.c - writes to /proc/slabinfo: the kernel's tests of the values, the order of what happens, and what is left
+ * when memory runs out half way (spec 07 section 8, 01 section 9).
  */
 #include <glib.h>
 #include <string.h>
 
 #include "support/testbed.h"
 
-static const struct op_record *tune(struct testbed *bed, uint32_t cpu, const char *name, int32_t limit, int32_t batchcount,
-                                    int32_t shared)
+static const struct op_record *tune(struct testbed *bed, uint32_t cpu, const char *name, int32_t limit,
+                                    int32_t batchcount, int32_t shared)
 {
         struct cache_spec spec = { .name = "" };
         struct request request = { .kind = OP_TUNE, .spec = &spec, .gfp = (uint32_t)shared,
@@ -18,7 +18,8 @@ static const struct op_record *tune(struct testbed *bed, uint32_t cpu, const cha
         return testbed_do(bed, cpu, &request);
 }
 
-static void expect_tunables(const struct testbed *bed, uint32_t cache, uint32_t limit, uint32_t batchcount, uint32_t shared)
+static void expect_tunables(const struct testbed *bed, uint32_t cache, uint32_t limit, uint32_t batchcount,
+                            uint32_t shared)
 {
         struct cache_view view;
 
@@ -31,7 +32,8 @@ static void expect_tunables(const struct testbed *bed, uint32_t cache, uint32_t 
 /* W6 and W7: no such cache is an error; values out of range are none, and change nothing. */
 static void test_values(void)
 {
-        static const int32_t useless[][3] = { { 0, 1, 8 }, { 10, 0, 8 }, { 10, 11, 8 }, { -5, 1, 8 }, { 10, -1, 8 }, { 10, 5, -1 } };
+        static const int32_t useless[][3] = { { 0, 1, 8 },  { 10, 0, 8 },  { 10, 11, 8 },
+                                              { -5, 1, 8 }, { 10, -1, 8 }, { 10, 5, -1 } };
         struct sim_config config = testbed_config(2, 32);
         g_autoptr(testbed) bed = testbed_new(&config);
         uint32_t cache = testbed_create(bed, "thing", 200, 0, 0);
@@ -83,8 +85,8 @@ static void test_overflow(void)
 }
 
 /*
- * The order of effects: new, empty magazines everywhere; then the old ones' objects go to the slabs, CPU by CPU, under the old
- * free_limit; then those of the old shared array, and the new limit is set.
+ * The order of effects: new, empty magazines everywhere; then the old ones' objects go to the slabs, CPU by CPU, under
+ * the old free_limit; then those of the old shared array, and the new limit is set.
  */
 static void test_order(void)
 {
@@ -131,8 +133,8 @@ static void test_order(void)
 }
 
 /*
- * Memory runs out. In the work area or a magazine: nothing has changed. In a shared array: magazines and tunables are new,
- * the shared array and free_limit as they were. With ever more pages left all of these come, in this order.
+ * Memory runs out. In the work area or a magazine: nothing has changed. In a shared array: magazines and tunables are
+ * new, the shared array and free_limit as they were. With ever more pages left all of these come, in this order.
  */
 static void test_half_way(void)
 {
@@ -210,7 +212,8 @@ static void test_mutex(void)
         };
 
         testbed_forget(bed);
-        testbed_play(bed, items, 2); /* the cache was not there when the write began, and is found when it has the mutex */
+        testbed_play(bed, items, 2); /* the cache was not there when the write began,
+                                      * and is found when it has the mutex */
         g_assert_cmpuint(items[1].done[0].result, ==, 0);
         g_assert_cmpuint(items[1].done[0].cache, ==, items[0].done[0].cache);
         g_assert_cmpuint(testbed_count(bed, EV_LOCK_WAITED, items[1].done[0].id), ==, 1);

@@ -1,11 +1,12 @@
 /*
- * test_fuzz_ops.c - ops files drawn at random, of the kinds of the reference vectors: NUMA with nodes of any size and without
- * CPUs, whole nodes going offline, i386 with and without high memory, odd amounts of memory, all geometries of caches, memory
- * running out and time running past the wrap of jiffies.
+ * test_fuzz_ops.c - ops files drawn at random, of the kinds of the reference vectors: NUMA with nodes of any size and
+ * without CPUs, whole nodes going offline, i386 with and without high memory, odd amounts of memory, all geometries of
+ * caches, memory running out and time running past the wrap of jiffies.
  *
- * Each op is valid: it is carried out here as it is drawn, with everything recounted now and then. Then `kmemsim ops` reads the file
- * and must accept every line, end well and print the same results. In a build with the full audit every step is recounted.
- * KMEMSIM_TEST_SEED=N runs one seed, KMEMSIM_TEST_SEEDS=N so many of them; the file of a seed that fails is kept.
+ * Each op is valid: it is carried out here as it is drawn, with everything recounted now and then. Then `kmemsim ops`
+ * reads the file and must accept every line, end well and print the same results. In a build with the full audit every
+ * step is recounted. KMEMSIM_TEST_SEED=N runs one seed, KMEMSIM_TEST_SEEDS=N so many of them;
+ * the file of a seed that fails is kept.
  */
 #include <fcntl.h>
 #include <glib.h>
@@ -73,7 +74,7 @@ static uint32_t online_cpu(struct fuzz *f)
         }
 }
 
-/* -- machines --------------------------------------------------------------------------------------------------------- */
+/* -- machines ------------------------------------------------------------------------------------------------------ */
 
 static void draw_machine(struct fuzz *f)
 {
@@ -104,10 +105,12 @@ static void draw_machine(struct fuzz *f)
                         config->node_mib[0] = between(f, 4090, 4400); /* a little Normal above DMA32 */
         }
         g_string_append_printf(f->file, "kmemops 1\nmachine arch=%s numa=%u cpus=%u nodes=%u mem_mib=",
-                               config->arch == ARCH_I386 ? "i386" : "x86_64", config->numa, config->cpus, config->nodes);
+                               config->arch == ARCH_I386 ? "i386" : "x86_64", config->numa, config->cpus,
+                               config->nodes);
         for (uint32_t node = 0; node < config->nodes; node++)
                 g_string_append_printf(f->file, "%s%u", node ? "," : "", config->node_mib[node]);
-        g_string_append_printf(f->file, " reserved_pages=%u l1=%u hz=250\n", config->reserved_pages, config->line_bytes);
+        g_string_append_printf(f->file, " reserved_pages=%u l1=%u hz=250\n", config->reserved_pages,
+                               config->line_bytes);
 }
 
 static void draw_mix(struct fuzz *f)
@@ -123,7 +126,7 @@ static void draw_mix(struct fuzz *f)
 
 static const char *at_work; /* path of the ops file, for who looks into a failure */
 
-/* -- operations ------------------------------------------------------------------------------------------------------- */
+/* -- operations ---------------------------------------------------------------------------------------------------- */
 
 static const struct op_record *carry_out(struct fuzz *f, uint32_t cpu, const struct request *request)
 {
@@ -141,8 +144,8 @@ static const struct op_record *carry_out(struct fuzz *f, uint32_t cpu, const str
 static uint32_t draw_gfp(struct fuzz *f, bool pages, char text[128])
 {
         static const char *const bases[] = { "kernel", "kernel", "atomic", "nowait", "noio", "nofs", "user" };
-        static const char *const extras[] = { "cold", "nowarn", "repeat", "noretry", "high", "nomemalloc", "comp", "hardwall",
-                                              "thisnode", "wait", "nogrow" };
+        static const char *const extras[] = { "cold", "nowarn",   "repeat",   "noretry", "high",  "nomemalloc",
+                                              "comp", "hardwall", "thisnode", "wait",    "nogrow" };
         static const char *const zones[] = { "dma", "dma32", "highmem", "zero" };
         GString *words = g_string_new(bases[below(f, G_N_ELEMENTS(bases))]);
         const char *word;
@@ -154,7 +157,8 @@ static uint32_t draw_gfp(struct fuzz *f, bool pages, char text[128])
         if (chance(f, 1, 4))
                 g_string_append_printf(words, ",%s", extras[below(f, G_N_ELEMENTS(extras) - pages)]);
         if (pages && chance(f, 1, 5))
-                g_string_append_printf(words, ",%s", zones[below(f, G_N_ELEMENTS(zones) - (f->config.arch == ARCH_I386))]);
+                g_string_append_printf(words, ",%s",
+                                       zones[below(f, G_N_ELEMENTS(zones) - (f->config.arch == ARCH_I386))]);
         else if (!pages && chance(f, 1, 14))
                 g_string_append(words, ",dma");
         if (f->config.arch == ARCH_I386 && strstr(words->str, "dma32"))
@@ -179,7 +183,8 @@ static void note_allocation(struct fuzz *f, uint32_t cpu, uint64_t id, const str
                 live.handle = sim_result_object(f->sim, f->task[cpu]);
                 if (op->kind != OP_PAGES)
                         g_assert_true(sim_cache_get(f->sim, op->cache, &view));
-                g_string_append_printf(f->expected, "%" PRIu64 " %s %u %u\n", id, op->kind == OP_PAGES ? "-" : view.name, op->pfn,
+                g_string_append_printf(f->expected, "%" PRIu64 " %s %u %u\n", id,
+                                       op->kind == OP_PAGES ? "-" : view.name, op->pfn,
                                        op->kind == OP_PAGES ? 0 : op->offset);
         }
         g_array_append_val(f->live, live);
@@ -210,7 +215,8 @@ static void allocate(struct fuzz *f)
                 if (f->caches[cache])
                         g_strlcpy(name, f->caches[cache], sizeof(name));
                 else /* a general one; no size-96, -192 with long lines */
-                        g_snprintf(name, sizeof(name), "size-%u", classes[(3 + (f->config.line_bytes == 128) + below(f, 5)) % 10]);
+                        g_snprintf(name, sizeof(name), "size-%u",
+                                   classes[(3 + (f->config.line_bytes == 128) + below(f, 5)) % 10]);
                 request.kind = OP_ALLOC;
                 request.gfp = draw_gfp(f, false, gfp);
                 request.cache = sim_cache_find(f->sim, name);
@@ -251,8 +257,9 @@ static void release(struct fuzz *f, uint32_t at)
 
 static void create(struct fuzz *f)
 {
-        static const char *const flags[] = { "none", "none", "hwcache_align", "cache_dma", "must_hwcache_align", "reclaim_account",
-                                             "destroy_by_rcu", "mem_spread", "hwcache_align,reclaim_account",
+        static const char *const flags[] = { "none", "none", "hwcache_align", "cache_dma", "must_hwcache_align",
+                                             "reclaim_account", "destroy_by_rcu", "mem_spread",
+                                             "hwcache_align,reclaim_account",
                                              "destroy_by_rcu,hwcache_align", "cache_dma,hwcache_align", "panic" };
         uint32_t slot = below(f, CACHES), word_bytes = f->config.arch == ARCH_I386 ? 4 : 8;
         const char *word, *chosen = flags[below(f, G_N_ELEMENTS(flags))];
@@ -268,7 +275,8 @@ static void create(struct fuzz *f)
         if (chance(f, 1, 3))
                 spec.align_bytes = 1u << below(f, 13);
         g_assert_true(cache_flags_parse(chosen, &spec.flags, &word, &length));
-        g_string_append_printf(f->file, "create %s size=%u align=%u flags=%s\n", spec.name, spec.size_bytes, spec.align_bytes, chosen);
+        g_string_append_printf(f->file, "create %s size=%u align=%u flags=%s\n", spec.name, spec.size_bytes,
+                               spec.align_bytes, chosen);
         if (carry_out(f, 0, &request)->result)
                 g_string_append_printf(f->expected, "create %s fail\n", spec.name);
         else
@@ -329,7 +337,8 @@ static void small_op(struct fuzz *f)
         case 3:
         case 4:
                 request.kind = OP_TICK;
-                request.size_bytes = chance(f, 1, 20) ? between(f, 70000, 90000) : below(f, 1200); /* now and then past the wrap */
+                /* now and then past the wrap */
+                request.size_bytes = chance(f, 1, 20) ? between(f, 70000, 90000) : below(f, 1200);
                 g_string_append_printf(f->file, "tick %" PRIu64 "\n", request.size_bytes);
                 cpu = 0;
                 break;
@@ -381,7 +390,7 @@ static void draw_op(struct fuzz *f)
                 allocate(f);
 }
 
-/* -- a file ----------------------------------------------------------------------------------------------------------- */
+/* -- a file -------------------------------------------------------------------------------------------------------- */
 
 /* What `kmemsim ops` prints but for the snapshots. */
 static char *results_of(const char *ops_path, const char *output_path)
@@ -427,7 +436,8 @@ static void say_path(void *context)
 static bool run_seed(uint64_t seed, uint32_t count)
 {
         struct fuzz *f = g_new0(struct fuzz, 1);
-        g_autofree char *path = g_strdup_printf("%s/kmemsim-fuzz-%d-%" PRIu64 ".ops", g_get_tmp_dir(), (int)getpid(), seed);
+        g_autofree char *path =
+                g_strdup_printf("%s/kmemsim-fuzz-%d-%" PRIu64 ".ops", g_get_tmp_dir(), (int)getpid(), seed);
         g_autofree char *output = g_strconcat(path, ".gold", NULL);
         g_autofree char *results = NULL;
         const char *problem;

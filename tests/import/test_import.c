@@ -155,7 +155,7 @@ static void check_ops(const struct result *result)
                          result->report->ops_cache_alloc + result->report->ops_kmalloc + result->report->ops_pages);
 }
 
-/* -- real printings ---------------------------------------------------------------------------------------------------- */
+/* -- real printings ------------------------------------------------------------------------------------------------ */
 
 static void test_printings_agree(void)
 {
@@ -310,7 +310,7 @@ static void test_ticks(void)
         clear(&ticks);
 }
 
-/* -- rules, on lines made for them ------------------------------------------------------------------------------------- */
+/* -- rules, on lines made for them --------------------------------------------------------------------------------- */
 
 #define AT(cpu, us) "            bash-7914    [" cpu "] .....  3206." us ": "
 #define OBJECT(ptr, name, req, alloc)                                                                          \
@@ -337,14 +337,13 @@ static void test_frees_without_event(void)
 {
         assert_ops(
                 AT("000", "000001") OBJECT("ffff888100000100", "x", "64", "64")
-                        AT("001", "000002") "kfree: call_site=f+0x1 ptr=ffff888100000200\n" AT(
-                                "001", "000003") "kfree: call_site=f+0x1 ptr=0000000000000000\n" AT("001", "000004")
-                                OBJECT("ffff888100000100", "x", "64", "64")
-                                        AT("000", "000005") "kfree: call_site=g+0x1/0x2 ptr=ffff888100000100\n" AT(
-                                                "000",
-                                                "000006") "kfree: call_site=g+0x1/0x2 ptr=ffff888100000100\n" AT("000",
-                                                                                                                 "000007")
-                                                PAGES("0x500", "1") AT("001", "000008") PAGES("0x500", "0"),
+                AT("001", "000002") "kfree: call_site=f+0x1 ptr=ffff888100000200\n"
+                AT("001", "000003") "kfree: call_site=f+0x1 ptr=0000000000000000\n"
+                AT("001", "000004") OBJECT("ffff888100000100", "x", "64", "64")
+                AT("000", "000005") "kfree: call_site=g+0x1/0x2 ptr=ffff888100000100\n"
+                AT("000", "000006") "kfree: call_site=g+0x1/0x2 ptr=ffff888100000100\n"
+                AT("000", "000007") PAGES("0x500", "1")
+                AT("001", "000008") PAGES("0x500", "0"),
                 "create x size=64 align=0 flags=none\n"
                 "a 0 1 x t=0 task=bash-7914 site=f+0x1\n"
                 "f 1 1 t=3000\n"
@@ -358,27 +357,21 @@ static void test_frees_without_event(void)
 static void test_cache_sizes_and_names(void)
 {
         assert_ops(
-                AT("000", "000001") OBJECT("ffff888100000100", "kmem_cache", "40", "64") AT("000", "000001") OBJECT(
-                        "ffff888100000200", "size-64", "41",
-                        "48") AT("000", "000001") OBJECT("ffff888100000300", "odd", "40",
-                                                         "96") AT("000", "000001") OBJECT("ffff888100000400", "odd",
-                                                                                          "40", "128")
-                        AT("000", "000001") OBJECT("ffff888100000500", "odd", "44", "128") AT("000", "000001") OBJECT(
-                                "ffff888100000600", "odd",
-                                "40",
-                                "96") AT("000",
-                                         "000001") OBJECT("ffff888100000700", "a b#c=d", "4", "8")
-                                AT("000", "000001") OBJECT("ffff888100000800", "a_b_c_d", "4", "8") AT(
-                                        "000",
-                                        "000001") OBJECT("ffff888100000900",
-                                                         "a-name-that-is-longer-than-a-cache-may-have", "2112",
-                                                         "2112") AT("000", "000001")
-                                        OBJECT("ffff888100000a00", "kmem_cache_node", "131072", "131072") AT(
-                                                "000", "000001") OBJECT("ffff888100000b00", "huge", "131080", "131080")
-                                                AT("000", "000001") "kmem_cache_free: call_site=f+0x1 ptr=ffff888100000b00 name=huge\n" AT(
-                                                        "000",
-                                                        "000001") "kmem_cache_alloc: call_site=f+0x1 ptr=ffff888100000c00 bytes_req=8 bytes_alloc=8 "
-                                                                  "gfp_flags=GFP_KERNEL|GFP_DMA\n",
+                AT("000", "000001") OBJECT("ffff888100000100", "kmem_cache", "40", "64")
+                AT("000", "000001") OBJECT("ffff888100000200", "size-64", "41", "48")
+                AT("000", "000001") OBJECT("ffff888100000300", "odd", "40", "96")
+                AT("000", "000001") OBJECT("ffff888100000400", "odd", "40", "128")
+                AT("000", "000001") OBJECT("ffff888100000500", "odd", "44", "128")
+                AT("000", "000001") OBJECT("ffff888100000600", "odd", "40", "96")
+                AT("000", "000001") OBJECT("ffff888100000700", "a b#c=d", "4", "8")
+                AT("000", "000001") OBJECT("ffff888100000800", "a_b_c_d", "4", "8")
+                AT("000", "000001") OBJECT("ffff888100000900", "a-name-that-is-longer-than-a-cache-may-have", "2112",
+                        "2112")
+                AT("000", "000001") OBJECT("ffff888100000a00", "kmem_cache_node", "131072", "131072")
+                AT("000", "000001") OBJECT("ffff888100000b00", "huge", "131080", "131080")
+                AT("000", "000001") "kmem_cache_free: call_site=f+0x1 ptr=ffff888100000b00 name=huge\n"
+                AT("000", "000001") "kmem_cache_alloc: call_site=f+0x1 ptr=ffff888100000c00 bytes_req=8 "
+                        "bytes_alloc=8 gfp_flags=GFP_KERNEL|GFP_DMA\n",
                 "create kmem_cache~ size=40 align=0 flags=hwcache_align\n"
                 "a 0 1 kmem_cache~ t=0 task=bash-7914 site=f+0x1\n"
                 "create size-64~ size=41 align=0 flags=none\n"
@@ -405,18 +398,17 @@ static void test_cache_sizes_and_names(void)
 static void test_sizes_beyond_the_classes(void)
 {
         assert_ops(
-                AT("000", "000001") BUFFER("ffff888100000000", "131072", "131072") AT("000", "000002") BUFFER(
-                        "ffff888101000000", "131073",
-                        "262144") AT("000", "000003") BUFFER("ffff888102000000", "4194304",
-                                                             "4194304") AT("000", "000004") BUFFER("ffff888103000000",
-                                                                                                   "4194305", "8388608")
-                        AT("000", "000005") "kfree: call_site=f+0x1/0x2 ptr=ffff888103000000\n" AT(
-                                "000", "000006") "kfree: call_site=f+0x1/0x2 ptr=ffff888102000000\n" AT("000", "000007")
-                                PAGES("0x100000", "11")
-                                        AT("000", "000008") "mm_page_free: page=0 pfn=0x100000 order=11\n" AT(
-                                                "000", "000009") PAGES("0x0", "0") AT("000", "000010")
-                                                BUFFER("0000000000000010", "0", "0") AT("000", "000011")
-                                                        BUFFER("0000000000000000", "64", "64"),
+                AT("000", "000001") BUFFER("ffff888100000000", "131072", "131072")
+                AT("000", "000002") BUFFER("ffff888101000000", "131073", "262144")
+                AT("000", "000003") BUFFER("ffff888102000000", "4194304", "4194304")
+                AT("000", "000004") BUFFER("ffff888103000000", "4194305", "8388608")
+                AT("000", "000005") "kfree: call_site=f+0x1/0x2 ptr=ffff888103000000\n"
+                AT("000", "000006") "kfree: call_site=f+0x1/0x2 ptr=ffff888102000000\n"
+                AT("000", "000007") PAGES("0x100000", "11")
+                AT("000", "000008") "mm_page_free: page=0 pfn=0x100000 order=11\n"
+                AT("000", "000009") PAGES("0x0", "0")
+                AT("000", "000010") BUFFER("0000000000000010", "0", "0")
+                AT("000", "000011") BUFFER("0000000000000000", "64", "64"),
                 "m 0 1 131072 t=0 task=bash-7914 site=f+0x1\n"
                 "p 0 2 6 t=1000 task=bash-7914 site=f+0x1\n"
                 "p 0 3 10 t=2000 task=bash-7914 site=f+0x1\n"
@@ -430,11 +422,11 @@ static void test_which_pages(void)
                 AT("000", "000003") OBJECT("ffff88800010f100", "x", "64", "64") /* in its last page */
                 AT("000", "000004") PAGES("0x200", "2")                         /* a large kmalloc */
                 AT("000", "000005") BUFFER("ffff888000200000", "9000", "16384")
-                        AT("000", "000006") "kfree: call_site=f+0x1/0x2 ptr=ffff888000200000\n" AT("000", "000007") "mm_page_free: page=0 pfn=0x200 order=2\n" AT(
-                                "000",
-                                "000008") "mm_page_free_batched: page=0 pfn=0x100 order=0\n" AT("000",
-                                                                                                "000008") "mm_page_free: page=0 pfn=0x100 order=0\n" AT("000",
-                                                                                                                                                        "000009") "mm_page_free: page=0 pfn=0x300 order=0\n";
+                AT("000", "000006") "kfree: call_site=f+0x1/0x2 ptr=ffff888000200000\n"
+                AT("000", "000007") "mm_page_free: page=0 pfn=0x200 order=2\n"
+                AT("000", "000008") "mm_page_free_batched: page=0 pfn=0x100 order=0\n"
+                AT("000", "000008") "mm_page_free: page=0 pfn=0x100 order=0\n"
+                AT("000", "000009") "mm_page_free: page=0 pfn=0x300 order=0\n";
         static const struct {
                 enum import_pages pages;
                 const char *ops;
@@ -479,15 +471,14 @@ static void test_page_offset_is_found(void)
                         uint64_t offset = which ? options.page_offset : UINT64_C(0xffff888000000000);
 
                         g_string_append_printf(both[which],
-                                               AT("000", "%06u") "mm_page_alloc: page=0 pfn=0x%" G_GINT64_MODIFIER
-                                                                 "x order=0 migratetype=0 gfp_flags=GFP_KERNEL\n",
+                                               AT("000", "%06u") "mm_page_alloc: page=0 pfn=0x%" G_GINT64_MODIFIER "x "
+                                                       "order=0 migratetype=0 gfp_flags=GFP_KERNEL\n",
                                                i, pfn);
                         if (i % 3) /* the others are no slabs */
                                 g_string_append_printf(
                                         both[which],
                                         AT("000", "%06u") "kmem_cache_alloc: call_site=f+0x1 ptr=%" G_GINT64_MODIFIER
-                                                          "x name=x bytes_req=64 bytes_alloc=64 "
-                                                          "gfp_flags=GFP_KERNEL\n",
+                                                "x name=x bytes_req=64 bytes_alloc=64 gfp_flags=GFP_KERNEL\n",
                                         i, offset + (pfn << 12) + 64);
                 }
         }
@@ -528,15 +519,15 @@ static void test_many_cpus(void)
 
 static void test_times_that_go_back(void)
 {
-        assert_ops(AT("000", "000005") BUFFER("ffff888100000000", "64", "64") AT("000", "000003")
-                           BUFFER("ffff888100001000", "64", "64") AT("000", "000007")
-                                   BUFFER("ffff888100002000", "64", "64"),
+        assert_ops(AT("000", "000005") BUFFER("ffff888100000000", "64", "64")
+                   AT("000", "000003") BUFFER("ffff888100001000", "64", "64")
+                   AT("000", "000007") BUFFER("ffff888100002000", "64", "64"),
                    "m 0 1 64 t=0 task=bash-7914 site=f+0x1\n"
                    "m 0 2 64 t=0 task=bash-7914 site=f+0x1\n"
                    "m 0 3 64 t=2000 task=bash-7914 site=f+0x1\n");
 }
 
-/* -- files that are no traces ------------------------------------------------------------------------------------------ */
+/* -- files that are no traces -------------------------------------------------------------------------------------- */
 
 static void test_files_without_events(void)
 {
@@ -614,7 +605,7 @@ static void test_cut_at_every_byte(void)
         }
 }
 
-/* -- long files, and trouble on the way -------------------------------------------------------------------------------- */
+/* -- long files, and trouble on the way ---------------------------------------------------------------------------- */
 
 /* Long enough for the threads that read, parse and write ahead. */
 static GString *long_trace(unsigned pairs)
@@ -626,8 +617,8 @@ static GString *long_trace(unsigned pairs)
 
                 g_string_append_printf(
                         trace,
-                        "            bash-%-7u [%03u] .....  %4u.%06u: kmalloc: call_site=f%u+0x1/0x2 ptr=%" G_GINT64_MODIFIER
-                        "x bytes_req=%u bytes_alloc=512 gfp_flags=GFP_KERNEL node=-1 "
+                        "            bash-%-7u [%03u] .....  %4u.%06u: kmalloc: call_site=f%u+0x1/0x2 "
+                        "ptr=%" G_GINT64_MODIFIER "x bytes_req=%u bytes_alloc=512 gfp_flags=GFP_KERNEL node=-1 "
                         "accounted=false\n",
                         i % 7, i % 3, i / 1000000, i % 1000000, i % 77, ptr, i % 512 + 1);
                 if (i % 5)

@@ -20,7 +20,7 @@ static uint64_t next_random(uint64_t below)
         return random_state % below;
 }
 
-/* -- objects ----------------------------------------------------------------------------------------------------------- */
+/* -- objects ------------------------------------------------------------------------------------------------------- */
 
 struct fixture {
         struct import_report *report;
@@ -121,7 +121,7 @@ static void test_against_hash_table(struct fixture *fixture, gconstpointer data)
         g_assert_cmpuint(fixture->report->peak_live_allocated_bytes, ==, peak);
 }
 
-/* -- pages ------------------------------------------------------------------------------------------------------------- */
+/* -- pages --------------------------------------------------------------------------------------------------------- */
 
 static uint64_t address_of(uint64_t pfn, uint64_t offset)
 {
@@ -244,7 +244,7 @@ static void test_votes(struct fixture *fixture, gconstpointer data)
         g_assert_cmpuint(page_map_votes_for(fixture->pages, PAGE_OFFSET_DEFAULT), ==, 0);
 }
 
-/* -- the rest ---------------------------------------------------------------------------------------------------------- */
+/* -- the rest ------------------------------------------------------------------------------------------------------ */
 
 static int compare_values(gconstpointer a, gconstpointer b)
 {

@@ -35,7 +35,7 @@ static struct import_report *read_figures(const char *name)
         return report;
 }
 
-/* -- the small ones ---------------------------------------------------------------------------------------------------- */
+/* -- the small ones ------------------------------------------------------------------------------------------------ */
 
 static const struct sample {
         const char *name;
@@ -46,18 +46,23 @@ static const struct sample {
         /* clang-format off */
         { "callchain.perf-head400.txt", 400, 23, 10, 4, 1, 4, 1, 0, 0, 0, 0, 0, 0, 5935, 6352, 4160, 0 },
         { "lost.perf-head500.txt", 500, 499, 33, 267, 61, 10, 1, 257, 0, 0, 9, 50, 0, 26551, 27056, 13792, 8 },
-        { "lost.trace_pipe-head700.txt", 700, 698, 281, 265, 45, 156, 0, 109, 0, 0, 3, 32, 0, 265607, 266784, 34008, 10010 },
-        { "overrun.ftrace-head400.txt", 400, 387, 133, 125, 43, 58, 0, 67, 0, 0, 2, 28, 0, 104440, 104856, 17024, 10121 },
+        { "lost.trace_pipe-head700.txt", 700, 698, 281, 265, 45, 156, 0, 109, 0, 0,
+          3, 32, 0, 265607, 266784, 34008, 10010 },
+        { "overrun.ftrace-head400.txt", 400, 387, 133, 125, 43, 58, 0, 67, 0, 0,
+          2, 28, 0, 104440, 104856, 17024, 10121 },
         { "perf-pidtid-head300.txt", 300, 300, 33, 216, 1, 10, 1, 206, 0, 0, 0, 26, 0, 26551, 27056, 13792, 0 },
         { "same.ftrace-hashed-head400.txt", 400, 388, 156, 96, 47, 93, 0, 3, 0, 4, 1, 18, 0, 50554, 51288, 39624, 0 },
         { "same.ftrace-latency-head420.txt", 420, 402, 161, 101, 48, 98, 4, 3, 0, 4, 1, 18, 0, 51706, 52440, 39624, 0 },
-        { "same.ftrace-noirqinfo-head300.txt", 300, 294, 123, 69, 23, 66, 0, 3, 0, 0, 1, 18, 0, 43578, 44296, 39624, 0 },
+        { "same.ftrace-noirqinfo-head300.txt", 300, 294, 123, 69, 23, 66, 0, 3, 0, 0,
+          1, 18, 0, 43578, 44296, 39624, 0 },
         { "same.ftrace-tgid-head300.txt", 300, 288, 123, 66, 20, 63, 0, 3, 0, 0, 1, 18, 0, 43578, 44296, 39624, 0 },
-        { "same.ftrace.txt.xz", 5378, 5366, 2121, 1783, 529, 1770, 478, 13, 0, 28, 319, 50, 91, 1199044, 1293808, 265760, 0 },
+        { "same.ftrace.txt.xz", 5378, 5366, 2121, 1783, 529, 1770, 478, 13, 0, 28,
+          319, 50, 91, 1199044, 1293808, 265760, 0 },
         { "same.tracecmd-R-head400.txt", 400, 399, 161, 100, 48, 97, 3, 3, 0, 4, 1, 18, 0, 51706, 52440, 39624, 0 },
         { "same.tracecmd-l-head400.txt", 400, 399, 161, 100, 48, 97, 3, 3, 0, 4, 1, 18, 0, 51706, 52440, 39624, 0 },
         { "same.tracecmd-t-head400.txt", 400, 399, 161, 100, 48, 97, 3, 3, 0, 4, 1, 18, 0, 51706, 52440, 39624, 0 },
-        { "same.tracecmd.txt.xz", 5367, 5366, 2121, 1783, 529, 1770, 478, 13, 0, 28, 319, 50, 91, 1199044, 1293808, 265760, 0 },
+        { "same.tracecmd.txt.xz", 5367, 5366, 2121, 1783, 529, 1770, 478, 13, 0, 28,
+          319, 50, 91, 1199044, 1293808, 265760, 0 },
         { "stack.ftrace-excerpt.txt", 501, 376, 207, 114, 24, 112, 13, 2, 0, 0, 0, 6, 0, 75208, 77248, 26928, 0 },
         { "tiny.ftrace.txt", 2412, 2400, 1106, 828, 221, 826, 180, 2, 0, 9, 70, 0, 6, 678623, 765136, 240144, 0 },
         { "tiny.perf-ns.txt", 2628, 2628, 937, 1103, 361, 712, 135, 391, 0, 0, 34, 51, 7, 473786, 483088, 195168, 0 },
@@ -125,7 +130,7 @@ static void test_tiny_agrees(void)
         }
 }
 
-/* -- the large ones ---------------------------------------------------------------------------------------------------- */
+/* -- the large ones ------------------------------------------------------------------------------------------------ */
 
 static const struct {
         const char *name, *trace;
@@ -169,7 +174,8 @@ static const struct {
         { "shares and rates",
           "WITH pair(name, theirs, ours) AS (VALUES"
           "  ('waste', round(json_extract(?1, '$.waste_share') * 100, 3), json_extract(?2, '$.waste_percent')),"
-          "  ('remote', round(json_extract(?1, '$.remote_share_of_matched') * 100, 2), json_extract(?2, '$.remote_percent')),"
+          "  ('remote', round(json_extract(?1, '$.remote_share_of_matched') * 100, 2), json_extract(?2, "
+          "'$.remote_percent')),"
           "  ('rate', round(json_extract(?1, '$.object_ops_per_s')), json_extract(?2, '$.object_ops_per_s')),"
           "  ('span', round(json_extract(?1, '$.duration_s') * 1e9), json_extract(?2, '$.span_ns')))"
           " SELECT name, ours, theirs FROM pair WHERE ours IS NULL OR abs(ours - theirs) > 1e-9 * theirs" },
@@ -225,14 +231,14 @@ static const struct {
           " LEFT JOIN json_each(?2, '$.caches') o ON 'kfree of ' || json_extract(o.value, '$.name') = t.key"
           " WHERE json_extract(o.value, '$.frees_crossed') IS NOT t.value" },
         { "busiest sites of allocs",
-          "SELECT t.value, o.value, t.value FROM json_each(?1, '$.top_alloc_sites') t LEFT JOIN json_each(?2, '$.sites') o"
-          " ON json_extract(o.value, '$.site') ="
+          "SELECT t.value, o.value, t.value FROM json_each(?1, '$.top_alloc_sites') t "
+          "LEFT JOIN json_each(?2, '$.sites') o ON json_extract(o.value, '$.site') ="
           "  substr(json_extract(t.value, '$[0]'), instr(json_extract(t.value, '$[0]'), ' ') + 1)"
           " WHERE json_extract(o.value, '$.' || substr(json_extract(t.value, '$[0]'), 1,"
           "  instr(json_extract(t.value, '$[0]'), ' ') - 1)) IS NOT json_extract(t.value, '$[1]')" },
         { "busiest sites of frees",
-          "SELECT t.value, o.value, t.value FROM json_each(?1, '$.top_free_sites') t LEFT JOIN json_each(?2, '$.sites') o"
-          " ON json_extract(o.value, '$.site') ="
+          "SELECT t.value, o.value, t.value FROM json_each(?1, '$.top_free_sites') t "
+          "LEFT JOIN json_each(?2, '$.sites') o ON json_extract(o.value, '$.site') ="
           "  substr(json_extract(t.value, '$[0]'), instr(json_extract(t.value, '$[0]'), ' ') + 1)"
           " WHERE json_extract(o.value, '$.' || substr(json_extract(t.value, '$[0]'), 1,"
           "  instr(json_extract(t.value, '$[0]'), ' ') - 1)) IS NOT json_extract(t.value, '$[1]')" },

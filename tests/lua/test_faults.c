@@ -34,12 +34,14 @@ static void test_changed_during_the_run(void)
 
 static void test_task_filter(void)
 {
-        assert_prints(MACHINE "failslab { probability = 100, times = -1, task_filter = true, ignore_gfp_wait = false }\n"
+        assert_prints(MACHINE "failslab { probability = 100, times = -1, task_filter = true, "
+                              "ignore_gfp_wait = false }\n"
                               "task { name = 'b', make_it_fail = true, run = function(t) print('b', t:kmalloc(32))\n"
                               "t:make_it_fail(false) print('b', t:kmalloc(32)) end }\n"
                               TASK("t:sleep('10us') print('a', t:kmalloc(32)) t:make_it_fail()\n"
                                    "t:spawn { name = 'c', run = function(t) print('c', t:kmalloc(32)) end }\n"
-                                   "t:spawn { name = 'd', make_it_fail = false, run = function(t) print('d', t:kmalloc(32)) "
+                                   "t:spawn { name = 'd', make_it_fail = false, run = function(t) print('d', "
+                                   "t:kmalloc(32)) "
                                    "end }"),
                       "b\tnil\tfault injected\nb\tsize-32 object, op 3\na\tsize-32 object, op 4\n"
                       "c\tnil\tfault injected\nd\tsize-32 object, op 7\n");
@@ -51,26 +53,29 @@ static void test_call_sites(void)
         assert_prints(MACHINE "fail_page_alloc { probability = 100, times = -1, ignore_gfp_wait = false, "
                               "require = 'kmem_cache_create' }\n"
                               TASK("local made, why = 0\n"
-                                   "repeat local c c, why = t:create { name = 'c' .. made, size = 100 } made = made + 1 until "
+                                   "repeat local c c, why = t:create { name = 'c' .. made, "
+                                   "size = 100 } made = made + 1 until "
                                    "not c\nprint(why) print(t:pages(0) ~= nil, t:kmalloc(5000) ~= nil)"),
                       "enable_cpucache failed for c0, error 12.\nfault injected\ntrue\ttrue\n");
 }
 
 static void test_settings(void)
 {
-        static const char *const settings[] = { "fail_page_alloc.probability=100", "fail_page_alloc.ignore_gfp_wait=false",
-                                                "rounds=3", NULL };
+        static const char *const settings[] = { "fail_page_alloc.probability=100",
+                                                "fail_page_alloc.ignore_gfp_wait=false", "rounds=3", NULL };
         static const char *const boot[] = { "failslab=1,100,0,-1", NULL };
         static const char *const bad[][2] = {
                 { "failslab.probability=x", "--set failslab.probability=x: probability is a whole number, 0 or more" },
                 { "failslab.task_filter=2", "--set failslab.task_filter=2: task_filter is true or false" },
                 { "failslab=1,2,3", "--set failslab=1,2,3: failslab=INTERVAL,PROBABILITY,SPACE,TIMES" },
                 { "failslab.times", "--set failslab.times: needs KEY=VALUE" },
-                { "fail_page_alloc.reject=foo", "--set fail_page_alloc.reject=foo: reject is a function of the allocator such "
+                { "fail_page_alloc.reject=foo", "--set fail_page_alloc.reject=foo: reject is a function of the "
+                                                "allocator such "
                                                 "as cache_grow" },
         };
         static const char text[] = MACHINE "local rounds = param('rounds', 1, 'how many')\n"
-                                           TASK("for i = 1, rounds do print(t:pages(0)) end print(t:kmalloc(8, 'atomic'))");
+                                           TASK("for i = 1, rounds do print(t:pages(0)) end print(t:kmalloc(8, "
+                                                "'atomic'))");
         g_autoptr(outcome_auto) outcome = support_run(text, settings, 1);
         g_autoptr(outcome_auto) booted = support_run(text, boot, 1);
 
@@ -107,7 +112,8 @@ static void test_mistakes(void)
 static void test_seeds(void)
 {
         static const char text[] = MACHINE "fail_page_alloc { probability = 50, times = -1 }\n"
-                                           TASK("local s = '' for i = 1, 40 do s = s .. (t:pages(0, 'atomic') and '+' or '-') "
+                                           TASK("local s = '' for i = 1, 40 do s = s .. (t:pages(0, 'atomic') and '+' "
+                                                "or '-') "
                                                 "end print(s)");
         g_autoptr(outcome_auto) first = support_run(text, NULL, 1), again = support_run(text, NULL, 1),
                                 other = support_run(text, NULL, 2);
@@ -121,14 +127,16 @@ static void test_seeds(void)
 
 static void test_kernel_texts(void)
 {
-        assert_prints(MACHINE TASK("print(t:create { name = 'x', size = 100 }) print(t:create { name = 'x', size = 64 })"),
+        assert_prints(MACHINE TASK("print(t:create { name = 'x', size = 100 }) print(t:create { name = 'x', "
+                                   "size = 64 })"),
                       "cache \"x\"\nkmem_cache_create: duplicate cache x\n\nCall Trace:\nnil\tduplicate cache name\n");
         assert_fails(MACHINE "failslab { probability = 100, ignore_gfp_wait = false }\n"
                              TASK("t:create { name = 'x', size = 100, flags = 'panic' }"),
                      SCENARIO_ERROR_SIMULATED,
                      "Kernel panic - not syncing: kmem_cache_create(): failed to create slab `x'");
         assert_fails(MACHINE TASK("t:create { name = 'x', size = 4 }"), SCENARIO_ERROR_SIMULATED,
-                     "s.lua:3: kernel BUG at mm/slab.c:2130! the object size of a cache is from one machine word to 131072 "
+                     "s.lua:3: kernel BUG at mm/slab.c:2130! the object size of a cache is from one machine word to "
+                     "131072 "
                      "bytes\n  at s.lua:3 in the function at line 2\n  task 'a' on CPU 0 at T us");
 }
 

@@ -6,7 +6,9 @@
 
 #define MACHINE "machine { cpus = 2, memory = '16MiB' } "
 /* takes every page a request that cannot wait gets */
-#define EAT "local all = {} while true do local p = t:pages(0, 'atomic,nowarn') if not p then break end all[#all + 1] = p end "
+#define EAT                                                                                                            \
+        "local all = {} while true do local p = t:pages(0, 'atomic,nowarn') "                                          \
+        "if not p then break end all[#all + 1] = p end "
 
 static void test_life(void)
 {
@@ -83,7 +85,8 @@ static void test_errors(void)
                              "t:mempool_alloc(pool, 'atomic') t:spawn { name = 'u', run = function(u) "
                              "u:mempool_alloc(pool, 'atomic') end } end }",
                      SCENARIO_ERROR_SIMULATED,
-                     "s.lua:1: u: mempool_alloc: the allocator below gives nothing, the reserve is empty, and a mask without "
+                     "s.lua:1: u: mempool_alloc: the allocator below gives nothing, the reserve is empty, "
+                     "and a mask without "
                      "__GFP_WAIT does not wait (mode:0x20)\n  at s.lua:1 in the function at line 1");
 }
 
@@ -98,7 +101,8 @@ static void test_misuse(void)
         assert_prints("local p = mempool { name = 'p', min_nr = 1, size = 64 } "
                       "local q = mempool { name = 'q', min_nr = 1, size = 64 } "
                       "task { name = 't', run = function(t) local x, o = t:mempool_alloc(p), t:kmalloc(1) "
-                      "print(pcall(t.kfree, t, x)) print(pcall(t.mempool_free, t, o)) print(pcall(t.mempool_free, t, x, q)) "
+                      "print(pcall(t.kfree, t, x)) print(pcall(t.mempool_free, t, o)) print(pcall(t.mempool_free, "
+                      "t, x, q)) "
                       "print(pcall(t.mempool_alloc, t, 'p')) end }",
                       "false\tan element of a memory pool goes back with t:mempool_free\n"
                       "false\tmempool_free needs what t:mempool_alloc returned\n"

@@ -1,6 +1,6 @@
 /*
- * test_process.c - processes as a scenario uses them: declared, judged, changed, killed; what their tasks and those who wait
- * for them see; and what is a mistake.
+ * test_process.c - processes as a scenario uses them: declared, judged, changed, killed; what their tasks and those who
+ * wait for them see; and what is a mistake.
  */
 #include "support.h"
 
@@ -13,8 +13,8 @@
 static void assert_tells(const char *text, const char *expected)
 {
         g_autoptr(outcome_auto) outcome = support_run(text, NULL, 1);
-        g_autoptr(GRegex) mem_info = g_regex_new("^[^\n]* invoked oom-killer.*?pages swap cached\n", G_REGEX_MULTILINE | G_REGEX_DOTALL,
-                                                 0, NULL);
+        g_autoptr(GRegex) mem_info = g_regex_new("^[^\n]* invoked oom-killer.*?pages swap cached\n",
+                                                 G_REGEX_MULTILINE | G_REGEX_DOTALL, 0, NULL);
         g_autofree char *told = g_regex_replace_literal(mem_info, outcome->printed->str, -1, 0, "", 0, NULL);
 
         g_assert_cmpstr(outcome->error, ==, "");
@@ -25,14 +25,18 @@ static void test_kill(void)
 {
         assert_tells(MACHINE HOG
                       "local shell = process { name = 'bash', total_vm = '1MiB' } "
-                      "task { name = 'sleeper', process = hog, cpu = 1, run = function(t) t:sleep('3600s') print('never') end } "
+                      "task { name = 'sleeper', process = hog, cpu = 1, run = function(t) t:sleep('3600s') "
+                      "print('never') end } "
                       "task { name = 'receiver', process = hog, run = function(t) t:receive() print('never') end } "
                       "task { name = 'waiter', run = function(t) print(t:wait(hog, '1us')) "
                       "print(t:wait(hog)) print(hog.killed, hog.exited, hog.alive, t:now() - hog.killed_ns < 4000000) "
-                      "print(t:wait(hog)) print(pcall(t.spawn, t, { name = 'late', process = hog, run = print })) end } "
-                      "task { name = 'eater', process = shell, at = '10us', run = function(t) print(hog.score) " EAT("hog")
+                      "print(t:wait(hog)) print(pcall(t.spawn, t, { name = 'late', process = hog, "
+                      "run = print })) end } "
+                      "task { name = 'eater', process = shell, at = '10us', run = function(t) print(hog.score) "
+                      EAT("hog")
                       "print(shell.killed, hog.score) end } "
-                      "expect('r', function(r) local h = r.processes.hog return h.killed and h.exited and h.pid == 901 and "
+                      "expect('r', function(r) local h = r.processes.hog return h.killed and h.exited and h.pid == 901 "
+                      "and "
                       "h.killed_ns > 0 and not r.processes.bash.killed and r.processes.bash.pid == 1001 and "
                       "r.paths.process_exit.none == 1 end)",
                       "15360\n"
@@ -58,9 +62,11 @@ static void test_whom(void)
                       "local child = process { name = 'child', total_vm = '1MiB', parent = user } "
                       "task { name = 't', process = root, run = function(t) "
                       "print(root.score, user.score, child.score, kthread.score) "
-                      "t:process_set(user, 'nice', 0) t:process_set(root, 'oom_adj', 1) t:process_set(user, 'total_vm', '32MiB') "
+                      "t:process_set(user, 'nice', 0) t:process_set(root, 'oom_adj', 1) t:process_set(user, "
+                      "'total_vm', '32MiB') "
                       "print(root.score, user.score, root.oom_adj, user.nice, user.total_vm) "
-                      EAT("child") EAT("user") "print(child.killed, user.killed, root.killed) " EAT("root") "print('never') end }",
+                      EAT("child") EAT("user") "print(child.killed, user.killed, root.killed) " EAT("root")
+                      "print('never') end }",
                       "1024\t8450\t256\t0\n"
                       "2048\t8321\t1\t0\t33554432\n"
                       "Out of memory: kill process 1004 (user) score 8321 or a child\n"
@@ -74,10 +80,12 @@ static void test_whom(void)
 
 static void test_panic(void)
 {
-        static const char nobody[] = MACHINE "process { name = 'init', pid = 1 } task { name = 't', run = function(t) while true do "
+        static const char nobody[] = MACHINE "process { name = 'init', pid = 1 } task { name = 't', "
+                                             "run = function(t) while true do "
                                              "t:pages(0, 'highuser') end end }";
 
-        assert_fails(nobody, SCENARIO_ERROR_SIMULATED, "Kernel panic - not syncing: Out of memory and no killable processes...");
+        assert_fails(nobody, SCENARIO_ERROR_SIMULATED, "Kernel panic - not syncing: Out of memory and no killable "
+                                                       "processes...");
         assert_fails(MACHINE HOG "task { name = 't', run = function(t) t:vm_set('panic_on_oom', 1) while true do "
                                  "t:pages(0, 'highuser') end end }",
                      SCENARIO_ERROR_SIMULATED, "Kernel panic - not syncing: out of memory. panic_on_oom is selected");
@@ -96,9 +104,12 @@ static void test_exit(void)
 static void test_on_exit(void)
 {
         assert_tells(MACHINE "local files = cache { name = 'filp', size = 200 } local held = {} "
-                     "local hog = process { name = 'hog', pid = 7, total_vm = '64MiB', anon = '2MiB', on_exit = function(t) "
-                     "print('exits', #held, t:name()) for _, o in ipairs(held) do t:kfree(o) end t:work('1ms') print('gone') end } "
-                     "task { name = 'opens', process = hog, run = function(t) for i = 1, 30 do held[i] = t:alloc(files) end "
+                     "local hog = process { name = 'hog', pid = 7, total_vm = '64MiB', anon = '2MiB', "
+                     "on_exit = function(t) "
+                     "print('exits', #held, t:name()) for _, o in ipairs(held) do t:kfree(o) end t:work('1ms') "
+                     "print('gone') end } "
+                     "task { name = 'opens', process = hog, run = function(t) for i = 1, 30 do held[i] = "
+                     "t:alloc(files) end "
                      "t:sleep('10s') print('never') end } "
                      "task { name = 'eater', at = '1ms', run = function(t) " EAT("hog") "end } "
                      "expect('all back', function(r) return r.caches.filp.live_objs == 0 end)",
@@ -123,11 +134,13 @@ static void test_mistakes(void)
                 { "process { name = 'a', pid = 7 } process { name = 'b', pid = 7 }",
                   "s.lua:1: process: there is a process with pid 7 already\n  at s.lua:1 in the main part" },
                 { "process { name = 'a', caps = { 'all' } }",
-                  "s.lua:1: process: caps is a list of \"sys_admin\" and \"sys_rawio\"\n  at s.lua:1 in the main part" },
+                  "s.lua:1: process: caps is a list of \"sys_admin\" and \"sys_rawio\"\n"
+                  "  at s.lua:1 in the main part" },
                 { "process { name = 'a', parent = 'init' }",
                   "s.lua:1: process: parent is what process{} returned\n  at s.lua:1 in the main part" },
                 { "process { name = 'a', kernel = true, anon = '1MiB' }",
-                  "s.lua:1: process: a kernel thread, or a process that shares the memory of another, has no anon memory of its "
+                  "s.lua:1: process: a kernel thread, or a process that shares the memory of another, "
+                  "has no anon memory of its "
                   "own\n  at s.lua:1 in the main part" },
                 { "task { name = 't', process = 5, run = print }",
                   "s.lua:1: task: process is what process{} returned\n  at s.lua:1 in the main part" },

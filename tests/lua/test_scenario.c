@@ -27,7 +27,8 @@ static void test_kmalloc(void)
                            "print(t:kmalloc('4KiB', 'atomic').size, t:kmalloc(0, gfp.kernel | gfp.dma).cache)\n"
                            "print(t:kmalloc('1MiB'))\n"
                            "print(t:kmalloc(64))"),
-                      "100\tsize-128\t0\tfalse\tmagazine\t1\ntrue\n4096\tsize-32(DMA)\nnil\tlarger than the largest size class\nsize-64 object, "
+                      "100\tsize-128\t0\tfalse\tmagazine\t1\ntrue\n4096\tsize-32(DMA)\n"
+                      "nil\tlarger than the largest size class\nsize-64 object, "
                       "op 6\n");
 }
 
@@ -114,9 +115,11 @@ static void test_double_free(void)
             "pcall(t.kfree, t, o) end }",
             "s.lua:6: kernel BUG: double free of a size-128 object (op 1, page P, offset O)\n  allocated at s.lua:3 by "
             "'a' at T us\n"
-            "  first freed at s.lua:1 by 'b' at T us\n  at s.lua:6 in the function at line 2\n  task 'a' on CPU 0 at T us");
+            "  first freed at s.lua:1 by 'b' at T us\n  at s.lua:6 in the function at line 2\n"
+            "  task 'a' on CPU 0 at T us");
         bug(TASK("local b = t:pages(1)\nt:free_pages(b) t:free_pages(b)"),
-            "s.lua:3: kernel BUG: double free of a block of order 1 (op 1, page P)\n  allocated at s.lua:2 by 'a' at T us\n"
+            "s.lua:3: kernel BUG: double free of a block of order 1 (op 1, page P)\n"
+            "  allocated at s.lua:2 by 'a' at T us\n"
             "  first freed at s.lua:3 by 'a' at T us" IN_TASK("3"));
 }
 
@@ -124,7 +127,8 @@ static void test_wrong_free(void)
 {
         bug("local c = cache { name = 'thing', size = 100 }\n" TASK("t:free(t:kmalloc(100), c)"),
             "s.lua:3: kernel BUG: kmem_cache_free to another cache of a size-128 object (op 2, page P, offset O)\n"
-            "  allocated at s.lua:3 by 'a' at T us\n  at s.lua:3 in the function at line 2\n  task 'a' on CPU 0 at T us");
+            "  allocated at s.lua:3 by 'a' at T us\n  at s.lua:3 in the function at line 2\n"
+            "  task 'a' on CPU 0 at T us");
         bug(TASK("t:kfree(t:pages(0))"), "s.lua:2: kernel BUG: kfree of a block of order 0 (op 1, page P)\n"
                                          "  allocated at s.lua:2 by 'a' at T us" IN_TASK("2"));
         bug(TASK("t:free_pages(t:kmalloc(5))"),
@@ -312,7 +316,8 @@ static void test_declaration_errors(void)
         fails("machine {} machine {}", "s.lua:1: machine is declared twice" IN_MAIN);
         fails("machine(5)", "s.lua:1: machine needs a table: machine { ... }" IN_MAIN);
         fails("machine { 5 }",
-              "s.lua:1: machine has fields with names only: arch, cpus, memory, numa, nodes, reserved, reserved_pages, cache_line, "
+              "s.lua:1: machine has fields with names only: arch, cpus, memory, numa, nodes, reserved, "
+              "reserved_pages, cache_line, "
               "hz, cpu_mhz, costs, audit, threads, debug_slab, rcu_grace, swap, vm" IN_MAIN);
         fails("machine { costs = { mag_pop = -1 } }",
               "s.lua:1: costs: mag_pop is a whole number from 0 to 1000000000" IN_MAIN);

@@ -1,6 +1,6 @@
 /*
- * test_tune.c - what a scenario sets of a cache: tunables, as through /proc/slabinfo (spec 07 section 8), constructors, and when
- * slabs go that RCU frees.
+ * test_tune.c - what a scenario sets of a cache: tunables, as through /proc/slabinfo (spec 07 section 8), constructors,
+ * and when slabs go that RCU frees.
  */
 #include "support.h"
 
@@ -42,13 +42,18 @@ static void test_texts(void)
         assert_prints(text->str, expected->str);
 }
 
-/* With magazines of 4 objects and batches of 2 every other allocation is a refill, or more where a slab ends within a batch. */
+/* With magazines of 4 objects and batches of 2 every other allocation is a refill,
+ * or more where a slab ends within a batch. */
 static void test_effect(void)
 {
-        assert_prints(CACHE TASK("local function round() local hits, o = 0, {} for i = 1, 100 do o[i] = t:alloc(c) hits = hits + "
-                                 "(o[i].path == 'magazine' and 1 or 0) end for i = 1, 100 do t:free(o[i]) end return hits end\n"
-                                 "round() print(round(), t:tune(c, { limit = 4, batchcount = 2 })) t:shrink(c) local n = round() print(n > 40 and n <= 50) "
-                                 "print(t:tune('thing', { limit = 200, batchcount = 100, shared = 0 })) round() print(round())")
+        assert_prints(CACHE TASK("local function round() local hits, o = 0, {} for i = 1, 100 do o[i] = t:alloc(c) "
+                                 "hits = hits + "
+                                 "(o[i].path == 'magazine' and 1 or 0) end for i = 1, 100 do t:free(o[i]) end return "
+                                 "hits end\n"
+                                 "round() print(round(), t:tune(c, { limit = 4, batchcount = 2 })) t:shrink(c) local n "
+                                 "= round() print(n > 40 and n <= 50) "
+                                 "print(t:tune('thing', { limit = 200, batchcount = 100, shared = 0 })) round() "
+                                 "print(round())")
                       "\nexpect('tuned', function(r) return r.paths.tune.none == 2 end)",
                       "100\ttrue\ntrue\ntrue\n100\n");
 }
@@ -62,13 +67,16 @@ static void test_errors(void)
                 { "t:tune('size-64')", "tune needs a table: tune { ... }" },
                 { "t:tune('none', {})", "tune: there is no cache 'none'" },
                 { "t:tune('size-64', { limit = 1 << 29 })",
-                  "the bytes of a magazine of this limit overflow 32 bits, and the kernel would overwrite memory: a limit is below "
+                  "the bytes of a magazine of this limit overflow 32 bits, and the kernel would overwrite memory: "
+                  "a limit is below "
                   "536870912" },
-                { "t:tune('size-64', { limit = 1 << 31 })", "tune: limit is a whole number from -2147483648 to 2147483647" },
+                { "t:tune('size-64', { limit = 1 << 31 })", "tune: limit is a whole number from -2147483648 to "
+                                                            "2147483647" },
         };
 
         for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-                g_autofree char *text = g_strconcat("task { name = 'a', run = function(t) ", cases[i].body, " end }", NULL);
+                g_autofree char *text =
+                        g_strconcat("task { name = 'a', run = function(t) ", cases[i].body, " end }", NULL);
                 g_autofree char *expected = g_strconcat("s.lua:1: ", cases[i].error, in_task, NULL);
 
                 assert_fails(text, SCENARIO_ERROR_SCRIPT, expected);
@@ -76,7 +84,8 @@ static void test_errors(void)
         {
                 g_autofree char *expected = g_strconcat("s.lua:1: tune: the interrupt 'i' must not wait", in_irq, NULL);
 
-                assert_fails("interrupt { name = 'i', at = '1us', run = function(i) i:tune('size-64', { limit = 1 }) end }",
+                assert_fails("interrupt { name = 'i', at = '1us', run = function(i) i:tune('size-64', "
+                             "{ limit = 1 }) end }",
                              SCENARIO_ERROR_SCRIPT, expected);
         }
 }
@@ -84,11 +93,13 @@ static void test_errors(void)
 /* In a trace, or an ops file. */
 static void test_ops_file(void)
 {
-        g_free(support_write("tuned.ops", "kmemops 1\nmachine arch=x86_64 numa=0 cpus=2 nodes=1 mem_mib=64 l1=64 hz=250\n"
+        g_free(support_write("tuned.ops", "kmemops 1\nmachine arch=x86_64 numa=0 cpus=2 nodes=1 mem_mib=64 l1=64 "
+                                          "hz=250\n"
                                           "create thing size=200 align=0 flags=none\ntune thing 10 5 1 t=1000\n"
                                           "a 0 1 thing t=2000\nf 0 1 t=3000\n"));
         assert_prints("machine { cpus = 2 }\ntrace { file = 'tuned.ops' }\n"
-                      "expect('tuned', function(r) return r.paths.tune.none == 1 and r.caches.thing.magazine_objs == 5 end)", "");
+                      "expect('tuned', function(r) return r.paths.tune.none == 1 and r.caches.thing.magazine_objs == 5 "
+                      "end)", "");
 }
 
 /* Constructors take cycles or a time; RCU slabs outlive their objects by a grace period. */
@@ -110,10 +121,14 @@ static void test_constructors(void)
 
                 assert_fails(cases[i].text, SCENARIO_ERROR_SCRIPT, expected);
         }
-        assert_prints("machine { cpu_mhz = 2000 } local a = cache { name = 'a', size = 2000, ctor = '1us', dtor = '500ns' }\n"
-                      "local b = cache { name = 'b', size = 2000, ctor = 2000 } local c = cache { name = 'c', size = 2000 }\n"
-                      TASK("t:free(t:alloc(a)) t:shrink(a) t:free(t:alloc(b)) t:shrink(b) t:free(t:alloc(c)) t:shrink(c) "
-                           "local x, y, z = t:alloc(a), t:alloc(b), t:alloc(c) print(x.dur_ns - z.dur_ns, y.dur_ns - z.dur_ns)"),
+        assert_prints("machine { cpu_mhz = 2000 } local a = cache { name = 'a', size = 2000, ctor = '1us', "
+                      "dtor = '500ns' }\n"
+                      "local b = cache { name = 'b', size = 2000, ctor = 2000 } local c = cache { name = 'c', "
+                      "size = 2000 }\n"
+                      TASK("t:free(t:alloc(a)) t:shrink(a) t:free(t:alloc(b)) t:shrink(b) t:free(t:alloc(c)) "
+                           "t:shrink(c) "
+                           "local x, y, z = t:alloc(a), t:alloc(b), t:alloc(c) print(x.dur_ns - z.dur_ns, "
+                           "y.dur_ns - z.dur_ns)"),
                       "2000\t2000\n");
 }
 
@@ -126,7 +141,8 @@ static void test_grace(void)
                       "expect('by the machine', function(r) return r.paths.rcu.none == 1 end)",
                       "true\ntrue\n");
         assert_prints("machine { cpus = 1 }\nlocal c = cache { name = 'c', size = 200, flags = 'destroy_by_rcu' }\n"
-                      TASK("t:free(t:alloc(c)) t:shrink(c) local start = t:now() print(t:destroy(c)) print(t:now() - start < 50000)")
+                      TASK("t:free(t:alloc(c)) t:shrink(c) local start = t:now() print(t:destroy(c)) print(t:now() - "
+                           "start < 50000)")
                       "\nexpect('at once', function(r) return r.paths.rcu.none == 0 end)", "true\ntrue\n");
 }
 

@@ -1,7 +1,7 @@
 /*
- * test_numa.c - machines with several memory nodes: objects of a named node, all CPUs at once, no memory left, CPUs that
- * come and go. Recounted all the time; at the end every page must come back, and the events must account for what the
- * shared and alien arrays hold.
+ * test_numa.c - machines with several memory nodes: objects of a named node, all CPUs at once, no memory left, CPUs
+ * that come and go. Recounted all the time; at the end every page must come back, and the events must account for what
+ * the shared and alien arrays hold.
  */
 #include <glib.h>
 #include <string.h>
@@ -29,7 +29,7 @@ struct world {
         uint64_t alien_puts, alien_drains, failures;
 };
 
-/* -- the machine ------------------------------------------------------------------------------------------------------ */
+/* -- the machine --------------------------------------------------------------------------------------------------- */
 
 static void keep_account(struct tape *tape, void *context)
 {
@@ -161,7 +161,7 @@ static uint32_t take_live(struct world *w, uint32_t index)
         return handle;
 }
 
-/* -- what must hold at the end ---------------------------------------------------------------------------------------- */
+/* -- what must hold at the end ------------------------------------------------------------------------------------- */
 
 static void check_account(struct world *w)
 {
@@ -231,7 +231,7 @@ static void check_pages(struct world *w)
         g_assert_cmpuint(slab_pages, ==, 0);
 }
 
-/* -- requests --------------------------------------------------------------------------------------------------------- */
+/* -- requests ------------------------------------------------------------------------------------------------------ */
 
 /* Allocates or frees something; frees_percent decides which. */
 static struct request any_request(struct world *w, uint32_t frees_percent, bool atomic)
@@ -279,7 +279,7 @@ static void note_result(struct world *w, uint32_t thread)
                 g_array_append_val(w->live, handle);
 }
 
-/* -- tests ------------------------------------------------------------------------------------------------------------ */
+/* -- tests --------------------------------------------------------------------------------------------------------- */
 
 static uint32_t node_of(const struct world *w, const struct op_record *op)
 {
@@ -329,7 +329,8 @@ static void check_as_untouched(struct world *w)
 }
 
 /* Tasks and interrupts of all CPUs at once. */
-static void run_all_cpus(uint32_t nodes, uint32_t cpus, uint32_t node_mib, uint32_t audit, uint32_t requests, uint32_t seed)
+static void run_all_cpus(uint32_t nodes, uint32_t cpus, uint32_t node_mib, uint32_t audit, uint32_t requests,
+                         uint32_t seed)
 {
         struct world *w = world_new(nodes, cpus, node_mib, false, audit, seed);
         uint32_t started = 0;

@@ -12,7 +12,9 @@
 
 enum { ALLOC, FREE_OLDEST, FREE_NEWEST, FREE_ANY, REAP, SHRINK, TICK };
 
-static const char *const kinds[] = { "alloc", "free-oldest", "free-newest", "free-any", "reap", "shrink", "tick", NULL };
+static const char *const kinds[] = {
+        "alloc", "free-oldest", "free-newest", "free-any", "reap", "shrink", "tick", NULL
+};
 
 struct held {
         uint32_t handle;
@@ -104,9 +106,10 @@ static const char *step(struct pair *pair, const struct prop_op *op)
         case FREE_NEWEST:
         case FREE_ANY:
                 for (uint32_t i = 0; i < op->b && pair->held->len; i++)
-                        free_one(pair, cpu, op->kind == FREE_OLDEST ? 0 :
-                                            op->kind == FREE_NEWEST ? pair->held->len - 1 :
-                                                                      (op->b * 2654435761u + i * 40503u) % pair->held->len);
+                        free_one(pair, cpu,
+                                 op->kind == FREE_OLDEST   ? 0
+                                 : op->kind == FREE_NEWEST ? pair->held->len - 1
+                                                           : (op->b * 2654435761u + i * 40503u) % pair->held->len);
                 break;
         case REAP:
                 testbed_reap(pair->bed, cpu);
@@ -141,8 +144,8 @@ static void draw(struct prng *prng, struct prop_op *op)
 
 static const char *run(uint64_t seed, const struct prop_op *ops, uint32_t count)
 {
-        static const uint32_t sizes[] = { 8, 24, 40, 128, 200, 256, 320, 504, 512, 576, 832, 1000, 1100, 1360, 2100, 4096,
-                                          4200, 9000, 16384 };
+        static const uint32_t sizes[] = { 8,   24,   40,   128,  200,  256,  320,  504,  512,  576,
+                                          832, 1000, 1100, 1360, 2100, 4096, 4200, 9000, 16384 };
         static const uint32_t flags[] = { 0, CACHE_HWCACHE_ALIGN, CACHE_RECLAIM_ACCOUNT, CACHE_DESTROY_BY_RCU };
         struct sim_config config = testbed_config((uint32_t)(seed % 4 ? seed % 5 + 1 : 1), 128);
         const char *problem = NULL;
@@ -183,8 +186,8 @@ static void test_random(void)
         property_test(&property, 120 / TEST_THINNED);
 }
 
-/* Every sequence of these up to a length, each on a cache of its own. Objects of 5000 bytes: limit 8, batch 4, no shared
- * array; of 2100 bytes: three to a slab, limit 24, shared array of 96. */
+/* Every sequence of these up to a length, each on a cache of its own. Objects of 5000 bytes: limit 8, batch 4, no
+ * shared array; of 2100 bytes: three to a slab, limit 24, shared array of 96. */
 static const struct prop_op few[] = {
         { ALLOC, 0, 5 }, { ALLOC, 1, 3 }, { FREE_OLDEST, 0, 6 }, { FREE_NEWEST, 1, 5 }, { FREE_OLDEST, 1, 9 },
         { REAP, 0, 0 }, { SHRINK, 1, 0 },

@@ -1,6 +1,7 @@
 /*
- * test_reclaim.c - the scans of the active and inactive list against a naive model of them, written from spec 05 section
- * 4 with plain arrays: same order of both lists after each operation, same bits, same pages reclaimed and written.
+ * test_reclaim.c - the scans of the active and inactive list against a naive model of them, written from spec 05
+ * section 4 with plain arrays: same order of both lists after each operation, same bits,
+ * same pages reclaimed and written.
  */
 #include <glib.h>
 #include <string.h>
@@ -9,15 +10,17 @@
 #include "support/property.h"
 #include "support/testbed.h"
 
-enum { NEW_FILE, NEW_ANON, ACCESS, TOUCH, WRITE, MLOCK, MUNLOCK, LOCK, UNLOCK, PIN, UNPIN, DELETE, SCAN_INACTIVE, SCAN_ACTIVE,
-       END_WRITE, KINDS };
+enum { NEW_FILE, NEW_ANON, ACCESS, TOUCH, WRITE, MLOCK, MUNLOCK, LOCK, UNLOCK, PIN, UNPIN, DELETE, SCAN_INACTIVE,
+       SCAN_ACTIVE, END_WRITE, KINDS };
 
-static const char *const kinds[] = { "new-file", "new-anon", "access", "touch", "write", "mlock", "munlock", "lock", "unlock",
-                                     "pin", "unpin", "delete", "scan-inactive", "scan-active", "end-write", NULL };
+static const char *const kinds[] = { "new-file",      "new-anon",    "access",    "touch", "write", "mlock",
+                                     "munlock",       "lock",        "unlock",    "pin",   "unpin", "delete",
+                                     "scan-inactive", "scan-active", "end-write", NULL };
 
 static void draw(struct prng *prng, struct prop_op *op)
 {
-        static const uint8_t often[] = { NEW_FILE, NEW_FILE, NEW_FILE, NEW_ANON, NEW_ANON, ACCESS, TOUCH, SCAN_INACTIVE, SCAN_ACTIVE };
+        static const uint8_t often[] = { NEW_FILE, NEW_FILE, NEW_FILE,      NEW_ANON,   NEW_ANON,
+                                         ACCESS,   TOUCH,    SCAN_INACTIVE, SCAN_ACTIVE };
         uint32_t which = (uint32_t)prng_below(prng, KINDS + 3 * sizeof(often));
 
         op->kind = which < KINDS ? which : often[(which - KINDS) % sizeof(often)];
@@ -25,11 +28,11 @@ static void draw(struct prng *prng, struct prop_op *op)
         op->b = (uint32_t)prng_below(prng, 1000);
 }
 
-/* -- the model ------------------------------------------------------------------------------------------------------- */
+/* -- the model ----------------------------------------------------------------------------------------------------- */
 
 struct mpage {
-        bool live, has_user, anon, no_write, file_mapped, cached, swap_cache, swap_entry, active, referenced, mapped, young,
-                entry_dirty, mlocked, dirty, writeback, reclaim, locked, adding, isolated, on_list;
+        bool live, has_user, anon, no_write, file_mapped, cached, swap_cache, swap_entry, active, referenced, mapped,
+                young, entry_dirty, mlocked, dirty, writeback, reclaim, locked, adding, isolated, on_list;
         uint32_t pins, held, pfn, object;
         uint64_t op;
 };
@@ -227,7 +230,8 @@ static char look(struct model *m, uint32_t number, bool fs, bool io, bool may_wr
                 p->swap_entry = p->anon;
         }
         if (p->dirty) {
-                if (ref || !(fs || (p->swap_cache && io)) || !may_write || count_of(p) != 2 || !(p->cached || p->swap_cache))
+                if (ref || !(fs || (p->swap_cache && io)) || !may_write || count_of(p) != 2 ||
+                    !(p->cached || p->swap_cache))
                         return 'k';
                 if (p->no_write)
                         return 'a';
@@ -333,18 +337,19 @@ static void model_delete(struct model *m, uint32_t number)
         maybe_gone(m, number);
 }
 
-/* -- side by side ---------------------------------------------------------------------------------------------------- */
+/* -- side by side -------------------------------------------------------------------------------------------------- */
 
 #define SWAP_PAGES 60u
 
 static uint32_t model_bits(const struct mpage *p)
 {
         return (p->anon ? LRU_ANON : 0) | (p->no_write ? LRU_NO_WRITE : 0) | (p->file_mapped ? LRU_FILE_MAPPED : 0) |
-               (p->cached ? LRU_CACHED : 0) | (p->swap_cache ? LRU_SWAP_CACHE : 0) | (p->swap_entry ? LRU_SWAP_ENTRY : 0) |
-               (p->on_list ? LRU_ON_LIST : 0) | (p->active ? LRU_ACTIVE : 0) | (p->referenced ? LRU_REFERENCED : 0) |
-               (p->mapped ? LRU_MAPPED : 0) | (p->young ? LRU_YOUNG : 0) | (p->entry_dirty ? LRU_ENTRY_DIRTY : 0) |
-               (p->mlocked ? LRU_MLOCKED : 0) | (p->dirty ? LRU_DIRTY : 0) | (p->writeback ? LRU_WRITEBACK : 0) |
-               (p->reclaim ? LRU_RECLAIM : 0) | (p->locked ? LRU_LOCKED : 0) | (p->adding ? LRU_ADDING : 0);
+               (p->cached ? LRU_CACHED : 0) | (p->swap_cache ? LRU_SWAP_CACHE : 0) |
+               (p->swap_entry ? LRU_SWAP_ENTRY : 0) | (p->on_list ? LRU_ON_LIST : 0) | (p->active ? LRU_ACTIVE : 0) |
+               (p->referenced ? LRU_REFERENCED : 0) | (p->mapped ? LRU_MAPPED : 0) | (p->young ? LRU_YOUNG : 0) |
+               (p->entry_dirty ? LRU_ENTRY_DIRTY : 0) | (p->mlocked ? LRU_MLOCKED : 0) | (p->dirty ? LRU_DIRTY : 0) |
+               (p->writeback ? LRU_WRITEBACK : 0) | (p->reclaim ? LRU_RECLAIM : 0) | (p->locked ? LRU_LOCKED : 0) |
+               (p->adding ? LRU_ADDING : 0);
 }
 
 static const char *compare(struct model *m, const struct testbed *bed)
@@ -376,9 +381,11 @@ static const char *compare(struct model *m, const struct testbed *bed)
                                              model_bits(p));
         }
         if (zone->pages_scanned != m->pages_scanned)
-                return property_says("pages_scanned %u, the model has %u", (uint32_t)zone->pages_scanned, (uint32_t)m->pages_scanned);
+                return property_says("pages_scanned %u, the model has %u", (uint32_t)zone->pages_scanned,
+                                     (uint32_t)m->pages_scanned);
         if (lru_swap_free(&bed->mem->lru) != m->swap_free)
-                return property_says("%u slots are free, the model has %u", (uint32_t)lru_swap_free(&bed->mem->lru), m->swap_free);
+                return property_says("%u slots are free, the model has %u", (uint32_t)lru_swap_free(&bed->mem->lru),
+                                     m->swap_free);
         return sim_audit(bed->sim);
 }
 
@@ -446,10 +453,12 @@ static void both_new(struct model *m, struct testbed *bed, bool anon, uint32_t a
 
 static void both_act(struct model *m, struct testbed *bed, uint32_t kind, uint32_t number)
 {
-        static const uint8_t ops[KINDS] = { [ACCESS] = OP_PAGE_ACCESS, [TOUCH] = OP_PAGE_TOUCH,   [WRITE] = OP_PAGE_WRITE,
-                                            [MLOCK] = OP_PAGE_MLOCK,   [MUNLOCK] = OP_PAGE_MUNLOCK, [LOCK] = OP_PAGE_LOCK,
-                                            [UNLOCK] = OP_PAGE_UNLOCK, [PIN] = OP_PAGE_PIN,       [UNPIN] = OP_PAGE_UNPIN,
-                                            [DELETE] = OP_PAGE_DELETE };
+        static const uint8_t ops[KINDS] = {
+                [ACCESS] = OP_PAGE_ACCESS, [TOUCH] = OP_PAGE_TOUCH,     [WRITE] = OP_PAGE_WRITE,
+                [MLOCK] = OP_PAGE_MLOCK,   [MUNLOCK] = OP_PAGE_MUNLOCK, [LOCK] = OP_PAGE_LOCK,
+                [UNLOCK] = OP_PAGE_UNLOCK, [PIN] = OP_PAGE_PIN,         [UNPIN] = OP_PAGE_UNPIN,
+                [DELETE] = OP_PAGE_DELETE
+        };
         struct mpage *p = page_at(m, number);
 
         if (kind == DELETE && p->cached && p->writeback)
@@ -487,7 +496,8 @@ static const char *run(uint64_t seed, const struct prop_op *ops, uint32_t count)
 {
         struct sim_config config = testbed_config(1, 12);
         struct request swap = { .kind = OP_VM_SET, .order = VM_SWAP_PAGES, .size_bytes = seed % 3 ? SWAP_PAGES : 0 };
-        struct model m = { .pages = g_array_new(FALSE, TRUE, sizeof(struct mpage)), .swap_free = (uint32_t)swap.size_bytes };
+        struct model m = { .pages = g_array_new(FALSE, TRUE, sizeof(struct mpage)),
+                           .swap_free = (uint32_t)swap.size_bytes };
         struct testbed *bed;
         const char *problem = NULL;
 
@@ -518,7 +528,8 @@ static const char *run(uint64_t seed, const struct prop_op *ops, uint32_t count)
                         r->may_swap = op->b % 7 > 0;
                         r->max = 1 + op->a % 60;
                         run_path(bed, SINACTIVE_BEGIN);
-                        model_scan_inactive(&m, 1 + op->a % 60, op->b % 4 > 1, op->b % 4 > 0, op->b % 5 > 0, op->b % 7 > 0);
+                        model_scan_inactive(&m, 1 + op->a % 60, op->b % 4 > 1, op->b % 4 > 0, op->b % 5 > 0,
+                                            op->b % 7 > 0);
                         break;
                 case SCAN_ACTIVE:
                         r = ready(bed);

@@ -26,8 +26,9 @@ static const char *program, *checkout;
 static char *small, *empty, *failing, *killed, *traced, *fragmented;
 
 static const char *const reports[] = {
-        "cache_hits", "cross_cpu_free", "failures",    "fragmentation",  "latency", "lifetimes", "lock_waits",
-        "oom_kills",  "pinning",    "slab_growth",    "slab_occupancy", "summary",     "top_sites", "waste",      "why_failed",
+        "cache_hits",     "cross_cpu_free", "failures",  "fragmentation", "latency",
+        "lifetimes",      "lock_waits",     "oom_kills", "pinning",       "slab_growth",
+        "slab_occupancy", "summary",        "top_sites", "waste",         "why_failed",
 };
 
 struct answer {
@@ -56,7 +57,8 @@ static struct answer ask(const char *first, ...)
                 g_ptr_array_add(words, (char *)word);
         va_end(more);
         g_ptr_array_add(words, NULL);
-        g_spawn_sync(NULL, (char **)words->pdata, NULL, G_SPAWN_DEFAULT, NULL, NULL, &answer.out, &answer.err, &status, &error);
+        g_spawn_sync(NULL, (char **)words->pdata, NULL, G_SPAWN_DEFAULT, NULL, NULL, &answer.out, &answer.err, &status,
+                     &error);
         g_assert_no_error(error);
         g_assert_true(WIFEXITED(status));
         answer.code = WEXITSTATUS(status);
@@ -77,7 +79,8 @@ static char *say(struct answer answer)
 /* A usage error: says this, and how to repeat it. */
 static void expect_error(struct answer answer, int code, const char *text)
 {
-        if (answer.code != code || strstr(answer.err, text) == NULL || strstr(answer.err, "\nrepeat with: kmemsim ") == NULL)
+        if (answer.code != code || strstr(answer.err, text) == NULL ||
+            strstr(answer.err, "\nrepeat with: kmemsim ") == NULL)
                 g_error("exit code %d, not %d with \"%s\": %s", answer.code, code, text, answer.err);
         g_assert_cmpstr(answer.out, ==, "");
         clear(&answer);
@@ -120,8 +123,9 @@ static char *record_killed(void)
         g_autoptr(GError) error = NULL;
         GPid pid;
 
-        g_spawn_async(NULL, words, NULL, G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL,
-                      NULL, NULL, &pid, &error);
+        g_spawn_async(NULL, words, NULL,
+                      G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL,
+                      &pid, &error);
         g_assert_no_error(error);
         for (int i = 0; i < 6000 && value_in(path, "SELECT value FROM run WHERE key = 'op_count'") < 3000; i++)
                 g_usleep(10000);
@@ -153,7 +157,7 @@ static void expect_code(struct answer answer, int code)
         clear(&answer);
 }
 
-/* -- what the queries say ------------------------------------------------------------------------------------------- */
+/* -- what the queries say ------------------------------------------------------------------------------------------ */
 
 static void test_expected(void)
 {
@@ -268,26 +272,29 @@ static void test_documented(void)
                                 g_error("%s.sql does not explain %s", reports[i], *column);
                 }
         }
-        for (const char *at = strstr(list, "-p "); at != NULL; at = strstr(at + 1, "-p ")) /* every parameter has a meaning */
+        /* every parameter has a meaning */
+        for (const char *at = strstr(list, "-p "); at != NULL; at = strstr(at + 1, "-p "))
                 g_assert_true(g_regex_match_simple("^-p [a-z_]+ = [^ ]+ in [^ ]+ +[^ ]+", at, 0, 0));
 }
 
 static void test_csv(void)
 {
-        g_autofree char *csv = SAY("query", small, "SELECT 1 AS a, 'x,y' AS \"b c\", 'say \"no\"' AS d, 'two\nlines' AS e, NULL AS f, "
+        g_autofree char *csv = SAY("query", small, "SELECT 1 AS a, 'x,y' AS \"b c\", 'say \"no\"' AS d, 'two\n"
+                                                   "lines' AS e, NULL AS f, "
                                                    "'' AS g, 1.5 AS h, x'00ff' AS i", "--csv");
 
-        g_assert_cmpstr(csv, ==, "a,b c,d,e,f,g,h,i\r\n1,\"x,y\",\"say \"\"no\"\"\",\"two\nlines\",,\"\",1.5,x'00ff'\r\n");
+        g_assert_cmpstr(csv, ==, "a,b c,d,e,f,g,h,i\r\n1,\"x,y\",\"say \"\"no\"\"\",\"two\n"
+                                 "lines\",,\"\",1.5,x'00ff'\r\n");
 }
 
 static void test_json(void)
 {
-        g_autofree char *json = SAY("query", small, "SELECT 1 AS a, 'quote\" back\\ tab\t bell\a' AS b, NULL AS c, 0.25 AS d, 1e999 AS e, "
-                                                    "2 AS a", "--json");
+        g_autofree char *json = SAY("query", small, "SELECT 1 AS a, 'quote\" back\\ tab\t bell\a' AS b, NULL AS c, "
+                                                    "0.25 AS d, 1e999 AS e, 2 AS a", "--json");
         g_autofree char *none = SAY("query", small, "SELECT 1 WHERE 0", "--json");
 
-        g_assert_cmpstr(json, ==, "[\n{\"a\": 1, \"b\": \"quote\\\" back\\\\ tab\\t bell\\u0007\", \"c\": null, \"d\": 0.25, \"e\": null, "
-                                  "\"a_2\": 2}\n]\n");
+        g_assert_cmpstr(json, ==, "[\n{\"a\": 1, \"b\": \"quote\\\" back\\\\ tab\\t bell\\u0007\", \"c\": null, \"d\": "
+                                  "0.25, \"e\": null, \"a_2\": 2}\n]\n");
         g_assert_true(is_json(json));
         g_assert_cmpstr(none, ==, "[]\n");
 }
@@ -295,7 +302,8 @@ static void test_json(void)
 static void test_parameters(void)
 {
         g_autofree char *one = SAY("query", small, "top_sites", "-p", "limit=1", "-p", "by=task", "--csv");
-        g_autofree char *last = SAY("query", small, "top_sites", "-p", "limit=3", "-p", "limit=1", "-p", "by=task", "--csv");
+        g_autofree char *last =
+                SAY("query", small, "top_sites", "-p", "limit=3", "-p", "limit=1", "-p", "by=task", "--csv");
         g_autofree char *sql = SAY("query", small, "SELECT :a || :b AS x", "-p", "a=1", "-p", "b=it's", "--csv");
         g_autofree char *by_name = SAY("query", small, "latency", "-p", "cache=node", "--csv");
         g_autofree char *pages = SAY("query", small, "latency", "-p", "cache=pages", "--csv");
@@ -306,8 +314,10 @@ static void test_parameters(void)
         g_assert_null(strstr(by_name, "kmalloc"));
         g_assert_nonnull(strstr(pages, "pages,"));
         expect_error(ask("query", small, "latency", "-p", "cach=node", NULL), 2, "no parameter \"cach\"; it has cache");
-        expect_error(ask("query", small, "lock_waits", "-p", "cache=node", NULL), 2, "no parameter \"cache\"; it has none");
-        expect_error(ask("query", small, "pinning", "-p", "limit=few", NULL), 2, "limit is a whole number, 0 or more, not \"few\"");
+        expect_error(ask("query", small, "lock_waits", "-p", "cache=node", NULL), 2,
+                     "no parameter \"cache\"; it has none");
+        expect_error(ask("query", small, "pinning", "-p", "limit=few", NULL), 2,
+                     "limit is a whole number, 0 or more, not \"few\"");
         expect_error(ask("query", small, "pinning", "-p", "limit=1.5", NULL), 2, "whole number");
         expect_error(ask("query", small, "pinning", "-p", "limit", NULL), 2, "NAME=VALUE");
         expect_error(ask("query", small, "SELECT :x", NULL), 2, "no value");
@@ -329,9 +339,12 @@ static void test_parameter_values(void)
         expect_error(ask("query", small, "waste", "-p", "at=noon", NULL), 2, "with ns, us, ms or s, not \"noon\"");
         expect_error(ask("query", small, "latency", "-p", "cache=nodes", NULL), 2,
                      "cache is all, the name of a cache or pages, not \"nodes\"");
-        expect_error(ask("query", small, "pinning", "-p", "cache=pages", NULL), 2, "cache is all or the name of a cache, not");
-        expect_error(ask("query", small, "top_sites", "-p", "by=who", NULL), 2, "by is site, task or cache, not \"who\"");
-        expect_error(ask("query", small, "top_sites", "-p", "order=", NULL), 2, "order is live, bytes, allocs, failed or time");
+        expect_error(ask("query", small, "pinning", "-p", "cache=pages", NULL), 2,
+                     "cache is all or the name of a cache, not");
+        expect_error(ask("query", small, "top_sites", "-p", "by=who", NULL), 2,
+                     "by is site, task or cache, not \"who\"");
+        expect_error(ask("query", small, "top_sites", "-p", "order=", NULL), 2,
+                     "order is live, bytes, allocs, failed or time");
         expect_error(ask("query", small, "fragmentation", "-p", "order=11", NULL), 2, "from -1 to 10, not \"11\"");
         expect_error(ask("query", small, "pinning", "-p", "limit=-1", NULL), 2, "0 or more, not \"-1\"");
         expect_error(ask("query", failing, "why_failed", "-p", "failure=0", NULL), 2, "1 or more");
@@ -367,7 +380,8 @@ static void test_usage(void)
         expect_error(ask("show", small, "slabinfo", "x", NULL), 2, "slabinfo is one text");
         expect_error(ask("show", small, "cache", NULL), 2, "show which cache?");
         expect_error(ask("show", small, "cache", "no such", NULL), 2, "there is no cache \"no such\"");
-        expect_error(ask("show", small, "cache", "node", "--at", "1ns", NULL), 2, "there is no cache \"node\" at this moment");
+        expect_error(ask("show", small, "cache", "node", "--at", "1ns", NULL), 2,
+                     "there is no cache \"node\" at this moment");
         expect_error(ask("show", small, "page", "x", NULL), 2, "show which page?");
         expect_error(ask("show", small, "page", "8192", NULL), 2, "pages 0 to 8191");
         expect_error(ask("show", small, "slab", "0", NULL), 2, "page 0 is part of no slab");
@@ -390,8 +404,9 @@ static void test_read_only(void)
 {
         static const char *const forbidden[] = {
                 "DELETE FROM op", "INSERT INTO run VALUES ('x', 1)", "UPDATE run SET value = 1", "DROP TABLE op",
-                "CREATE TABLE x (y)", "CREATE TEMP TABLE x (y)", "PRAGMA user_version = 7", "PRAGMA journal_mode = DELETE",
-                "ATTACH '/tmp/kmemsim-query-other.db' AS other", "VACUUM INTO '/tmp/kmemsim-query-other.db'", "BEGIN", "REINDEX",
+                "CREATE TABLE x (y)", "CREATE TEMP TABLE x (y)", "PRAGMA user_version = 7",
+                "PRAGMA journal_mode = DELETE", "ATTACH '/tmp/kmemsim-query-other.db' AS other",
+                "VACUUM INTO '/tmp/kmemsim-query-other.db'", "BEGIN", "REINDEX",
                 "SELECT load_extension('x')", "SELECT 1; DELETE FROM op",
         };
         g_autofree char *before = NULL;
@@ -425,7 +440,8 @@ static void test_sites(void)
 {
         g_autofree char *csv = SAY("query", traced, "top_sites", "--csv", "-p", "order=allocs");
         g_autofree char *tasks = SAY("query", traced, "top_sites", "--csv", "-p", "by=task");
-        g_autofree char *named = SAY("query", traced, "SELECT kind, size_bytes, site, site_task FROM op_named ORDER BY t_ns, id",
+        g_autofree char *named = SAY("query", traced, "SELECT kind, size_bytes, site, site_task FROM op_named "
+                                                      "ORDER BY t_ns, id",
                                      "--csv");
         g_autofree char *replayed = SAY("replay", traced);
 
@@ -441,7 +457,7 @@ static void test_sites(void)
         g_assert_nonnull(strstr(replayed, "result: equal"));
 }
 
-/* -- waste ---------------------------------------------------------------------------------------------------------- */
+/* -- waste --------------------------------------------------------------------------------------------------------- */
 
 struct held {
         uint64_t pages, asked_pages;
@@ -479,8 +495,10 @@ static int64_t part(const char *csv, const char *name)
 static void check_waste(const char *path)
 {
         static const char *const parts[] = {
-                "objects: bytes asked for", "pages asked for", "rounding up to the size class", "alignment and slab headers",
-                "empty places in partial slabs", "free slabs", "magazines and shared arrays", "page lists of the CPUs",
+                "objects: bytes asked for",      "pages asked for",
+                "rounding up to the size class", "alignment and slab headers",
+                "empty places in partial slabs", "free slabs",
+                "magazines and shared arrays",   "page lists of the CPUs",
         };
         g_autofree char *csv = SAY("query", path, "waste", "--csv");
         g_autoptr(recording_auto) recording = NULL;
@@ -505,10 +523,12 @@ static void check_waste(const char *path)
         g_assert_cmpint(sum, ==, (int64_t)held.pages * 4096);
         g_assert_cmpint(part(csv, "pages asked for"), ==, (int64_t)held.asked_pages * 4096);
         if (value_in(path, "SELECT value FROM run WHERE key = 'op_total'") ==
-            value_in(path, "SELECT value FROM run WHERE key = 'op_count'")) /* what the rows say, when none is under way */
+            value_in(path, "SELECT value FROM run WHERE key = 'op_count'")) /* what the rows say,
+                                                                             * when none is under way */
                 g_assert_cmpint(part(csv, "pages asked for"), ==,
-                                value_in(path, "SELECT coalesce(sum(size_bytes), 0) FROM op_named o WHERE kind = 'pages' AND "
-                                               "pfn IS NOT NULL AND NOT EXISTS (SELECT 1 FROM op f WHERE f.frees = o.id)"));
+                                value_in(path, "SELECT coalesce(sum(size_bytes), 0) FROM op_named o "
+                                               "WHERE kind = 'pages' AND pfn IS NOT NULL AND NOT EXISTS (SELECT 1 "
+                                               "FROM op f WHERE f.frees = o.id)"));
 }
 
 static void test_waste(void)
@@ -543,7 +563,7 @@ static void test_waste_of_killed(void)
         expect_error(ask("query", killed, "waste", "--csv", "-p", "at=-5", NULL), 2, "at is end or a time");
 }
 
-/* -- pinning -------------------------------------------------------------------------------------------------------- */
+/* -- pinning ------------------------------------------------------------------------------------------------------- */
 
 /* What a slab is said to hold, against the ops that hold it: also in a recording that was cut short. */
 static void test_pinning(void)
@@ -551,7 +571,8 @@ static void test_pinning(void)
         const char *const paths[] = { small, killed };
 
         for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
-                g_autofree char *rows = SAY("query", paths[i], "pinning", "--csv", "-p", "permille=1000", "-p", "limit=0");
+                g_autofree char *rows =
+                        SAY("query", paths[i], "pinning", "--csv", "-p", "permille=1000", "-p", "limit=0");
                 g_auto(GStrv) lines = g_strsplit(rows, "\r\n", -1);
                 int64_t held = 0, last_op = 0;
 
@@ -565,14 +586,14 @@ static void test_pinning(void)
                 }
                 g_assert_cmpint(held, >, 0);
                 g_assert_cmpint(held, ==,
-                                value_in(paths[i], "SELECT count(*) FROM op o JOIN cache c ON c.id = o.cache JOIN op_kind k "
-                                                   "ON k.id = o.kind WHERE k.name IN ('kmalloc', 'alloc') AND c.num > 1 AND "
-                                                   "o.pfn IS NOT NULL AND o.id NOT IN (SELECT frees FROM op WHERE frees IS NOT "
-                                                   "NULL)"));
+                                value_in(paths[i], "SELECT count(*) FROM op o JOIN cache c ON c.id = o.cache "
+                                                   "JOIN op_kind k ON k.id = o.kind WHERE k.name IN ('kmalloc', "
+                                                   "'alloc') AND c.num > 1 AND o.pfn IS NOT NULL "
+                                                   "AND o.id NOT IN (SELECT frees FROM op WHERE frees IS NOT NULL)"));
         }
 }
 
-/* -- why a request failed ------------------------------------------------------------------------------------------- */
+/* -- why a request failed ------------------------------------------------------------------------------------------ */
 
 /* Cell of a row of an answer in CSV without quotes; NULL: there is no such row. Rows count from 1, 0 has the names. */
 static char *cell(const char *csv, const char *part, int nr, int column)
@@ -607,7 +628,9 @@ static void has_cell(const char *csv, const char *part, int nr, int column, cons
 enum { ZONE = 1, BLOCKS, PAGES, AGE_NS, DETAIL };
 
 /* Single pages that nobody gave back, one in eight: the ops that hold them, one for each block of order 3. */
-#define ONE_IN_EIGHT                                                                                                           "FROM op o JOIN op_kind k ON k.id = o.kind WHERE k.name = 'pages' AND o.order_ = 0 AND o.pfn % 8 = 0 AND o.id NOT IN "         "(SELECT frees FROM op WHERE frees IS NOT NULL)"
+#define ONE_IN_EIGHT                                                                                                   \
+        "FROM op o JOIN op_kind k ON k.id = o.kind WHERE k.name = 'pages' AND o.order_ = 0 "                           \
+        "AND o.pfn % 8 = 0 AND o.id NOT IN (SELECT frees FROM op WHERE frees IS NOT NULL)"
 
 static void test_why_fragmented(void)
 {
@@ -616,13 +639,15 @@ static void test_why_fragmented(void)
         g_autofree char *op_text = g_strdup_printf("op=%" PRId64, op);
         g_autofree char *by_op = SAY("query", fragmented, "why_failed", "-p", op_text, "-p", "limit=0", "--csv");
         g_autofree char *request = g_strdup_printf("op %" PRId64 ": pages of order 3", op);
-        int64_t oldest = value_in(fragmented, "SELECT min(o.id) " ONE_IN_EIGHT " AND o.pfn / 8 IN (SELECT pfn / 8 FROM op WHERE "
-                                              "order_ = 0 AND frees IS NULL GROUP BY pfn / 8 HAVING count(*) = 8)");
+        int64_t oldest = value_in(fragmented,
+                                  "SELECT min(o.id) " ONE_IN_EIGHT " AND o.pfn / 8 IN (SELECT pfn / 8 FROM op WHERE "
+                                  "order_ = 0 AND frees IS NULL GROUP BY pfn / 8 HAVING count(*) = 8)");
         g_autofree char *block_sql = g_strdup_printf("SELECT pfn FROM op WHERE id = %" PRId64, oldest);
         g_autofree char *block = NULL;
         int64_t ample;
 
-        block = g_strdup_printf("from page %" PRId64 ": 1 page, op %" PRId64 " of filler", value_in(fragmented, block_sql), oldest);
+        block = g_strdup_printf("from page %" PRId64 ": 1 page, op %" PRId64 " of filler",
+                                value_in(fragmented, block_sql), oldest);
         g_assert_cmpstr(by_op, ==, csv);
         has_cell(csv, "request", 1, DETAIL, request);
         has_cell(csv, "request", 1, DETAIL, "order 3, mode 0x20");
@@ -633,8 +658,9 @@ static void test_why_fragmented(void)
         ample = number(csv, "zone", 3, PAGES); /* seven of eight pages, and what was never taken */
         g_assert_cmpint(ample, >, 7 * 8000 / 8);
         g_assert_cmpint(ample, ==,
-                        value_in(fragmented, "SELECT c FROM event_named WHERE kind = 'zone_refused' AND zone = 'DMA32' AND op = "
-                                             "(SELECT op FROM op_failed ORDER BY op LIMIT 1 OFFSET 1) ORDER BY seq DESC LIMIT 1"));
+                        value_in(fragmented, "SELECT c FROM event_named WHERE kind = 'zone_refused' "
+                                             "AND zone = 'DMA32' AND op = (SELECT op FROM op_failed ORDER BY op "
+                                             "LIMIT 1 OFFSET 1) ORDER BY seq DESC LIMIT 1"));
         has_cell(csv, "holder", 1, DETAIL, "pages of filler (op ");
         g_assert_cmpint(number(csv, "holder", 1, PAGES), ==, value_in(fragmented, "SELECT count(*) " ONE_IN_EIGHT));
         has_cell(csv, "block", 1, DETAIL, block);
@@ -679,7 +705,7 @@ static void test_why_other(void)
         expect_error(ask("query", small, "why_failed", "-p", "op=x", NULL), 2, "op is a whole number");
 }
 
-/* -- show and diff -------------------------------------------------------------------------------------------------- */
+/* -- show and diff ------------------------------------------------------------------------------------------------- */
 
 static void test_show(void)
 {
@@ -703,8 +729,8 @@ static void test_show_holders(void)
         static const char *const kinds[] = { "kmalloc", "alloc", "pages" };
 
         for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
-                g_autofree char *where = g_strdup_printf("FROM live_object l JOIN op o ON o.id = l.op JOIN op_kind k ON k.id = o.kind "
-                                                         "WHERE k.name = '%s'", kinds[i]);
+                g_autofree char *where = g_strdup_printf("FROM live_object l JOIN op o ON o.id = l.op JOIN op_kind k "
+                                                         "ON k.id = o.kind WHERE k.name = '%s'", kinds[i]);
                 g_autofree char *op_sql = g_strdup_printf("SELECT max(o.id) %s", where);
                 int64_t op = value_in(small, op_sql);
                 g_autofree char *pfn_sql = g_strdup_printf("SELECT pfn FROM op WHERE id = %" PRId64, op);
@@ -718,7 +744,8 @@ static void test_show_holders(void)
                 g_autofree char *object = SAY("show", small, "object", place);
                 g_autofree char *page = SAY("show", small, "page", pfn, "--at", at);
 
-                if (strstr(object, strcmp(kinds[i], "pages") == 0 ? strchr(who, 'h') : who) == NULL || strstr(object, when) == NULL)
+                if (strstr(object, strcmp(kinds[i], "pages") == 0 ? strchr(who, 'h') : who) == NULL ||
+                    strstr(object, when) == NULL)
                         g_error("show object %s does not say%s%s: %s", place, who, when, object);
                 g_assert_nonnull(strstr(page, "\nstate           in use, "));
         }
@@ -738,7 +765,8 @@ static void test_show_damaged(void)
         g_autofree char *damaged = scratch_path("damaged.db");
 
         copy_file(small, damaged);
-        sql_do(damaged, "UPDATE op SET pfn = pfn + 1 WHERE id = (SELECT min(id) FROM op WHERE pfn IS NOT NULL AND id > 99)");
+        sql_do(damaged, "UPDATE op SET pfn = pfn + 1 WHERE id = (SELECT min(id) FROM op WHERE pfn IS NOT NULL "
+                        "AND id > 99)");
         expect_error(ask("show", damaged, "slabinfo", NULL), 13, ", column pfn: recorded ");
 }
 
@@ -781,13 +809,15 @@ static void test_diff_seeds(void)
         g_autofree char *different = SAY("diff", one, two);
         const char *op_sql = "SELECT min(id) FROM (SELECT * FROM op EXCEPT SELECT * FROM b.op)";
         const char *event_sql = "SELECT min(seq) FROM (SELECT * FROM event EXCEPT SELECT * FROM b.event)";
-        g_autofree char *op = g_strdup_printf("\nfirst op that differs: id %" PRId64 "\n  a: id=", value_in_two(one, two, op_sql));
+        g_autofree char *op =
+                g_strdup_printf("\nfirst op that differs: id %" PRId64 "\n  a: id=", value_in_two(one, two, op_sql));
         g_autofree char *event = g_strdup_printf("\nfirst event that differs: seq %" PRId64 "\n  a: seq=",
                                                  value_in_two(one, two, event_sql));
 
         g_assert_true(g_str_has_suffix(different, "\nresult: different\n"));
         g_assert_false(has_line(different, "\nmachine\n"));
-        g_assert_true(has_line(different, "\nworkload\n  seed                                      1                                 2\n"));
+        g_assert_true(has_line(different, "\nworkload\n  seed                                      1                   "
+                                          "              2\n"));
         if (!has_line(different, op) || !has_line(different, event))
                 g_error("not %s and %s: %s", op, event, different);
         g_assert_true(has_line(different, "\n  differ in: "));
@@ -801,11 +831,15 @@ static void test_diff_machines(void)
         g_autofree char *two = run_other("two.db", "mixed.lua", "--set", "arch=i386");
         g_autofree char *different = SAY("diff", one, two);
 
-        g_assert_true(has_line(different, "\nmachine\n  machine_arch                              x86_64                            i386\n"));
-        g_assert_true(has_line(different, "\n  machine_line_bytes, bytes                 64                                32\n"));
+        g_assert_true(has_line(different, "\nmachine\n  machine_arch                              x86_64               "
+                                          "             i386\n"));
+        g_assert_true(has_line(different, "\n  machine_line_bytes, bytes                 64                            "
+                                          "    32\n"));
         g_assert_true(has_line(different, "\ncaches\n"));
-        g_assert_true(has_line(different, "\n  cache size-96                             (none)                            96 bytes, "));
-        g_assert_true(has_line(different, "\n  param_arch                                x86_64                            i386\n"));
+        g_assert_true(has_line(different, "\n  cache size-96                             (none)                        "
+                                          "    96 bytes, "));
+        g_assert_true(has_line(different, "\n  param_arch                                x86_64                        "
+                                          "    i386\n"));
         g_assert_false(has_line(different, "machine_threads_max"));
 }
 
@@ -818,8 +852,8 @@ static void test_diff_shorter(void)
         g_autofree char *turned = NULL;
 
         copy_file(whole, cut);
-        sql_do(cut, "DELETE FROM op WHERE id > 2000; DELETE FROM op_check WHERE first_id > 1024; UPDATE run SET value = 'cut' WHERE "
-                    "key = 'digest'");
+        sql_do(cut, "DELETE FROM op WHERE id > 2000; DELETE FROM op_check WHERE first_id > 1024; UPDATE run SET value "
+                    "= 'cut' WHERE key = 'digest'");
         different = SAY("diff", whole, cut);
         turned = SAY("diff", cut, whole);
         g_assert_true(has_line(different, "\nfirst op that differs: id 2001\n  a: id=2001 "));

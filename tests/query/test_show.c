@@ -1,6 +1,7 @@
 /*
- * test_show.c - the state that show finds by running a recording again is the one the run had: texts taken from the live
- * simulator when an op was done, at a moment, and at the end, are compared with those of the replay at these points.
+ * test_show.c - the state that show finds by running a recording again is the one the run had: texts taken from the
+ * live simulator when an op was done, at a moment, and at the end,
+ * are compared with those of the replay at these points.
  */
 #include <string.h>
 
@@ -100,14 +101,16 @@ static void check_holders(const struct sim *sim)
         g_assert_cmpuint(held, ==, objs);
 }
 
-/* Texts of single things: caches, pages here and there, and of some objects and blocks the workload holds, which must say so. */
+/* Texts of single things: caches, pages here and there, and of some objects and blocks the workload holds,
+ * which must say so. */
 static void take_targets(const struct sim *sim, GPtrArray *texts)
 {
         static const char *const caches[] = { "size-64", "size-512", "kmem_cache", "no such cache" };
         const struct memory *mem = sim_memory(sim);
 
         for (size_t i = 0; i < G_N_ELEMENTS(caches); i++)
-                g_ptr_array_add(texts, target_text(sim, &(struct state_target){ .kind = STATE_CACHE, .name = caches[i] }));
+                g_ptr_array_add(texts,
+                                target_text(sim, &(struct state_target){ .kind = STATE_CACHE, .name = caches[i] }));
         for (uint32_t pfn = 3; pfn < mem->page_count; pfn += mem->page_count / 9)
                 for (enum state_kind kind = STATE_PAGE; kind <= STATE_OBJECT; kind++)
                         g_ptr_array_add(texts, target_text(sim, &(struct state_target){ .kind = kind, .pfn = pfn }));
@@ -363,12 +366,12 @@ static void test_machine_op(void)
         end_ns = sql_int(path, "SELECT t_ns + dur_ns FROM op WHERE id = %" G_GINT64_FORMAT, op);
         recording = recording_open(path, &error);
         g_assert_no_error(error);
-        g_assert_true(replay_to(recording, &(struct replay_point){ .stop = REPLAY_TO_OP, .op = (uint64_t)op }, take, &by_op,
-                                &result, &error));
+        g_assert_true(replay_to(recording, &(struct replay_point){ .stop = REPLAY_TO_OP, .op = (uint64_t)op }, take,
+                                &by_op, &result, &error));
         g_assert_false(result.differs);
         replay_result_clear(&result);
-        g_assert_true(replay_to(recording, &(struct replay_point){ .stop = REPLAY_TO_TIME, .t_ns = (uint64_t)end_ns }, take,
-                                &by_time, &result, &error));
+        g_assert_true(replay_to(recording, &(struct replay_point){ .stop = REPLAY_TO_TIME, .t_ns = (uint64_t)end_ns },
+                                take, &by_time, &result, &error));
         g_assert_cmpuint(result.end_ns, ==, (uint64_t)end_ns);
         replay_result_clear(&result);
         g_assert_cmpuint(by_op.texts->len, ==, by_time.texts->len);
@@ -426,27 +429,33 @@ static void test_format(void)
         sim = sim_create(&config, &tape, &problem);
         take(sim, &taken);
         g_assert_true(g_str_has_prefix(text(&taken, 0), slabinfo));
-        g_assert_nonnull(strstr(text(&taken, 0), "\nsize-4096             11     11   4096    1    1 : tunables   24   12    8"
+        g_assert_nonnull(strstr(text(&taken, 0), "\nsize-4096             11     11   4096    1    1 : tunables   24   "
+                                                 "12    8"
                                                 " : slabdata     11     11      0\n"));
-        g_assert_nonnull(strstr(text(&taken, 0), "\nkmem_cache            28     40    192   20    1 : tunables  120   60    8"
+        g_assert_nonnull(strstr(text(&taken, 0), "\nkmem_cache            28     40    192   20    1 : tunables  120   "
+                                                 "60    8"
                                                 " : slabdata      2      2      0\n"));
         g_assert_true(g_str_has_prefix(text(&taken, 1), "Node 0, zone      DMA "));
         g_assert_true(g_str_has_suffix(text(&taken, 1), " \n"));
         g_assert_nonnull(strstr(text(&taken, 2), "Node 0, zone    DMA32\n  pages free     "));
         g_assert_nonnull(strstr(text(&taken, 2), "\n        min      190\n        low      237\n        high     285\n"
-                                                "        active   0\n        inactive 0\n        scanned  0 (a: 0 i: 0)\n"
+                                                "        active   0\n        inactive 0\n        scanned  0 (a: "
+                                                "0 i: 0)\n"
                                                 "        spanned  12288\n        present  12120\n"
                                                 "    nr_anon_pages 0\n    nr_mapped    0\n"));
         g_assert_nonnull(strstr(text(&taken, 2), "\n        protection: (0, 0, 0)\n  pagesets"));
         g_assert_true(g_str_has_suffix(text(&taken, 2), "\n  all_unreclaimable: 0\n  prev_priority:     12\n"
                                                        "  start_pfn:         4096\n"));
-        g_assert_true(g_str_has_prefix(text(&taken, 3), "nr_anon_pages 0\nnr_mapped 0\nnr_file_pages 0\nnr_slab_reclaimable 0\n"
+        g_assert_true(g_str_has_prefix(text(&taken, 3), "nr_anon_pages 0\nnr_mapped 0\nnr_file_pages 0\n"
+                                                        "nr_slab_reclaimable 0\n"
                                                         "nr_slab_unreclaimable "));
-        g_assert_nonnull(strstr(text(&taken, 3), "\nnr_vmscan_write 0\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgalloc_dma "));
+        g_assert_nonnull(strstr(text(&taken, 3), "\nnr_vmscan_write 0\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\n"
+                                                 "pgalloc_dma "));
         g_assert_nonnull(strstr(text(&taken, 3), "\npgalloc_normal 0\npgfree "));
         g_assert_true(g_str_has_suffix(text(&taken, 3), "\npageoutrun 0\nallocstall 0\npgrotated 0\n"));
         g_assert_true(g_str_has_prefix(text(&taken, 4), "MemTotal:        61440 kB\nMemFree:         "));
-        g_assert_nonnull(strstr(text(&taken, 4), " kB\nPageTables:          0 kB\nNFS_Unstable:        0 kB\nBounce:              0 kB\n"
+        g_assert_nonnull(strstr(text(&taken, 4), " kB\nPageTables:          0 kB\nNFS_Unstable:        0 kB\n"
+                                                 "Bounce:              0 kB\n"
                                                  "CommitLimit:     30720 kB\nCommitted_AS:        0 kB\n"
                                                  "VmallocTotal: 34359738367 kB\nVmallocUsed:         0 kB\n"));
         clear(&taken);

@@ -17,7 +17,8 @@
 /* Two queries must have the same rows: what one has and the other has not is shown. */
 static void same_rows(const char *path, const char *what, const char *totals, const char *plain)
 {
-        g_autofree char *more = sql_text(path, "SELECT '%s' FROM (%s EXCEPT %s)", "totals have a row more", totals, plain);
+        g_autofree char *more =
+                sql_text(path, "SELECT '%s' FROM (%s EXCEPT %s)", "totals have a row more", totals, plain);
         g_autofree char *less = sql_text(path, "SELECT '%s' FROM (%s EXCEPT %s)", "totals lack a row", plain, totals);
 
         if (*more != '\0' || *less != '\0')
@@ -40,7 +41,8 @@ static void check_totals(const char *path)
                   "SELECT kind, path, cache, origin, ops, dur_ns, max_ns, size_bytes FROM op_total",
                   "SELECT kind, path, cache, origin, count(*), sum(dur_ns), max(dur_ns), sum(size_bytes) FROM op "
                   "GROUP BY kind, path, cache, origin");
-        same_rows(path, "op_total.failed", "SELECT coalesce(sum(failed), 0) FROM op_total", "SELECT count(*) FROM op_failed");
+        same_rows(path, "op_total.failed", "SELECT coalesce(sum(failed), 0) FROM op_total",
+                  "SELECT count(*) FROM op_failed");
         same_rows(path, "op_duration, exact below 4096 ns",
                   "SELECT t.kind, t.path, t.cache, t.origin, d.dur_ns, d.ops FROM op_duration d JOIN op_total t "
                   "ON t.id = d.total WHERE d.dur_ns < 4096",
@@ -80,16 +82,19 @@ static void check_totals(const char *path)
                   "SELECT (SELECT max(s.pfn) FROM slab s WHERE s.pfn <= o.pfn), count(*), min(o.id) FROM " HELD
                   " o WHERE o.cache IS NOT NULL GROUP BY 1");
         same_rows(path, "free_total", "SELECT cache, alloc_cpu, free_cpu, frees, size_bytes FROM free_total",
-                  "SELECT cache, cpu, free_cpu, count(*), sum(size_bytes) FROM " FREED " GROUP BY cache, cpu, free_cpu");
+                  "SELECT cache, cpu, free_cpu, count(*), sum(size_bytes) FROM " FREED
+                  " GROUP BY cache, cpu, free_cpu");
         same_rows(path, "lifetime_total", "SELECT id, frees, size_bytes, life_ns FROM lifetime_total",
-                  "SELECT l.id, count(*), sum(f.size_bytes), sum(f.life_ns) FROM " FREED " f CROSS JOIN lifetime_total l "
+                  "SELECT l.id, count(*), sum(f.size_bytes), sum(f.life_ns) FROM " FREED
+                  " f CROSS JOIN lifetime_total l "
                   "ON f.cache IS l.cache AND f.life_ns >= l.from_ns AND f.life_ns < l.to_ns GROUP BY l.id");
         same_rows(path, "site_total",
-                  "SELECT task, site, cache, allocs, failed, size_bytes, dur_ns, frees, coalesce(life_ns, 0), live_objs, "
-                  "live_bytes FROM site_total",
-                  "SELECT o.task, os.site, o.cache, count(*), count(*) - count(o.pfn), sum(o.size_bytes), sum(o.dur_ns), "
-                  "count(f.id), coalesce(sum(f.t_ns - o.t_ns - o.dur_ns), 0), count(o.pfn) - count(f.id), "
-                  "coalesce(sum(o.size_bytes) FILTER (WHERE o.pfn IS NOT NULL AND f.id IS NULL), 0) "
+                  "SELECT task, site, cache, allocs, failed, size_bytes, dur_ns, frees, coalesce(life_ns, "
+                  "0), live_objs, live_bytes FROM site_total",
+                  "SELECT o.task, os.site, o.cache, count(*), count(*) - count(o.pfn), "
+                  "sum(o.size_bytes), sum(o.dur_ns), count(f.id), coalesce(sum(f.t_ns - o.t_ns - o.dur_ns), 0), "
+                  "count(o.pfn) - count(f.id), coalesce(sum(o.size_bytes) FILTER (WHERE o.pfn IS NOT NULL "
+                  "AND f.id IS NULL), 0) "
                   "FROM op o LEFT JOIN op_site os ON os.op = o.id LEFT JOIN op f ON f.frees = o.id "
                   "WHERE o.kind IN " OP_KINDS_ " GROUP BY o.task, os.site, o.cache");
         same_rows(path, "live_object", "SELECT pfn, offset, op FROM live_object",
@@ -112,7 +117,7 @@ static void check_replay(const char *path)
         replay_result_clear(&result);
 }
 
-/* -- recordings of all kinds ---------------------------------------------------------------------------------------- */
+/* -- recordings of all kinds --------------------------------------------------------------------------------------- */
 
 static void test_equal_sql(void)
 {
@@ -159,9 +164,9 @@ static void test_block_sizes(void)
                 sqlite3_stmt *select;
                 g_autofree char *attach = g_strdup_printf("ATTACH '%s' AS other", small_path);
                 g_autofree char *sql = g_strdup_printf("SELECT (SELECT count(*) FROM main.%s) - (SELECT count(*) FROM "
-                                                       "other.%s) + (SELECT count(*) FROM (SELECT * FROM main.%s EXCEPT "
-                                                       "SELECT * FROM other.%s))", tables[i], tables[i], tables[i],
-                                                       tables[i]);
+                                                       "other.%s) + (SELECT count(*) FROM (SELECT * "
+                                                       "FROM main.%s EXCEPT SELECT * FROM other.%s))",
+                                                       tables[i], tables[i], tables[i], tables[i]);
 
                 g_assert_cmpint(sqlite3_open(path, &db), ==, SQLITE_OK);
                 g_assert_cmpint(sqlite3_exec(db, attach, NULL, NULL, NULL), ==, SQLITE_OK);
@@ -247,10 +252,11 @@ static void test_empty(void)
         check_totals(path);
         check_replay(path);
         g_assert_cmpint(sql_int(path, "SELECT count(*) FROM live_object"), ==, 0);
-        g_assert_cmpint(sql_int(path, "SELECT count(*) FROM slab"), ==, sql_int(path, "SELECT count(*) FROM boot_slab"));
+        g_assert_cmpint(sql_int(path, "SELECT count(*) FROM slab"), ==,
+                        sql_int(path, "SELECT count(*) FROM boot_slab"));
 }
 
-/* -- damage --------------------------------------------------------------------------------------------------------- */
+/* -- damage -------------------------------------------------------------------------------------------------------- */
 
 static void expect_difference(const char *path, const char *sql, const char *text)
 {
@@ -290,13 +296,16 @@ static void test_damage(void)
         expect_difference(path, "UPDATE site_total SET task = 0 WHERE id = 2", "site_total id=2, column task");
         expect_difference(path, "DELETE FROM site_total WHERE id = (SELECT max(id) FROM site_total)", "site_total");
         expect_difference(path, "INSERT INTO slab VALUES (1, 1, 1, 0, NULL, NULL, NULL)", "slab pfn=1");
-        expect_difference(path, "UPDATE slab SET inuse = inuse + 1 WHERE pfn = (SELECT max(pfn) FROM slab)", "column inuse");
+        expect_difference(path, "UPDATE slab SET inuse = inuse + 1 WHERE pfn = (SELECT max(pfn) FROM slab)",
+                          "column inuse");
         expect_difference(path, "UPDATE slab SET held = held + 1 WHERE held > 0", "column held");
-        expect_difference(path, "UPDATE slab SET oldest_op = oldest_op + 1 WHERE oldest_op IS NOT NULL", "column oldest_op");
+        expect_difference(path, "UPDATE slab SET oldest_op = oldest_op + 1 WHERE oldest_op IS NOT NULL",
+                          "column oldest_op");
         expect_difference(path, "UPDATE boot_slab SET inuse = 0", "boot_slab pfn=");
         expect_difference(path, "INSERT INTO live_object VALUES (1, 2, 3)", "live_object pfn=1, offset=2");
         expect_difference(path, "DELETE FROM live_object", "live_object, column number of rows");
-        expect_difference(path, "DELETE FROM run WHERE key = 'live_object_count'", "live_object, column number of rows");
+        expect_difference(path, "DELETE FROM run WHERE key = 'live_object_count'",
+                          "live_object, column number of rows");
         expect_difference(path, "INSERT INTO op_failed VALUES (1)", "op_failed");
 }
 

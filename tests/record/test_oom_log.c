@@ -1,6 +1,6 @@
 /*
- * test_oom_log.c - what the kernel prints when memory runs out, byte for byte: the examples of spec 07 sections 2 and 4 on
- * machine R1 (with the stack traces empty), and the panics.
+ * test_oom_log.c - what the kernel prints when memory runs out, byte for byte: the examples of spec 07 sections 2 and 4
+ * on machine R1 (with the stack traces empty), and the panics.
  */
 #include <glib.h>
 #include <string.h>
@@ -89,9 +89,11 @@ static void test_v5(void)
         g_assert_true(g_str_has_prefix(log.text->str,
                                        "<4>bash invoked oom-killer: gfp_mask=0x200d2, order=0, oomkilladj=0\n"
                                        "<4>\n<4>Call Trace:\n<4>\n<6>Mem-info:\n<4>DMA per-cpu:\n"
-                                       "<4>CPU    0: Hot: hi:    0, btch:   1 usd:   0   Cold: hi:    0, btch:   1 usd:   0\n"));
+                                       "<4>CPU    0: Hot: hi:    0, btch:   1 usd:   0   Cold: hi:    0, btch: "
+                                       "  1 usd:   0\n"));
         expect_line(log.text, "<4>Active:",
-                    "<4>Active:14708 inactive:0 dirty:0 writeback:0 unstable:0 free:300 slab:30 mapped:0 pagetables:0\n");
+                    "<4>Active:14708 inactive:0 dirty:0 writeback:0 unstable:0 free:300 slab:30 mapped:0 "
+                    "pagetables:0\n");
         expect_line(log.text, "<4>DMA free:",
                     "<4>DMA free:440kB min:252kB low:312kB high:376kB active:11460kB inactive:0kB present:16160kB "
                     "pages_scanned:17211 all_unreclaimable? yes\n");
@@ -99,9 +101,11 @@ static void test_v5(void)
                     "<4>DMA32 free:760kB min:760kB low:948kB high:1140kB active:47372kB inactive:0kB present:48480kB "
                     "pages_scanned:71073 all_unreclaimable? yes\n");
         expect_line(log.text, "<4>DMA: ",
-                    "<4>DMA: 0*4kB 1*8kB 1*16kB 1*32kB 0*64kB 1*128kB 1*256kB 0*512kB 0*1024kB 0*2048kB 0*4096kB = 440kB\n");
+                    "<4>DMA: 0*4kB 1*8kB 1*16kB 1*32kB 0*64kB 1*128kB 1*256kB 0*512kB 0*1024kB 0*2048kB 0*4096kB = "
+                    "440kB\n");
         expect_line(log.text, "<4>DMA32: ",
-                    "<4>DMA32: 0*4kB 1*8kB 1*16kB 1*32kB 1*64kB 1*128kB 0*256kB 1*512kB 0*1024kB 0*2048kB 0*4096kB = 760kB\n");
+                    "<4>DMA32: 0*4kB 1*8kB 1*16kB 1*32kB 1*64kB 1*128kB 0*256kB 1*512kB 0*1024kB 0*2048kB 0*4096kB = "
+                    "760kB\n");
         g_assert_true(g_str_has_suffix(log.text->str, "<6>0 pages shared\n<6>0 pages swap cached\n"
                                                       "<3>Out of memory: kill process 901 (hog) score 7400 or a child\n"
                                                       "<3>Killed process 901 (hog)\n"));
@@ -184,7 +188,8 @@ static void test_mempool_bug(void)
 {
         g_autoptr(testbed) bed = r1();
         struct mempool_spec spec = { .name = "pool", .min_nr = 2, .kind = MEMPOOL_KMALLOC, .size_bytes = 64 };
-        struct request create = { .kind = OP_MEMPOOL_CREATE, .mempool = 1 }, destroy = { .kind = OP_MEMPOOL_DESTROY, .mempool = 1 };
+        struct request create = { .kind = OP_MEMPOOL_CREATE, .mempool = 1 },
+                       destroy = { .kind = OP_MEMPOOL_DESTROY, .mempool = 1 };
         struct request alloc = { .kind = OP_MEMPOOL_ALLOC, .mempool = 1, .gfp = GFP_ATOMIC };
         const char *problem;
         struct log log;

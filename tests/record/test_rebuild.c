@@ -5,7 +5,8 @@
  * The first sample is the base. The lists of slabs are compared in the last sample only, when no op is under way: a
  * slab is on its new list a step after its count has changed. What a sample at t must say is
  *   zones: block_taken and block_freed up to t, for the free blocks; pcp_* up to t, for the page lists
- *   caches: slab_*, shared_* and, on NUMA, alien_* up to t; ops that ended up to t and meta_* up to t, for live objects and their bytes
+ *   caches: slab_*, shared_* and, on NUMA, alien_* up to t; ops that ended up to t and meta_* up to t, for live objects
+ *           and their bytes
  */
 #include <sqlite3.h>
 #include <string.h>
@@ -148,8 +149,8 @@ static void load_base(struct ledger *ledger)
                 g_array_append_val(ledger->caches, cache);
         }
         sqlite3_finalize(row);
-        row = prepare(ledger, "SELECT cache, active_objs, num_objs, slabs_partial, slabs_full, slabs_free, shared_objs, "
-                              "live_objs, requested_bytes FROM cache_sample WHERE t_ns = 0");
+        row = prepare(ledger, "SELECT cache, active_objs, num_objs, slabs_partial, slabs_full, "
+                              "slabs_free, shared_objs, live_objs, requested_bytes FROM cache_sample WHERE t_ns = 0");
         while (sqlite3_step(row) == SQLITE_ROW) {
                 struct cache *cache = cache_at(ledger, get(row, 0));
 
@@ -371,9 +372,9 @@ static void check_recording(const char *path)
         times = prepare(&ledger, "SELECT DISTINCT t_ns FROM zone_sample ORDER BY t_ns");
         zones = prepare(&ledger, "SELECT t_ns, node, zone, order_, free_pages, free_blocks, unusable_index, "
                                  "fragmentation_index, pcp_pages FROM fragmentation_history ORDER BY t_ns");
-        caches = prepare(&ledger, "SELECT t_ns, cache_id, cache, active_objs, num_objs, slabs, slabs_partial, slabs_full, "
-                                  "slabs_free, shared_objs, live_objs, magazine_objs, requested_bytes, allocated_bytes, "
-                                  "slab_bytes FROM cache_history ORDER BY t_ns");
+        caches = prepare(&ledger, "SELECT t_ns, cache_id, cache, active_objs, num_objs, slabs, "
+                                  "slabs_partial, slabs_full, slabs_free, shared_objs, live_objs, magazine_objs, "
+                                  "requested_bytes, allocated_bytes, slab_bytes FROM cache_history ORDER BY t_ns");
         ledger.has_event = sqlite3_step(ledger.events) == SQLITE_ROW;
         ledger.has_end = sqlite3_step(ledger.ends) == SQLITE_ROW;
         sqlite3_step(zones);
@@ -423,7 +424,8 @@ static void rebuild(uint32_t nodes_max, uint64_t seeds)
                 record(&workload, path, &result);
                 check_recording(path);
                 if (workload.nodes > 1 && workload.cpus > 1)
-                        g_assert_cmpint(sql_int(path, "SELECT count(*) FROM event_named WHERE kind = 'alien_put'"), >, 0);
+                        g_assert_cmpint(sql_int(path, "SELECT count(*) FROM event_named WHERE kind = "
+                                                      "'alien_put'"), >, 0);
         }
 }
 

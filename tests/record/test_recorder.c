@@ -1,6 +1,6 @@
 /*
- * test_recorder.c - the file: what is in it, what it may not overwrite, and what is left of it when the program is killed
- * or the disk is full.
+ * test_recorder.c - the file: what is in it, what it may not overwrite, and what is left of it when the program is
+ * killed or the disk is full.
  */
 #include <errno.h>
 #include <glib/gstdio.h>
@@ -42,7 +42,7 @@ static void check_integrity(const char *path)
         g_assert_cmpstr(answer, ==, "ok");
 }
 
-/* -- opening -------------------------------------------------------------------------------------------------------- */
+/* -- opening ------------------------------------------------------------------------------------------------------- */
 
 static void expect_refusal(const char *path, gboolean force, int code, const char *text)
 {
@@ -103,7 +103,7 @@ static void test_force(void)
         g_assert_false(g_file_test(journal, G_FILE_TEST_EXISTS)); /* a finished run leaves one file */
 }
 
-/* -- content -------------------------------------------------------------------------------------------------------- */
+/* -- content ------------------------------------------------------------------------------------------------------- */
 
 static void test_documented(void)
 {
@@ -213,8 +213,8 @@ static void read_along(void *context)
                 sqlite3_busy_timeout(reader->db, 10000);
         }
         g_assert_cmpint(sqlite3_prepare_v2(reader->db,
-                                           "SELECT (SELECT count(*) FROM op), (SELECT value FROM run WHERE key = 'op_count'), "
-                                           "(SELECT value FROM run WHERE key = 'status')",
+                                           "SELECT (SELECT count(*) FROM op), (SELECT value FROM run "
+                                           "WHERE key = 'op_count'), (SELECT value FROM run WHERE key = 'status')",
                                            -1, &select, NULL), ==, SQLITE_OK);
         g_assert_cmpint(sqlite3_step(select), ==, SQLITE_ROW);
         g_assert_cmpint(sqlite3_column_int64(select, 0), ==, sqlite3_column_int64(select, 1));
@@ -270,7 +270,7 @@ static void test_views_are_fast(void)
         }
 }
 
-/* -- killed --------------------------------------------------------------------------------------------------------- */
+/* -- killed -------------------------------------------------------------------------------------------------------- */
 
 static pid_t record_in_child(const struct workload *workload, const char *path)
 {
@@ -341,7 +341,7 @@ static void test_kill(void)
         g_assert_cmpuint(partial_count, >, 10);
 }
 
-/* -- no room -------------------------------------------------------------------------------------------------------- */
+/* -- no room ------------------------------------------------------------------------------------------------------- */
 
 /* The run cannot be recorded to its end: one clear error, and what is there is valid. */
 static void check_full(const char *path, const struct workload *workload)

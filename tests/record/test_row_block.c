@@ -1,6 +1,6 @@
 /*
- * test_row_block.c - rows that go in by blocks are the rows that INSERT ... VALUES would have made: all sizes of numbers, NULLs,
- * texts, any number of rows, several blocks in one transaction.
+ * test_row_block.c - rows that go in by blocks are the rows that INSERT ... VALUES would have made: all sizes of
+ * numbers, NULLs, texts, any number of rows, several blocks in one transaction.
  */
 #include <glib.h>
 #include <sqlite3.h>

@@ -18,7 +18,8 @@ struct workload {
         uint32_t tasks_per_cpu;    /* each does op_count / tasks requests */
         uint32_t irqs_per_cpu;     /* handlers raised by the tasks */
         uint32_t mib;              /* memory; of each node */
-        uint32_t nodes;            /* 0: no NUMA; else 1..4, CPU 0 on the first, the others on any, and any node is asked for */
+        uint32_t nodes;            /* 0: no NUMA; else 1..4, CPU 0 on the first, the others on any,
+                                    * and any node is asked for */
         uint32_t cpu_mhz;          /* 1: a cycle is 1000 ns, so that much happens at the same moment */
         uint64_t op_count;         /* requests of all tasks, about */
         uint32_t live_max;         /* objects a task holds */

@@ -37,7 +37,8 @@ static void expect_difference(const char *path, const char *what, const char *ro
                               const char *recorded, const char *replayed)
 {
         g_autofree char *told = g_strdup_printf("column %s: recorded %s", column, recorded);
-        g_autofree char *quoted = g_strdup_printf("column %s: recorded '%s'", column, recorded); /* no record holds it */
+        /* no record holds it */
+        g_autofree char *quoted = g_strdup_printf("column %s: recorded '%s'", column, recorded);
         g_autofree char *both = g_strdup_printf("replayed %s", replayed);
         g_autofree char *first_line = NULL;
         gboolean is_refused;
@@ -46,7 +47,8 @@ static void expect_difference(const char *path, const char *what, const char *ro
         if (text == NULL || is_refused)
                 g_error("%s: %s", what, text == NULL ? "not found" : text);
         first_line = g_strndup(text, strcspn(text, "\n"));
-        if (!g_str_has_prefix(first_line, row) || (strstr(first_line, told) == NULL && strstr(first_line, quoted) == NULL) ||
+        if (!g_str_has_prefix(first_line, row) ||
+            (strstr(first_line, told) == NULL && strstr(first_line, quoted) == NULL) ||
             strstr(first_line, both) == NULL)
                 g_error("%s: expected %s %s %s, told\n%s", what, row, told, both, text);
         /* what stood before it, and the state around it */
@@ -72,15 +74,16 @@ static void make_recording(const char *path)
 
 /* Values that differ from the one there, of every type. */
 static const char *const changes[] = { "coalesce(%s, 0) + 1", "coalesce(%s, 5) - 1", "CASE WHEN %s IS NULL THEN 0 END",
-                                       "coalesce(%s, 0) + 4294967296", "'abc'", "coalesce(%s, 1) + 0.5", "x'0102'", "-7" };
+                                       "coalesce(%s, 0) + 4294967296", "'abc'", "coalesce(%s, 1) + 0.5", "x'0102'",
+                                       "-7" };
 
 static void change_column(const char *path, enum table_id id, uint32_t column, int64_t row)
 {
         const struct table *table = &schema_tables[id];
         const char *name = table->columns[column].name, *key = table->columns[0].name;
         g_autofree char *where = g_strdup_printf("%s %s=%" G_GINT64_FORMAT, table->name, key, row);
-        g_autofree char *before = sql_text(path, "SELECT quote(%s) FROM %s WHERE %s = %" G_GINT64_FORMAT, name, table->name,
-                                           key, row);
+        g_autofree char *before =
+                sql_text(path, "SELECT quote(%s) FROM %s WHERE %s = %" G_GINT64_FORMAT, name, table->name, key, row);
 
         for (size_t i = 0; i < G_N_ELEMENTS(changes); i++) {
                 g_autofree char *change = g_strdup(changes[i]);
@@ -95,7 +98,8 @@ static void change_column(const char *path, enum table_id id, uint32_t column, i
                         change = named;
                 }
                 sql_do(path, "UPDATE %s SET %s = %s WHERE %s = %" G_GINT64_FORMAT, table->name, name, change, key, row);
-                after = sql_text(path, "SELECT quote(%s) FROM %s WHERE %s = %" G_GINT64_FORMAT, name, table->name, key, row);
+                after = sql_text(path, "SELECT quote(%s) FROM %s WHERE %s = %" G_GINT64_FORMAT, name, table->name, key,
+                                 row);
                 if (strcmp(after, before) != 0) {
                         g_autofree char *text = sql_text(path, "SELECT %s FROM %s WHERE %s = %" G_GINT64_FORMAT, name,
                                                          table->name, key, row);
@@ -168,8 +172,10 @@ static void test_rows(void)
                         break;
                 default: /* two change places */
                         other = row == rows ? 1 : row + 1;
-                        sql_do(copy, "UPDATE %s SET %s = -1 WHERE %s = %" G_GINT64_FORMAT "; UPDATE %s SET %s = %" G_GINT64_FORMAT
-                                     " WHERE %s = %" G_GINT64_FORMAT "; UPDATE %s SET %s = %" G_GINT64_FORMAT " WHERE %s = -1",
+                        sql_do(copy,
+                               "UPDATE %s SET %s = -1 WHERE %s = %" G_GINT64_FORMAT
+                               "; UPDATE %s SET %s = %" G_GINT64_FORMAT " WHERE %s = %" G_GINT64_FORMAT
+                               "; UPDATE %s SET %s = %" G_GINT64_FORMAT " WHERE %s = -1",
                                table, key, key, row, table, key, row, key, other, table, key, other, key);
                         break;
                 }
@@ -207,7 +213,8 @@ static void test_many(void)
 
                 copy_file(path, copy);
                 for (guint i = 0; i < 2 + round % 5; i++) {
-                        const char *column = table->columns[1 + g_rand_int_range(random, 0, (gint32)table->column_count - 1)].name;
+                        const char *column =
+                                table->columns[1 + g_rand_int_range(random, 0, (gint32)table->column_count - 1)].name;
 
                         sql_do(copy, "UPDATE op SET %s = coalesce(%s, 1) + %d WHERE id = %d", column, column,
                                g_rand_int_range(random, 1, 1 << g_rand_int_range(random, 1, 30)),
@@ -224,7 +231,8 @@ static void test_many(void)
 /* Any field of any table: an answer and no crash. What replay compares besides ops and events is never "equal". */
 static void test_any_field(void)
 {
-        static const char *const values[] = { "NULL", "-1", "0", "1", "'x'", "x'00'", "1e300", "9223372036854775807", "17" };
+        static const char *const values[] = { "NULL", "-1", "0", "1", "'x'", "x'00'", "1e300", "9223372036854775807",
+                                              "17" };
         static const enum table_id compared[] = { TABLE_CACHE, TABLE_CACHE_SAMPLE };
         g_autofree char *path = scratch_path("any.db");
         g_autofree char *copy = scratch_path("any-copy.db");
@@ -241,11 +249,12 @@ static void test_any_field(void)
                 const char *value = values[g_rand_int_range(random, 0, G_N_ELEMENTS(values))];
                 int64_t rows = sql_int(path, "SELECT count(*) FROM %s", table->name);
                 int64_t at = rows > 0 ? g_rand_int_range(random, 0, (gint32)rows) : 0;
-                g_autofree char *select = g_strdup_printf("SELECT quote(%s) FROM %s LIMIT 1 OFFSET %" G_GINT64_FORMAT, column,
-                                                          table->name, at);
-                g_autofree char *where = g_strdup_printf("%s = (SELECT %s FROM %s LIMIT 1 OFFSET %" G_GINT64_FORMAT ")", key,
-                                                         key, table->name, at);
-                g_autofree char *update = g_strdup_printf("UPDATE %s SET %s = %s WHERE %s", table->name, column, value, where);
+                g_autofree char *select = g_strdup_printf("SELECT quote(%s) FROM %s LIMIT 1 OFFSET %" G_GINT64_FORMAT,
+                                                          column, table->name, at);
+                g_autofree char *where = g_strdup_printf("%s = (SELECT %s FROM %s LIMIT 1 OFFSET %" G_GINT64_FORMAT ")",
+                                                         key, key, table->name, at);
+                g_autofree char *update =
+                        g_strdup_printf("UPDATE %s SET %s = %s WHERE %s", table->name, column, value, where);
                 g_autofree char *before = sql_text(path, "%s", select);
                 g_autofree char *after = NULL;
                 g_autofree char *text = NULL;

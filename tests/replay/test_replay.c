@@ -235,7 +235,7 @@ static void test_until(void)
         g_assert_error(error, RECORD_ERROR, RECORD_ERROR_USAGE);
 }
 
-/* -- failures ------------------------------------------------------------------------------------------------------- */
+/* -- failures ------------------------------------------------------------------------------------------------------ */
 
 /* A run of three requests: an object, its free, and its free once more, which the simulator refuses. */
 static void record_double_free(const char *path, uint64_t frees)
@@ -294,7 +294,7 @@ static void test_failure(void)
         replay_result_clear(&result);
 }
 
-/* -- refused -------------------------------------------------------------------------------------------------------- */
+/* -- refused ------------------------------------------------------------------------------------------------------- */
 
 /* One clear line that names the file, and no result. */
 static void expect_refused(const char *path, int code, const char *text)
@@ -322,8 +322,10 @@ static void test_no_recording(void)
         g_autofree char *other = scratch_path("other.db");
         sqlite3 *db;
 
-        g_assert_true(g_file_set_contents(text, "This is not a database, though it is long enough to be looked at "
-                                                "as if it could be one, which it is not, not at all, really.", -1, NULL));
+        g_assert_true(g_file_set_contents(text,
+                                          "This is not a database, though it is long enough to be looked at "
+                                          "as if it could be one, which it is not, not at all, really.",
+                                          -1, NULL));
         g_assert_true(g_file_set_contents(empty, "", 0, NULL));
         g_assert_cmpint(sqlite3_open(other, &db), ==, SQLITE_OK);
         g_assert_cmpint(sqlite3_exec(db, "CREATE TABLE run (key, value)", NULL, NULL, NULL), ==, SQLITE_OK);

@@ -95,7 +95,8 @@ const char *buddy_model_compare(const struct buddy_model *model, const struct zo
                         uint32_t expected = g_array_index(model->lists[order], uint32_t, i);
 
                         if (pfn != expected)
-                                return property_says("free_area[%u], place %u: pfn %u, not %u", order, i, pfn, expected);
+                                return property_says("free_area[%u], place %u: pfn %u, not %u", order, i, pfn,
+                                                     expected);
                 }
                 if (pfn != PFN_NONE)
                         return property_says("free_area[%u] has more blocks than %u", order, model->lists[order]->len);

@@ -249,7 +249,7 @@ bool cache_model_found(struct cache_model *model, struct model_object object, ui
         return object.slab->pfn == place_pfn(place - inside);
 }
 
-/* -- comparing -------------------------------------------------------------------------------------------------------- */
+/* -- comparing ----------------------------------------------------------------------------------------------------- */
 
 static const char *compare_slab(const struct model_slab *expected, const struct slab *slab, const struct pool *pool)
 {

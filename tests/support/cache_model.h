@@ -48,7 +48,8 @@ struct cache_model {
         uint64_t free_objects, next_reap;
         uint32_t next_colour;
         bool free_touched;
-        uint64_t hits, misses, free_hits, free_misses, moved, out, out_max, grown, reaped, empty_max; /* spec 02 section 12 */
+        /* spec 02 section 12 */
+        uint64_t hits, misses, free_hits, free_misses, moved, out, out_max, grown, reaped, empty_max;
 };
 
 void cache_model_init(struct cache_model *model, const struct cache_shape *shape);

@@ -53,8 +53,9 @@ static void draw_new(struct pressure *p, struct request *request)
                 request->kind = OP_PAGE_NEW;
                 request->gfp = below(p, 5) ? GFP_HIGHUSER : GFP_NOFS;
                 request->owner = (uint16_t)(1 + below(p, 3));
-                request->flags = below(p, 3) == 0 ? PAGE_NEW_ANON :
-                                                    (uint8_t)((below(p, 4) ? 0 : PAGE_NEW_MAPPED) | (below(p, 3) ? 0 : PAGE_NEW_DIRTY) |
+                request->flags = below(p, 3) == 0 ? PAGE_NEW_ANON
+                                                  : (uint8_t)((below(p, 4) ? 0 : PAGE_NEW_MAPPED) |
+                                                              (below(p, 3) ? 0 : PAGE_NEW_DIRTY) |
                                                               (below(p, 8) ? 0 : PAGE_NEW_NO_WRITE) |
                                                               (below(p, 2) ? 0 : PAGE_NEW_UNREAD));
         } else if (what < 9) {
@@ -103,7 +104,8 @@ static void submit(struct pressure *p, struct worker *worker)
         const char *problem;
 
         if (worker->undo) {
-                request = (struct request){ .kind = worker->undo, .object = worker->used.object, .op = worker->used.op };
+                request =
+                        (struct request){ .kind = worker->undo, .object = worker->used.object, .op = worker->used.op };
                 worker->undo = 0;
         } else if (what < 4) {
                 request = (struct request){ .kind = OP_PROCESS_EXIT, .owner = (uint16_t)(1 + below(p, 3)) };
@@ -146,12 +148,16 @@ void pressure_run(struct testbed *bed, const struct pressure_shape *shape)
 
         prng_init(&p.prng, shape->seed, 7);
         for (uint32_t i = 0; i < G_N_ELEMENTS(settings); i++) {
-                struct request request = { .kind = OP_VM_SET, .order = settings[i].setting, .size_bytes = settings[i].value };
+                struct request request = { .kind = OP_VM_SET,
+                                           .order = settings[i].setting,
+                                           .size_bytes = settings[i].value };
 
                 testbed_do(bed, 0, &request);
         }
         for (uint32_t i = 0; i < 2; i++) {
-                struct request request = { .kind = OP_SHRINKER, .order = (uint8_t)(2 + i), .flags = i ? SHRINKER_BY_HUNDREDS : SHRINKER_NEEDS_FS };
+                struct request request = { .kind = OP_SHRINKER,
+                                           .order = (uint8_t)(2 + i),
+                                           .flags = i ? SHRINKER_BY_HUNDREDS : SHRINKER_NEEDS_FS };
 
                 p.cache[i] = testbed_create(bed, i ? "inodes" : "names", i ? 500 : 120, 0, CACHE_RECLAIM_ACCOUNT);
                 request.cache = p.cache[i];

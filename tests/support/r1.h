@@ -55,7 +55,8 @@ static char *blocks(const struct testbed *bed, uint32_t zone)
         return g_string_free(text, FALSE);
 }
 
-G_GNUC_UNUSED static void expect_blocks(const struct testbed *bed, uint32_t zone, uint64_t free_pages, const char *expected)
+G_GNUC_UNUSED static void expect_blocks(const struct testbed *bed, uint32_t zone, uint64_t free_pages,
+                                        const char *expected)
 {
         g_autofree char *is = blocks(bed, zone);
 

@@ -127,7 +127,7 @@ void testbed_forget(struct testbed *bed)
         g_array_set_size(bed->events, 0);
 }
 
-/* -- one request at a time -------------------------------------------------------------------------------------------- */
+/* -- one request at a time ----------------------------------------------------------------------------------------- */
 
 const struct op_record *testbed_do(struct testbed *bed, uint32_t cpu, const struct request *request)
 {
@@ -178,7 +178,8 @@ void testbed_release(struct testbed *bed, uint32_t cpu, uint32_t object)
         testbed_do(bed, cpu, &request);
 }
 
-uint32_t testbed_create(struct testbed *bed, const char *name, uint32_t size_bytes, uint32_t align_bytes, uint32_t flags)
+uint32_t testbed_create(struct testbed *bed, const char *name, uint32_t size_bytes, uint32_t align_bytes,
+                        uint32_t flags)
 {
         struct cache_spec spec = { .size_bytes = size_bytes, .align_bytes = align_bytes, .flags = flags };
         struct request request = { .kind = OP_CREATE, .spec = &spec };
@@ -234,7 +235,7 @@ uint32_t testbed_cpu(struct testbed *bed, bool up, uint32_t cpu)
         return testbed_do(bed, 0, &request)->result;
 }
 
-/* -- several at once -------------------------------------------------------------------------------------------------- */
+/* -- several at once ----------------------------------------------------------------------------------------------- */
 
 static void submit_next(struct testbed *bed, struct play_item *item, uint32_t thread)
 {
@@ -287,7 +288,7 @@ void testbed_play(struct testbed *bed, struct play_item *items, uint32_t count)
                 g_assert_cmpuint(items[i].done_count, ==, items[i].count);
 }
 
-/* -- reading what happened --------------------------------------------------------------------------------------------- */
+/* -- reading what happened ----------------------------------------------------------------------------------------- */
 
 const struct event_record *testbed_event(const struct testbed *bed, enum event_kind kind, uint64_t op, uint32_t nth)
 {

@@ -47,11 +47,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(testbed, testbed_free)
 void testbed_flush(struct testbed *bed);
 void testbed_forget(struct testbed *bed); /* empties ops and events */
 
-/* -- one request at a time -------------------------------------------------------------------------------------------- */
+/* -- one request at a time ----------------------------------------------------------------------------------------- */
 
 const struct op_record *testbed_do(struct testbed *bed, uint32_t cpu, const struct request *request); /* bed->done */
 uint32_t testbed_kmalloc(struct testbed *bed, uint32_t cpu, uint64_t size_bytes, uint32_t gfp); /* handles; */
-uint32_t testbed_alloc(struct testbed *bed, uint32_t cpu, uint32_t cache, uint32_t gfp);        /* OBJECT_NONE: failed */
+/* OBJECT_NONE: failed */
+uint32_t testbed_alloc(struct testbed *bed, uint32_t cpu, uint32_t cache, uint32_t gfp);
 uint32_t testbed_pages(struct testbed *bed, uint32_t cpu, uint32_t order, uint32_t gfp);
 void testbed_release(struct testbed *bed, uint32_t cpu, uint32_t object); /* frees it */
 uint32_t testbed_create(struct testbed *bed, const char *name, uint32_t size_bytes, uint32_t align_bytes,
@@ -63,7 +64,7 @@ void testbed_drain(struct testbed *bed);                /* page lists of every C
 void testbed_tick(struct testbed *bed, uint64_t ticks); /* manual clock only */
 uint32_t testbed_cpu(struct testbed *bed, bool up, uint32_t cpu); /* op_record.result */
 
-/* -- several at once -------------------------------------------------------------------------------------------------- */
+/* -- several at once ----------------------------------------------------------------------------------------------- */
 
 #define PLAY_REQUESTS_MAX 4
 
@@ -82,7 +83,7 @@ struct play_item {
 
 void testbed_play(struct testbed *bed, struct play_item *items, uint32_t count);
 
-/* -- reading what happened --------------------------------------------------------------------------------------------- */
+/* -- reading what happened ----------------------------------------------------------------------------------------- */
 
 /* How many events of this kind are there, op 0: of any op. */
 uint32_t testbed_count(const struct testbed *bed, enum event_kind kind, uint64_t op);

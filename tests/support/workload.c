@@ -72,7 +72,9 @@ static struct actor *actor_of(struct workload *work, uint32_t thread)
 /* A mask for this kind of request. */
 static uint32_t draw_gfp(struct workload *work, struct actor *actor, bool pages)
 {
-        static const uint32_t bases[] = { GFP_KERNEL, GFP_KERNEL, GFP_USER, GFP_NOFS, GFP_NOIO, GFP_ATOMIC, GFP_NOWAIT };
+        static const uint32_t bases[] = {
+                GFP_KERNEL, GFP_KERNEL, GFP_USER, GFP_NOFS, GFP_NOIO, GFP_ATOMIC, GFP_NOWAIT
+        };
         static const uint32_t extras[] = { __GFP_HIGH, __GFP_COLD, __GFP_NOWARN, __GFP_NORETRY, __GFP_NOMEMALLOC,
                                            __GFP_REPEAT, __GFP_COMP };
         static const uint32_t zones[] = { __GFP_DMA, __GFP_DMA32, __GFP_HIGHMEM, __GFP_ZERO };
@@ -93,8 +95,8 @@ static uint32_t draw_gfp(struct workload *work, struct actor *actor, bool pages)
 
 static void draw_spec(struct workload *work, struct actor *actor, struct cache_spec *spec)
 {
-        static const uint32_t flags[] = { 0, 0, CACHE_HWCACHE_ALIGN, CACHE_DMA, CACHE_RECLAIM_ACCOUNT, CACHE_DESTROY_BY_RCU,
-                                          CACHE_DESTROY_BY_RCU | CACHE_HWCACHE_ALIGN };
+        static const uint32_t flags[] = { 0, 0, CACHE_HWCACHE_ALIGN, CACHE_DMA, CACHE_RECLAIM_ACCOUNT,
+                                          CACHE_DESTROY_BY_RCU, CACHE_DESTROY_BY_RCU | CACHE_HWCACHE_ALIGN };
         uint32_t small = (uint32_t)prng_between(&actor->prng, 8, 600);
 
         memset(spec, 0, sizeof(*spec));
@@ -190,7 +192,8 @@ static bool draw_request(struct workload *work, struct actor *actor, struct requ
                         if (request->order > 3) /* such a request may never be met, and would wait for ever */
                                 request->gfp &= ~__GFP_REPEAT;
                         if (request->order > 0 || (request->gfp & (__GFP_DMA | __GFP_DMA32)))
-                                request->gfp &= ~__GFP_NOFAIL; /* page lists may hide the last pages of a zone, and split blocks */
+                                request->gfp &= ~__GFP_NOFAIL; /* page lists may hide the last pages of a zone,
+                                                                * and split blocks */
                         return true;
                 }
                 request->gfp = draw_gfp(work, actor, false) & ~__GFP_NOFAIL; /* slabs may be of a higher order */
@@ -266,7 +269,8 @@ static void take_result(struct workload *work, struct actor *actor)
         if (op->gfp & __GFP_NOFAIL) {
                 work->nofail--;
                 if (!(op->gfp & (__GFP_NORETRY | __GFP_NO_GROW | __GFP_NOMEMALLOC)) && op->kind == OP_PAGES)
-                        g_assert_cmpuint(object, !=, OBJECT_NONE); /* NORETRY beats NOFAIL, a victim needs memory reserves */
+                        g_assert_cmpuint(object, !=, OBJECT_NONE); /* NORETRY beats NOFAIL, a victim needs memory
+                                                                    * reserves */
         }
         switch (op->kind) {
         case OP_KMALLOC:
@@ -415,7 +419,8 @@ void workload_run(struct testbed *bed, const struct workload_shape *shape, struc
                 sim_wake_at(bed->sim, work->alarm, sim_now_ns(bed->sim) + shape->alarm_ns);
         }
         run_actors(work);
-        sim_wake_at(bed->sim, bed->task[0], work->last_ns + END_PAUSE_NS); /* behind the last alarm, whatever its period */
+        /* behind the last alarm, whatever its period */
+        sim_wake_at(bed->sim, bed->task[0], work->last_ns + END_PAUSE_NS);
         g_assert_cmpint(sim_run(bed->sim, &who), ==, SIM_WAKE);
         while (work->live->len) { /* a task may have put one back after the others had gone */
                 testbed_release(bed, 0, g_array_index(work->live, uint32_t, work->live->len - 1));
@@ -453,8 +458,8 @@ void workload_draw(uint64_t seed, struct sim_config *ret_config, struct workload
         if (ret_config->numa && prng_chance(&prng, 1, 4))
                 ret_config->node_mib[0] += 60;
         if (prng_chance(&prng, 1, 3)) { /* costs that stretch what is held and what is open */
-                static const enum cost_kind kinds[] = { COST_TAKE_OBJ, COST_GROW, COST_LOCK, COST_RETURN_OBJ, COST_SWITCH,
-                                                        COST_IPI };
+                static const enum cost_kind kinds[] = { COST_TAKE_OBJ,   COST_GROW,   COST_LOCK,
+                                                        COST_RETURN_OBJ, COST_SWITCH, COST_IPI };
 
                 ret_config->cost_cycles[kinds[prng_below(&prng, G_N_ELEMENTS(kinds))]] *= 100;
         } else if (prng_chance(&prng, 1, 8)) {
@@ -476,7 +481,7 @@ void workload_draw(uint64_t seed, struct sim_config *ret_config, struct workload
         };
 }
 
-/* -- the tape --------------------------------------------------------------------------------------------------------- */
+/* -- the tape ------------------------------------------------------------------------------------------------------ */
 
 void workload_check_tape(const struct testbed *bed)
 {

@@ -2,9 +2,9 @@
  * workload.h - a seeded workload of many tasks and interrupts that does everything a workload can do.
  *
  * Tasks allocate and free objects and pages of all kinds with all kinds of masks, create, shrink and destroy caches,
- * reap, drain, compute and sleep; interrupts come at random and allocate and free inside of whatever they hit. The stock
- * grows and shrinks in turn. Some tasks mostly allocate and others mostly free what they find, so that objects go from
- * CPU to CPU. Caches are used while others destroy them.
+ * reap, drain, compute and sleep; interrupts come at random and allocate and free inside of whatever they hit. The
+ * stock grows and shrinks in turn. Some tasks mostly allocate and others mostly free what they find, so that objects go
+ * from CPU to CPU. Caches are used while others destroy them.
  *
  * What is done depends on the seed and on the order in which the machine calls back, and on nothing else.
  */
@@ -18,8 +18,8 @@ struct workload_shape {
         uint64_t seed;
         uint32_t tasks_per_cpu, irqs_per_cpu;
         uint32_t requests;      /* of the tasks together, before they begin to free what is left */
-        uint32_t live_max;      /* objects and blocks: at so many the stock begins to shrink, to a tenth; more than fits makes
-                                 * memory run out */
+        uint32_t live_max;      /* objects and blocks: at so many the stock begins to shrink, to a tenth;
+                                 * more than fits makes memory run out */
         uint32_t pages_percent; /* of allocations that are for pages */
         uint32_t order_max;
         uint32_t size_max;      /* of kmalloc */

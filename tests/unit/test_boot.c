@@ -28,7 +28,8 @@ static void test_chain(void)
         g_assert_cmpstr(names, ==,
                         "size-131072(DMA) size-131072 size-65536(DMA) size-65536 size-32768(DMA) size-32768 "
                         "size-16384(DMA) size-16384 size-8192(DMA) size-8192 size-4096(DMA) size-4096 size-2048(DMA) "
-                        "size-2048 size-1024(DMA) size-1024 size-512(DMA) size-512 size-256(DMA) size-256 size-192(DMA) "
+                        "size-2048 size-1024(DMA) size-1024 size-512(DMA) size-512 size-256(DMA) size-256 "
+                        "size-192(DMA) "
                         "size-192 size-128(DMA) size-64(DMA) size-64 size-32(DMA) size-128 size-32 kmem_cache");
         g_free(names);
         config.arch = ARCH_I386;

@@ -53,12 +53,14 @@ static void test_rounding(void)
 /* Spec 06 section 6.2 on its nominal machine of 3 GHz. */
 static void test_default_table(void)
 {
-        static const struct { enum cost_kind kind; uint32_t cycles, ns; } table[] = {
-                { COST_ENTER, 10, 3 },   { COST_IRQ, 37, 12 },     { COST_MAG_POP, 7, 2 },         { COST_MAG_PUT, 7, 2 },
-                { COST_LOCK, 40, 13 },   { COST_LOCK_TRANSFER, 100, 33 }, { COST_TAKE_OBJ, 8, 3 }, { COST_RETURN_OBJ, 25, 8 },
-                { COST_GROW, 150, 50 },  { COST_PCP, 60, 20 },     { COST_BUDDY, 40, 13 },         { COST_SPLIT, 15, 5 },
-                { COST_MERGE, 30, 10 },  { COST_WATERMARK, 15, 5 }, { COST_IPI, 3000, 1000 },      { COST_REAP_CACHE, 60, 20 },
-                { COST_SWITCH, 3000, 1000 },
+        static const struct { enum cost_kind kind; uint32_t cycles, ns;
+        } table[] = {
+                { COST_ENTER, 10, 3 },       { COST_IRQ, 37, 12 },        { COST_MAG_POP, 7, 2 },
+                { COST_MAG_PUT, 7, 2 },      { COST_LOCK, 40, 13 },       { COST_LOCK_TRANSFER, 100, 33 },
+                { COST_TAKE_OBJ, 8, 3 },     { COST_RETURN_OBJ, 25, 8 },  { COST_GROW, 150, 50 },
+                { COST_PCP, 60, 20 },        { COST_BUDDY, 40, 13 },      { COST_SPLIT, 15, 5 },
+                { COST_MERGE, 30, 10 },      { COST_WATERMARK, 15, 5 },   { COST_IPI, 3000, 1000 },
+                { COST_REAP_CACHE, 60, 20 }, { COST_SWITCH, 3000, 1000 },
         };
         g_autofree struct machine *m = g_new0(struct machine, 1);
 

@@ -8,17 +8,20 @@
 enum { HW = CACHE_HWCACHE_ALIGN, RA = CACHE_RECLAIM_ACCOUNT, RCU = CACHE_DESTROY_BY_RCU };
 enum { RZ = CACHE_RED_ZONE | CACHE_STORE_USER, P = CACHE_POISON };
 
-static struct kmem_cache made(const struct arch *arch, uint32_t line, uint32_t break_order, uint32_t size, uint32_t align,
-                              uint32_t flags)
+static struct kmem_cache made(const struct arch *arch, uint32_t line, uint32_t break_order, uint32_t size,
+                              uint32_t align, uint32_t flags)
 {
-        struct kmem_cache cache = { .spec = { .name = "row", .size_bytes = size, .align_bytes = align, .flags = flags } };
+        struct kmem_cache cache = { .spec = {
+                                            .name = "row", .size_bytes = size, .align_bytes = align, .flags = flags } };
 
-        g_test_message("%s size %u align %u flags %x line %u break %u", arch->name, size, align, flags, line, break_order);
+        g_test_message("%s size %u align %u flags %x line %u break %u", arch->name, size, align, flags, line,
+                       break_order);
         g_assert_true(kmem_cache_geometry(&cache, arch, line, break_order, false));
         return cache;
 }
 
-static void check_tunables(const struct arch *arch, uint32_t buffer, uint32_t limit, uint32_t batchcount, uint32_t shared)
+static void check_tunables(const struct arch *arch, uint32_t buffer, uint32_t limit, uint32_t batchcount,
+                           uint32_t shared)
 {
         uint32_t is_limit, is_batchcount, is_shared;
 

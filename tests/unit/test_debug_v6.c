@@ -1,5 +1,6 @@
 /*
- * test_debug_v6.c - vector V6 of spec 07 section 10.6: where the first objects of a debug build lie, page frames and all.
+ * test_debug_v6.c - vector V6 of spec 07 section 10.6: where the first objects of a debug build lie,
+ * page frames and all.
  *
  * The machine is R1 (spec 04 section 7).
  */

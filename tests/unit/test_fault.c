@@ -1,5 +1,6 @@
 /*
- * test_fault.c - fault injection: random32 and the decision SHOULD_FAIL against the worked examples of spec 07 section 9.
+ * test_fault.c - fault injection: random32 and the decision SHOULD_FAIL against the worked examples of spec 07 section
+ * 9.
  */
 #include <glib.h>
 

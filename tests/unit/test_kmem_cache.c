@@ -23,8 +23,8 @@ static void check_row(const struct row *row, const struct arch *arch, uint32_t l
                                               .flags = row->flags } };
         uint32_t limit, batchcount, shared;
 
-        g_test_message("%s size %u align %u flags %x line %u break %u", arch->name, row->size, row->align, row->flags, line,
-                       break_order);
+        g_test_message("%s size %u align %u flags %x line %u break %u", arch->name, row->size, row->align, row->flags,
+                       line, break_order);
         g_assert_true(kmem_cache_geometry(&cache, arch, line, break_order, false));
         g_assert_cmpuint(cache.align, ==, row->a);
         g_assert_cmpuint(cache.buffer_size, ==, row->buffer);
@@ -347,8 +347,10 @@ static uint32_t most_objects(uint32_t total, uint32_t size, uint32_t align, uint
 /* Every size up to 4 KiB and some above, with every line: the slab must hold what geometry says, and no more fits. */
 static void test_all_sizes(void)
 {
-        static const struct { const struct arch *arch; uint32_t line; } machines[] = {
-                { &arch_x86_64, 64 }, { &arch_x86_64, 128 }, { &arch_i386, 32 }, { &arch_i386, 64 }, { &arch_i386, 128 },
+        static const struct { const struct arch *arch; uint32_t line;
+        } machines[] = {
+                { &arch_x86_64, 64 }, { &arch_x86_64, 128 }, { &arch_i386, 32 },
+                { &arch_i386, 64 },   { &arch_i386, 128 },
         };
         static const uint32_t flags[] = { 0, HW, RA, HW | RA };
 

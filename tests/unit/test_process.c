@@ -1,6 +1,6 @@
 /*
- * test_process.c - whom the OOM killer finds worst: the worked example of spec 05 section 6.3, each rule of the score, and
- * the order of the search.
+ * test_process.c - whom the OOM killer finds worst: the worked example of spec 05 section 6.3, each rule of the score,
+ * and the order of the search.
  */
 #include <glib.h>
 #include <string.h>
@@ -45,9 +45,12 @@ static void test_worked(void)
         uint64_t best;
 
         reset();
-        first = add((struct process_spec){ .pid = 812, .total_vm_pages = 5300, .cpu_ticks = 68000, .age_s = 6200, .flags = root });
-        add((struct process_spec){ .pid = 813, .parent = first, .total_vm_pages = 5300, .cpu_ticks = 23000, .age_s = 6200 });
-        add((struct process_spec){ .pid = 814, .parent = first, .total_vm_pages = 5400, .cpu_ticks = 23000, .age_s = 6200 });
+        first = add((struct process_spec){
+                .pid = 812, .total_vm_pages = 5300, .cpu_ticks = 68000, .age_s = 6200, .flags = root });
+        add((struct process_spec){
+                .pid = 813, .parent = first, .total_vm_pages = 5300, .cpu_ticks = 23000, .age_s = 6200 });
+        add((struct process_spec){
+                .pid = 814, .parent = first, .total_vm_pages = 5400, .cpu_ticks = 23000, .age_s = 6200 });
         hog = add((struct process_spec){ .pid = 901, .total_vm_pages = 14800, .cpu_ticks = 10200, .age_s = 1200 });
         g_assert_cmpuint(points(first), ==, 133);
         g_assert_cmpuint(points(first + 1), ==, 1766);

@@ -1,5 +1,6 @@
 /*
- * test_slab_debug.c - the bytes of a slab, which slab_debug.h makes up from records and pieces, against an array of bytes.
+ * test_slab_debug.c - the bytes of a slab, which slab_debug.h makes up from records and pieces,
+ * against an array of bytes.
  */
 #include <glib.h>
 
@@ -124,8 +125,9 @@ static void run(uint32_t arch, uint32_t size, uint64_t seed)
         bed = testbed_new(&config);
         model.mem = (struct memory *)(uintptr_t)bed->mem;
         model.word = bed->mem->arch->word_bytes;
-        model.id = memory_slab_of(bed->mem, testbed_place(bed, testbed_alloc(bed, 0, testbed_create(bed, "foo", size, 0, 0),
-                                                                             GFP_KERNEL)));
+        model.id = memory_slab_of(
+                bed->mem,
+                testbed_place(bed, testbed_alloc(bed, 0, testbed_create(bed, "foo", size, 0, 0), GFP_KERNEL)));
         model.slab = &bed->mem->slabs[model.id];
         model.cache = &bed->mem->caches[model.slab->cache];
         model.bytes = PAGE_BYTES << model.cache->gfporder;

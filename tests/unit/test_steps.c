@@ -9,9 +9,10 @@
 
 /* Where a path begins: asked for by a request, by boot, by a timer, or on another CPU. Callees begin paths as well. */
 static const enum state entries[] = {
-        ALLOC_SIZE_CLASS, ALLOC_IRQ_OFF, ALLOCN_SIZE_CLASS, ALLOCN_IRQ_OFF, PA_FAULT, FAULT_SET, PA_FAST, PF_ENTER, FREE_LOOKUP, CREATE_LOCK, SHRINK_LOCK, DESTROY_LOCK,
-        REAP_TRYLOCK, DRAINP_NEXT, UP_LOCK, DOWN_LOCK, WORK_END, TICK_ADD, BOOTC_DESCRIPTOR, BOOTR_ALLOC, TUNE_WORK, TUNEW_LOCK,
-        PAGESETS_NEXT, IPI_SWAP, DRAINM_LOCK, RCU_NEXT, RCU_CALLBACK, OP_END, OP_REFUSED, PX_BEGIN, PROCESS_SET, MPC_RECORD, MP_BEGIN, MPF_TEST, MPR_LOCK, MPD_TEST,
+        ALLOC_SIZE_CLASS, ALLOC_IRQ_OFF, ALLOCN_SIZE_CLASS, ALLOCN_IRQ_OFF, PA_FAULT, FAULT_SET, PA_FAST, PF_ENTER,
+        FREE_LOOKUP, CREATE_LOCK, SHRINK_LOCK, DESTROY_LOCK, REAP_TRYLOCK, DRAINP_NEXT, UP_LOCK, DOWN_LOCK, WORK_END,
+        TICK_ADD, BOOTC_DESCRIPTOR, BOOTR_ALLOC, TUNE_WORK, TUNEW_LOCK, PAGESETS_NEXT, IPI_SWAP, DRAINM_LOCK, RCU_NEXT,
+        RCU_CALLBACK, OP_END, OP_REFUSED, PX_BEGIN, PROCESS_SET, MPC_RECORD, MP_BEGIN, MPF_TEST, MPR_LOCK, MPD_TEST,
         WRITE_BYTES, KSWAPD_BEGIN, PAGEN_BEGIN, PAGE_DO, PAGE_DELETE_BEGIN, EXIT_BEGIN, DROP_BEGIN, SHRINKER_SET,
         SHRINKER_UNSET, UNUSED_DO, VM_SET_DO,
 };
@@ -25,7 +26,8 @@ static void test_arrows(void)
                 g_assert_cmpint(strlen(step_texts[state].what), >, 2);
                 for (uint32_t outcome = OUT_OK; outcome <= OUT_CALL; outcome++)
                         g_assert_cmpuint(step->next[outcome], <=, DONE);
-                g_assert_cmpint(step->next[OUT_CALL] != DONE, ==, step->callee != DONE); /* a call names what it calls */
+                /* a call names what it calls */
+                g_assert_cmpint(step->next[OUT_CALL] != DONE, ==, step->callee != DONE);
                 g_assert_cmpuint(step->cost, <=, COST_KIND_COUNT);
         }
         g_assert_cmpuint(STATE_COUNT, <, (uint64_t)1 << (8 * sizeof(steps[0].next[0]))); /* DONE has a number as well */

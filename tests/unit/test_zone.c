@@ -335,7 +335,8 @@ static void test_audit(void)
         give(&field, 0, 4);
         give(&field, 32, 4);
         field.zone.free_pages++;
-        g_assert_cmpstr(zone_audit(&field.zone, field.pages), ==, "a zone's free_pages is not the sum of its free_area lists");
+        g_assert_cmpstr(zone_audit(&field.zone, field.pages), ==, "a zone's free_pages is not the sum of its free_area "
+                                                                  "lists");
         field.zone.free_pages--;
         field.pages[32].order = 3;
         g_assert_nonnull(zone_audit(&field.zone, field.pages));
