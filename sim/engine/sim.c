@@ -1,7 +1,7 @@
 /*
  * sim.c - a machine is made, run and given back; its threads, processes and memory pools are made known.
  *
- * What a thread asks for is in request.c, what becomes of it in op.c, who goes next in sched.c, how the machine looks
+ * What a thread asks for is in submit.c, what becomes of it in op.c, who goes next in sched.c, how the machine looks
  * from outside in view.c.
  */
 #include "base/core_only.h"

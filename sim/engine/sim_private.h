@@ -125,7 +125,7 @@ void sched_empty_queues(struct sim *sim, uint32_t cpu);
 /* every thread in turn: from 0, ends with NULL */
 const struct thread *sim_thread_next(const struct sim *sim, uint32_t *index);
 
-/* request.c */
+/* submit.c */
 /* it ends before it began; what it was to free is as it was */
 void sim_request_dropped(struct sim *sim, struct thread *th);
 /* of one element; 0: no such cache */

@@ -1,5 +1,5 @@
 /*
- * request.c - a request is submitted: what is impossible is said before anything has happened.
+ * submit.c - a request is submitted: what is impossible is said before anything has happened.
  *
  * For each kind of request a begin_*: NULL, and the thread has one frame in the first state of its path and what was
  * asked for in its op record, or one sentence, and nothing has happened. What the kernel would call a bug of the caller
