@@ -72,6 +72,8 @@ struct recorder {
 
         /* the writer's */
         GError *error;
+        sqlite3_stmt *last; /* statement of run_values, and its text */
+        const char *last_sql;
         struct row_block *block;
         const struct op_record **sorted; /* ops of a batch by id */
         GHashTable *op_sums; /* number of the block + 1 -> struct op_sums, blocks not complete or changed */
@@ -157,15 +159,35 @@ static void bind(sqlite3_stmt *statement, int at, const struct value *value)
         }
 }
 
+/* Statements of this kind come in rows of the same one: the last stays prepared. sql: the same pointer for the same one. */
 static gboolean run_values(struct recorder *recorder, const char *sql, const struct value *values, int count)
 {
-        g_autoptr(sqlite3_stmt) statement = NULL;
+        gboolean ok;
 
-        if (!prepare(recorder, sql, &statement))
-                return FALSE;
+        if (recorder->last_sql != sql) {
+                sqlite3_finalize(recorder->last);
+                recorder->last = NULL;
+                recorder->last_sql = NULL;
+                if (!prepare(recorder, sql, &recorder->last))
+                        return FALSE;
+                recorder->last_sql = sql;
+        }
         for (int i = 0; i < count; i++)
-                bind(statement, i + 1, &values[i]);
-        return step(recorder, statement);
+                bind(recorder->last, i + 1, &values[i]);
+        ok = step(recorder, recorder->last);
+        sqlite3_clear_bindings(recorder->last); /* the values are the caller's */
+        return ok;
+}
+
+static void close_database(struct recorder *recorder)
+{
+        sqlite3_finalize(recorder->last);
+        recorder->last = NULL;
+        recorder->last_sql = NULL;
+        row_block_free(recorder->block);
+        recorder->block = NULL;
+        sqlite3_close_v2(recorder->db);
+        recorder->db = NULL;
 }
 
 /* -- what the writer does with a batch ------------------------------------------------------------------------------ */
@@ -841,8 +863,7 @@ static void recorder_free(struct recorder *recorder)
         }
         while ((batch = g_queue_pop_head(&recorder->free)) != NULL)
                 batch_free(batch);
-        row_block_free(recorder->block);
-        sqlite3_close_v2(recorder->db);
+        close_database(recorder);
         g_hash_table_unref(recorder->op_sums);
         totals_free(recorder->totals);
         g_free(recorder->sorted);
@@ -908,8 +929,7 @@ static gboolean create_file(struct recorder *recorder, gboolean force, GError **
                 return fail_to_create(recorder->path, error);
         close(fd);
         ok = open_database(recorder, path) && create_tables(recorder);
-        sqlite3_close_v2(recorder->db);
-        recorder->db = NULL;
+        close_database(recorder);
         if (!ok)
                 g_propagate_error(error, g_steal_pointer(&recorder->error));
         ok = ok && move_into_place(path, recorder->path, force, error);
@@ -1058,7 +1078,7 @@ void recorder_last_words(struct recorder *recorder, const char *status)
         join(recorder);
         if (recorder->error == NULL && begin(recorder) && set_key(recorder, "status", text_value(status, -1)))
                 exec(recorder, "COMMIT");
-        sqlite3_close_v2(recorder->db);
+        close_database(recorder);
 }
 
 void recorder_abandon(struct recorder *recorder)

@@ -607,24 +607,36 @@ char *schema_table_sql(enum table_id id)
         return g_string_free(sql, FALSE);
 }
 
-/* A row of lookup data: integers first, then texts; NULL texts are NULL. */
-static int insert_row(sqlite3 *db, const char *sql, const int64_t *number, const char *const *texts, int text_count)
-{
+/* Puts in rows of lookup data; the statement of one table stays until rows of another come. */
+struct inserter {
+        sqlite3 *db;
+        const char *sql;
         sqlite3_stmt *insert;
-        int code = sqlite3_prepare_v2(db, sql, -1, &insert, NULL);
-        int at = 1;
+};
 
+/* Integers first, then texts; NULL texts are NULL. sql: the same pointer for the same table. */
+static int insert_row(struct inserter *inserter, const char *sql, const int64_t *number, const char *const *texts,
+                      int text_count)
+{
+        int code = SQLITE_OK, at = 1;
+
+        if (inserter->sql != sql) {
+                sqlite3_finalize(inserter->insert);
+                inserter->insert = NULL;
+                code = sqlite3_prepare_v2(inserter->db, sql, -1, &inserter->insert, NULL);
+                inserter->sql = code == SQLITE_OK ? sql : NULL;
+        }
         if (code != SQLITE_OK)
                 return code;
         if (number != NULL)
-                sqlite3_bind_int64(insert, at++, *number);
+                sqlite3_bind_int64(inserter->insert, at++, *number);
         for (int i = 0; i < text_count; i++)
-                sqlite3_bind_text(insert, at++, texts[i], -1, SQLITE_TRANSIENT);
-        sqlite3_step(insert);
-        return sqlite3_finalize(insert);
+                sqlite3_bind_text(inserter->insert, at++, texts[i], -1, SQLITE_STATIC);
+        sqlite3_step(inserter->insert);
+        return sqlite3_reset(inserter->insert);
 }
 
-static int insert_names(sqlite3 *db)
+static int insert_names(struct inserter *inserter)
 {
         static const char *const op_kind_meanings[] = {
 #define X(id, name, what) what,
@@ -641,12 +653,12 @@ static int insert_names(sqlite3 *db)
         for (int64_t i = 0; i < OP_KIND_COUNT && code == SQLITE_OK; i++) {
                 const char *texts[] = { op_kind_names[i], op_kind_meanings[i] };
 
-                code = insert_row(db, "INSERT INTO op_kind VALUES (?, ?, ?)", &i, texts, 2);
+                code = insert_row(inserter, "INSERT INTO op_kind VALUES (?, ?, ?)", &i, texts, 2);
         }
         for (int64_t i = 0; i < OP_PATH_COUNT && code == SQLITE_OK; i++) {
                 const char *texts[] = { op_path_names[i], op_path_meanings[i] };
 
-                code = insert_row(db, "INSERT INTO op_path VALUES (?, ?, ?)", &i, texts, 2);
+                code = insert_row(inserter, "INSERT INTO op_path VALUES (?, ?, ?)", &i, texts, 2);
         }
         for (int64_t i = 0; i < EVENT_KIND_COUNT && code == SQLITE_OK; i++) {
                 const struct event_kind_names *names = &event_kind_names[i];
@@ -655,12 +667,12 @@ static int insert_names(sqlite3 *db)
                 for (int arg = 0; arg < 3; arg++) /* "none", "none1" and "-" are unused */
                         if (!g_str_has_prefix(names->args[arg], "none") && strcmp(names->args[arg], "-") != 0)
                                 texts[1 + arg] = names->args[arg];
-                code = insert_row(db, "INSERT INTO event_kind VALUES (?, ?, ?, ?, ?)", &i, texts, 4);
+                code = insert_row(inserter, "INSERT INTO event_kind VALUES (?, ?, ?, ?, ?)", &i, texts, 4);
         }
         return code;
 }
 
-static int insert_gfp(sqlite3 *db)
+static int insert_gfp(struct inserter *inserter)
 {
         static const struct {
                 int64_t value;
@@ -680,20 +692,20 @@ static int insert_gfp(sqlite3 *db)
         int code = SQLITE_OK;
 
         for (size_t i = 0; i < G_N_ELEMENTS(flags) && code == SQLITE_OK; i++)
-                code = insert_row(db, "INSERT INTO gfp_flag VALUES (?, ?)", &flags[i].value, &flags[i].name, 1);
+                code = insert_row(inserter, "INSERT INTO gfp_flag VALUES (?, ?)", &flags[i].value, &flags[i].name, 1);
         for (size_t i = 0; i < G_N_ELEMENTS(masks) && code == SQLITE_OK; i++)
-                code = insert_row(db, "INSERT INTO gfp_mask VALUES (?, ?)", &masks[i].value, &masks[i].name, 1);
+                code = insert_row(inserter, "INSERT INTO gfp_mask VALUES (?, ?)", &masks[i].value, &masks[i].name, 1);
         return code;
 }
 
-static int insert_doc(sqlite3 *db, const char *table, const char *column, const char *unit, const char *meaning)
+static int insert_doc(struct inserter *inserter, const char *table, const char *column, const char *unit, const char *meaning)
 {
         const char *texts[] = { table, column, unit, meaning };
 
-        return insert_row(db, "INSERT INTO column_doc VALUES (?, ?, ?, ?)", NULL, texts, 4);
+        return insert_row(inserter, "INSERT INTO column_doc VALUES (?, ?, ?, ?)", NULL, texts, 4);
 }
 
-static int insert_latency_docs(sqlite3 *db)
+static int insert_latency_docs(struct inserter *inserter)
 {
         static const char *const figures[][3] = {
                 { "count", "ops", "ops of the workload in this class" },
@@ -708,35 +720,35 @@ static int insert_latency_docs(sqlite3 *db)
                 for (size_t i = 0; i < G_N_ELEMENTS(figures) && code == SQLITE_OK; i++) {
                         char *key = g_strdup_printf("latency_%s_%s", latency_class_names[which], figures[i][0]);
 
-                        code = insert_doc(db, "run", key, figures[i][1], figures[i][2]);
+                        code = insert_doc(inserter, "run", key, figures[i][1], figures[i][2]);
                         g_free(key);
                 }
         }
         return code;
 }
 
-static int insert_docs(sqlite3 *db)
+static int insert_docs(struct inserter *inserter)
 {
         int code = SQLITE_OK;
 
         for (int id = 0; id < TABLE_COUNT && code == SQLITE_OK; id++) {
                 const struct table *table = &schema_tables[id];
 
-                code = insert_doc(db, table->name, NULL, "", table->meaning);
+                code = insert_doc(inserter, table->name, NULL, "", table->meaning);
                 for (uint32_t i = 0; i < table->column_count && code == SQLITE_OK; i++)
-                        code = insert_doc(db, table->name, table->columns[i].name, table->columns[i].unit,
+                        code = insert_doc(inserter, table->name, table->columns[i].name, table->columns[i].unit,
                                           table->columns[i].meaning);
         }
         for (size_t i = 0; i < G_N_ELEMENTS(run_keys) && code == SQLITE_OK; i++)
-                code = insert_doc(db, "run", run_keys[i].key, run_keys[i].unit, run_keys[i].meaning);
+                code = insert_doc(inserter, "run", run_keys[i].key, run_keys[i].unit, run_keys[i].meaning);
         if (code == SQLITE_OK)
-                code = insert_latency_docs(db);
+                code = insert_latency_docs(inserter);
         for (uint32_t i = 0; i < machine_key_count && code == SQLITE_OK; i++)
-                code = insert_doc(db, "run", machine_keys[i].name, machine_keys[i].unit, machine_keys[i].meaning);
+                code = insert_doc(inserter, "run", machine_keys[i].name, machine_keys[i].unit, machine_keys[i].meaning);
         for (int cost = 0; cost < COST_KIND_COUNT && code == SQLITE_OK; cost++) {
                 char *key = schema_cost_key((enum cost_kind)cost);
 
-                code = insert_doc(db, "run", key, "cycles", cost_infos[cost].basis);
+                code = insert_doc(inserter, "run", key, "cycles", cost_infos[cost].basis);
                 g_free(key);
         }
         return code;
@@ -744,6 +756,7 @@ static int insert_docs(sqlite3 *db)
 
 int schema_create(sqlite3 *db)
 {
+        struct inserter inserter = { .db = db };
         int code = SQLITE_OK;
 
         for (int id = 0; id < TABLE_COUNT && code == SQLITE_OK; id++) {
@@ -755,11 +768,12 @@ int schema_create(sqlite3 *db)
         if (code == SQLITE_OK)
                 code = sqlite3_exec(db, views_sql, NULL, NULL, NULL);
         if (code == SQLITE_OK)
-                code = insert_names(db);
+                code = insert_names(&inserter);
         if (code == SQLITE_OK)
-                code = insert_gfp(db);
+                code = insert_gfp(&inserter);
         if (code == SQLITE_OK)
-                code = insert_docs(db);
+                code = insert_docs(&inserter);
+        sqlite3_finalize(inserter.insert);
         return code;
 }
 
