@@ -1,10 +1,13 @@
 /*
  * recorder.c - see recorder.h.
  *
- * Two threads share `queue`, `free` and `batch_count` under `lock`; `state` is atomic. Everything about the database
- * belongs to the writer's thread from recorder_open until it is joined, then to the caller of recorder_finish.
+ *      simulation --to_encode--> encoder --to_write--> writer
  *
- * Rows of op and event, and of the history, go in by blocks (row_block.h).
+ * Making rows takes about as long as SQLite needs to put them away, so each has a thread: the encoder turns batches into
+ * blocks of rows (row_block.h) and adds up sums and totals, the writer calls SQLite. Both work in the order of the calls. Queues,
+ * spare batches and blocks are shared under `lock`; `state` is atomic. Everything about the database belongs to the
+ * writer's thread from recorder_open until it is joined, then to the caller of recorder_finish. While a cut is
+ * written the encoder waits: sums and totals are then the writer's.
  */
 #include "record/recorder.h"
 
@@ -40,12 +43,23 @@ struct value {
         int text_bytes;
 };
 
-/* What passes from one thread to the other: a batch, or a statement with its values. */
+#define BLOCKS 4u /* of rows, each about 1 MB */
+
+/* What passes from one thread to the next: a batch (to the writer for its cut), a block of rows, or a statement with its
+ * values. */
 struct item {
         struct batch *batch;
+        struct row_block *block;
         const char *sql;
         struct value *values;
         int value_count;
+};
+
+/* What waits for a thread. */
+struct stage {
+        GQueue items; /* struct item */
+        GCond filled; /* or over */
+        gboolean is_over; /* nothing follows */
 };
 
 /* Sums over the rows of op with ids first_id .. first_id + OP_CHECK_ROWS - 1 (schema.h). */
@@ -59,30 +73,33 @@ struct op_sums {
 struct recorder {
         char *path;
         sqlite3 *db;
-        GThread *thread;
+        GThread *encoder, *writer;
 
         GMutex lock;
-        GCond filled, emptied; /* something to do; a batch is free */
-        GQueue queue;          /* struct item */
-        GQueue free;           /* struct batch */
+        struct stage to_encode, to_write;
+        GCond batch_freed, block_freed, cut_written;
+        GQueue free_batches, free_blocks; /* struct batch, struct row_block */
         uint32_t batch_count;
-        gboolean ending;
+        gboolean is_cutting; /* a cut is on its way to the writer or written */
         gint64 commit_every_us;
         gint state; /* SINK_*, atomic */
 
-        /* the writer's */
-        GError *error;
-        sqlite3_stmt *last; /* statement of run_values, and its text */
-        const char *last_sql;
-        struct row_block *block;
+        /* the encoder's, but while a cut is written */
+        struct row_block *block; /* being filled, NULL: none */
         const struct op_record **sorted; /* ops of a batch by id */
         GHashTable *op_sums; /* number of the block + 1 -> struct op_sums, blocks not complete or changed */
         struct totals *totals;
         uint64_t row_count, op_row_count;
         uint64_t sample_interval_ns;
-        gboolean in_transaction, knows_zones;
         gboolean has_asked; /* for a cut since the last commit */
         gint64 committed_us, started_us;
+
+        /* the writer's */
+        GError *error;
+        sqlite3_stmt *last; /* statement of run_values, and its text */
+        const char *last_sql;
+        struct row_block *blocks[BLOCKS], *live;
+        gboolean in_transaction, knows_zones;
 };
 
 /* -- values and statements ------------------------------------------------------------------------------------------ */
@@ -110,6 +127,13 @@ static struct value text_value(const char *text, gssize bytes)
         if (bytes < 0)
                 bytes = (gssize)strlen(text);
         return (struct value){ .type = SQLITE_TEXT, .text = g_strndup(text, (gsize)bytes), .text_bytes = (int)bytes };
+}
+
+static struct item statement_item(const char *sql, const struct value *values, int count)
+{
+        return (struct item){ .sql = sql,
+                              .values = g_memdup2(values, (gsize)count * sizeof(*values)),
+                              .value_count = count };
 }
 
 static void values_free(struct value *values, int count)
@@ -184,13 +208,14 @@ static void close_database(struct recorder *recorder)
         sqlite3_finalize(recorder->last);
         recorder->last = NULL;
         recorder->last_sql = NULL;
-        row_block_free(recorder->block);
-        recorder->block = NULL;
+        for (uint32_t i = 0; i < BLOCKS; i++)
+                g_clear_pointer(&recorder->blocks[i], row_block_free);
+        g_clear_pointer(&recorder->live, row_block_free);
         sqlite3_close_v2(recorder->db);
         recorder->db = NULL;
 }
 
-/* -- what the writer does with a batch ------------------------------------------------------------------------------ */
+/* -- the writer: what a cut says ------------------------------------------------------------------------------------ */
 
 static gboolean begin(struct recorder *recorder)
 {
@@ -198,92 +223,6 @@ static gboolean begin(struct recorder *recorder)
                 return FALSE;
         recorder->in_transaction = TRUE;
         return TRUE;
-}
-
-static struct op_sums *sums_of(struct recorder *recorder, uint64_t id)
-{
-        uint64_t block = (id - 1) / OP_CHECK_ROWS;
-        struct op_sums *sums = g_hash_table_lookup(recorder->op_sums, GSIZE_TO_POINTER(block + 1));
-
-        if (sums == NULL) {
-                sums = g_new0(struct op_sums, 1);
-                sums->first_id = block * OP_CHECK_ROWS + 1;
-                g_hash_table_insert(recorder->op_sums, GSIZE_TO_POINTER(block + 1), sums);
-        }
-        return sums;
-}
-
-static void add_to_sums(struct recorder *recorder, const struct op_record *const *ops, uint32_t count)
-{
-        const struct table *table = &schema_tables[TABLE_OP];
-        struct op_sums *sums = NULL;
-
-        for (uint32_t i = 0; i < count; i++) {
-                uint64_t id = ops[i]->id;
-
-                if (sums == NULL || id < sums->first_id || id - sums->first_id >= OP_CHECK_ROWS)
-                        sums = sums_of(recorder, id);
-                sums->rows++;
-                sums->changed = TRUE;
-                for (uint32_t column = 0; column < table->column_count; column++) {
-                        uint64_t field = column_field(&table->columns[column], ops[i]);
-
-                        sums->sum[column] += field;
-                        sums->weighted_sum[column] += field * (id - sums->first_id + 1);
-                }
-        }
-}
-
-static int by_id(const void *a, const void *b)
-{
-        uint64_t left = (*(const struct op_record *const *)a)->id, right = (*(const struct op_record *const *)b)->id;
-
-        return (left > right) - (left < right); /* ids are unique: no ties */
-}
-
-/* The ops of a batch by id: they come as they end, and rows go in by id. */
-static const struct op_record **sort_ops(struct recorder *recorder, const struct batch *batch)
-{
-        gboolean sorted = TRUE;
-
-        recorder->sorted = g_renew(const struct op_record *, recorder->sorted, batch->op_cap);
-        for (uint32_t i = 0; i < batch->op_count; i++) {
-                recorder->sorted[i] = &batch->ops[i];
-                sorted = sorted && (i == 0 || batch->ops[i - 1].id < batch->ops[i].id);
-        }
-        if (!sorted)
-                qsort(recorder->sorted, batch->op_count, sizeof(*recorder->sorted), by_id);
-        return recorder->sorted;
-}
-
-static gboolean write_records(struct recorder *recorder, const struct batch *batch)
-{
-        const struct op_record **ops;
-        int code = SQLITE_OK;
-
-        if (batch->op_count == 0 && batch->event_count == 0)
-                return TRUE;
-        if (!begin(recorder))
-                return FALSE;
-        ops = sort_ops(recorder, batch);
-        add_to_sums(recorder, ops, batch->op_count);
-        for (uint32_t i = 0; i < batch->event_count; i++)
-                totals_event(recorder->totals, &batch->events[i]);
-        totals_ops(recorder->totals, batch->ops, batch->sites, batch->op_count);
-        recorder->row_count += batch->op_count + batch->event_count;
-        recorder->op_row_count += batch->op_count;
-
-        row_block_begin(recorder->block, TABLE_OP);
-        for (uint32_t i = 0; i < batch->op_count && code == SQLITE_OK; i++)
-                code = row_block_add_record(recorder->block, ops[i]);
-        if (code == SQLITE_OK)
-                code = row_block_end(recorder->block);
-        row_block_begin(recorder->block, TABLE_EVENT);
-        for (uint32_t i = 0; i < batch->event_count && code == SQLITE_OK; i++)
-                code = row_block_add_record(recorder->block, &batch->events[i]);
-        if (code == SQLITE_OK)
-                code = row_block_end(recorder->block);
-        return code == SQLITE_OK ? TRUE : fail(recorder, code);
 }
 
 /* Text of a fixed field, which may lack the final 0. */
@@ -340,10 +279,14 @@ static gboolean write_boot_slabs(struct recorder *recorder, const GArray *slabs)
         return TRUE;
 }
 
-static gboolean write_zones(struct recorder *recorder, const struct sample *sample)
+static gboolean write_zones(struct recorder *recorder, const GPtrArray *samples)
 {
+        const struct sample *sample = samples->len > 0 ? samples->pdata[0] : NULL;
         g_autoptr(sqlite3_stmt) insert = NULL;
 
+        if (recorder->knows_zones || sample == NULL)
+                return TRUE;
+        recorder->knows_zones = TRUE;
         if (!prepare_insert(recorder, TABLE_ZONE, "INSERT", &insert))
                 return FALSE;
         for (uint32_t i = 0; i < sample->zone_count; i++) {
@@ -353,89 +296,6 @@ static gboolean write_zones(struct recorder *recorder, const struct sample *samp
                 sqlite3_bind_text(insert, 2, zone->name, -1, SQLITE_STATIC);
                 table_bind_mirrors(&schema_tables[TABLE_ZONE], insert, zone);
                 if (!step(recorder, insert))
-                        return FALSE;
-        }
-        return TRUE;
-}
-
-static int write_zone_sample(struct row_block *block, uint64_t t_ns, const struct zone_view *zone)
-{
-        int64_t pages = 0, blocks = 0, suitable;
-        int code = SQLITE_OK;
-
-        for (uint32_t order = 0; order < MAX_ORDER; order++) {
-                blocks += zone->free_blocks[order];
-                pages += (int64_t)zone->free_blocks[order] << order;
-        }
-        suitable = pages;
-        for (uint32_t order = 0; order < MAX_ORDER && code == SQLITE_OK; order++) {
-                row_block_int(block, (int64_t)t_ns);
-                row_block_int(block, zone->node);
-                row_block_text(block, zone->name);
-                row_block_int(block, order);
-                row_block_int(block, zone->free_blocks[order]);
-                row_block_int(block, pages);
-                row_block_int(block, blocks);
-                row_block_int(block, suitable);
-                row_block_int(block, zone->pcp_pages);
-                code = row_block_end_row(block);
-                suitable -= (int64_t)zone->free_blocks[order] << order;
-        }
-        return code;
-}
-
-static int write_cache_sample(struct row_block *block, uint64_t t_ns, const struct cache_at *at)
-{
-        row_block_int(block, (int64_t)t_ns);
-        row_block_int(block, at->cache);
-        row_block_mirrors(block, &at->stock);
-        return row_block_end_row(block);
-}
-
-static gboolean write_samples(struct recorder *recorder, const GPtrArray *samples)
-{
-        struct row_block *block = recorder->block;
-        int code = SQLITE_OK;
-
-        if (samples->len > 0 && !recorder->knows_zones && !write_zones(recorder, samples->pdata[0]))
-                return FALSE;
-        recorder->knows_zones = recorder->knows_zones || samples->len > 0;
-        row_block_begin(block, TABLE_ZONE_SAMPLE);
-        for (guint i = 0; i < samples->len; i++) {
-                const struct sample *sample = samples->pdata[i];
-
-                for (uint32_t zone = 0; zone < sample->zone_count && code == SQLITE_OK; zone++)
-                        code = write_zone_sample(block, sample->t_ns, &sample->zones[zone]);
-        }
-        if (code == SQLITE_OK)
-                code = row_block_end(block);
-        row_block_begin(block, TABLE_CACHE_SAMPLE);
-        for (guint i = 0; i < samples->len; i++) {
-                const struct sample *sample = samples->pdata[i];
-
-                for (uint32_t at = 0; at < sample->cache_count && code == SQLITE_OK; at++)
-                        code = write_cache_sample(block, sample->t_ns, &sample->caches[at]);
-        }
-        if (code == SQLITE_OK)
-                code = row_block_end(block);
-        return code == SQLITE_OK ? TRUE : fail(recorder, code);
-}
-
-/* Drops what the sampler has dropped since the last cut. */
-static gboolean thin_samples(struct recorder *recorder, uint64_t interval_ns)
-{
-        static const char *const deletes[] = {
-                "DELETE FROM zone_sample WHERE t_ns % ? <> 0",
-                "DELETE FROM cache_sample WHERE t_ns % ? <> 0",
-        };
-
-        if (interval_ns == recorder->sample_interval_ns)
-                return TRUE;
-        recorder->sample_interval_ns = interval_ns;
-        for (size_t i = 0; i < G_N_ELEMENTS(deletes); i++) {
-                const struct value value = int_value((int64_t)interval_ns);
-
-                if (!run_values(recorder, deletes[i], &value, 1))
                         return FALSE;
         }
         return TRUE;
@@ -499,7 +359,7 @@ static gboolean write_sums(struct recorder *recorder)
 
 static gboolean write_totals(struct recorder *recorder)
 {
-        int code = totals_write(recorder->totals, recorder->db, recorder->block);
+        int code = totals_write(recorder->totals, recorder->db);
 
         return code == SQLITE_OK ? TRUE : fail(recorder, code);
 }
@@ -519,8 +379,7 @@ static gboolean set_key(struct recorder *recorder, const char *key, struct value
 static gboolean write_cut(struct recorder *recorder, const struct cut *cut)
 {
         if (!begin(recorder) || !write_caches(recorder, cut->caches) || !write_boot_slabs(recorder, cut->slabs) ||
-            !thin_samples(recorder, cut->sample_interval_ns) || !write_samples(recorder, cut->samples) ||
-            !write_open_ops(recorder, cut->open) || !write_sums(recorder) || !write_totals(recorder) ||
+            !write_zones(recorder, cut->samples) || !write_open_ops(recorder, cut->open) || !write_sums(recorder) || !write_totals(recorder) ||
             !set_key(recorder, "end_ns", int_value((int64_t)cut->now_ns)) ||
             !set_key(recorder, "op_total", int_value((int64_t)cut->op_total)) ||
             !set_key(recorder, "op_count", int_value((int64_t)cut->op_count)) ||
@@ -529,10 +388,345 @@ static gboolean write_cut(struct recorder *recorder, const struct cut *cut)
             !set_key(recorder, "digest", text_value(cut->digest, -1)) || !exec(recorder, "COMMIT"))
                 return FALSE;
         recorder->in_transaction = FALSE;
-        recorder->has_asked = FALSE;
-        recorder->row_count = 0;
         recorder->committed_us = g_get_monotonic_time();
         return TRUE;
+}
+
+/* The file cannot be written any more: back to the last commit, and say so in it if there is room for that. */
+static void give_up(struct recorder *recorder)
+{
+        const struct value values[] = {
+                { .type = SQLITE_TEXT, .text = recorder->error->message, .text_bytes = -1 },
+        };
+
+        sqlite3_exec(recorder->db, "ROLLBACK", NULL, NULL, NULL);
+        recorder->in_transaction = FALSE;
+        if (sqlite3_exec(recorder->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK ||
+            !run_values(recorder, "INSERT OR REPLACE INTO run VALUES ('failure_reason', ?)", values, 1) ||
+            sqlite3_exec(recorder->db, "UPDATE run SET value = 'failed' WHERE key = 'status'; COMMIT", NULL, NULL,
+                         NULL) != SQLITE_OK)
+                sqlite3_exec(recorder->db, "ROLLBACK", NULL, NULL, NULL);
+        g_atomic_int_or((guint *)&recorder->state, SINK_IS_BROKEN);
+}
+
+static void item_free(struct item *item)
+{
+        values_free(item->values, item->value_count);
+        g_free(item);
+}
+
+static void stage_init(struct stage *stage)
+{
+        g_queue_init(&stage->items);
+        g_cond_init(&stage->filled);
+        stage->is_over = FALSE;
+}
+
+static void stage_push(struct stage *stage, struct item item)
+{
+        g_queue_push_tail(&stage->items, g_memdup2(&item, sizeof(item)));
+        g_cond_signal(&stage->filled);
+}
+
+static void stage_end(struct stage *stage)
+{
+        stage->is_over = TRUE;
+        g_cond_signal(&stage->filled);
+}
+
+static void stage_clear(struct stage *stage)
+{
+        struct item *item;
+
+        while ((item = g_queue_pop_head(&stage->items)) != NULL) {
+                batch_free(item->batch);
+                item_free(item);
+        }
+        g_cond_clear(&stage->filled);
+}
+
+/* Facts are committed with the next cut; so those from before the run are all there, or none is. */
+static gboolean write_item(struct recorder *recorder, const struct item *item)
+{
+        int code;
+
+        if (!begin(recorder))
+                return FALSE;
+        if (item->sql != NULL)
+                return run_values(recorder, item->sql, item->values, item->value_count);
+        if (item->batch != NULL)
+                return write_cut(recorder, item->batch->cut);
+        code = row_block_copy(item->block);
+        return code == SQLITE_OK ? TRUE : fail(recorder, code);
+}
+
+static gpointer writer(gpointer context)
+{
+        struct recorder *recorder = context;
+        struct stage *stage = &recorder->to_write;
+
+        g_mutex_lock(&recorder->lock);
+        for (;;) {
+                struct item *item;
+
+                while (g_queue_is_empty(&stage->items) && !stage->is_over)
+                        g_cond_wait(&stage->filled, &recorder->lock);
+                item = g_queue_pop_head(&stage->items);
+                if (item == NULL)
+                        break;
+                g_mutex_unlock(&recorder->lock);
+                if (recorder->error == NULL && !write_item(recorder, item))
+                        give_up(recorder);
+                if (recorder->error != NULL && item->block != NULL)
+                        row_block_clear(item->block);
+                g_mutex_lock(&recorder->lock);
+                if (item->block != NULL) {
+                        g_queue_push_tail(&recorder->free_blocks, item->block);
+                        g_cond_signal(&recorder->block_freed);
+                }
+                if (item->batch != NULL) {
+                        recorder->is_cutting = FALSE;
+                        g_cond_signal(&recorder->cut_written);
+                }
+                item_free(item);
+        }
+        g_mutex_unlock(&recorder->lock);
+        return NULL;
+}
+
+/* -- the encoder ---------------------------------------------------------------------------------------------------- */
+
+static void write_later(struct recorder *recorder, struct item item)
+{
+        g_mutex_lock(&recorder->lock);
+        stage_push(&recorder->to_write, item);
+        g_mutex_unlock(&recorder->lock);
+}
+
+static void begin_rows(struct recorder *recorder, enum table_id table)
+{
+        g_mutex_lock(&recorder->lock);
+        while ((recorder->block = g_queue_pop_head(&recorder->free_blocks)) == NULL)
+                g_cond_wait(&recorder->block_freed, &recorder->lock);
+        g_mutex_unlock(&recorder->lock);
+        row_block_begin(recorder->block, table);
+}
+
+static void end_rows(struct recorder *recorder)
+{
+        row_block_end(recorder->block);
+        write_later(recorder, (struct item){ .block = recorder->block });
+        recorder->block = NULL;
+}
+
+/* The block is full: the row that was not taken is the first of another. */
+static void next_block(struct recorder *recorder, enum table_id table)
+{
+        end_rows(recorder);
+        begin_rows(recorder, table);
+}
+
+static struct op_sums *sums_of(struct recorder *recorder, uint64_t id)
+{
+        uint64_t block = (id - 1) / OP_CHECK_ROWS;
+        struct op_sums *sums = g_hash_table_lookup(recorder->op_sums, GSIZE_TO_POINTER(block + 1));
+
+        if (sums == NULL) {
+                sums = g_new0(struct op_sums, 1);
+                sums->first_id = block * OP_CHECK_ROWS + 1;
+                g_hash_table_insert(recorder->op_sums, GSIZE_TO_POINTER(block + 1), sums);
+        }
+        return sums;
+}
+
+static void add_to_sums(struct recorder *recorder, const struct op_record *const *ops, uint32_t count)
+{
+        const struct table *table = &schema_tables[TABLE_OP];
+        struct op_sums *sums = NULL;
+
+        for (uint32_t i = 0; i < count; i++) {
+                uint64_t id = ops[i]->id;
+
+                if (sums == NULL || id < sums->first_id || id - sums->first_id >= OP_CHECK_ROWS)
+                        sums = sums_of(recorder, id);
+                sums->rows++;
+                sums->changed = TRUE;
+                for (uint32_t column = 0; column < table->column_count; column++) {
+                        uint64_t field = column_field(&table->columns[column], ops[i]);
+
+                        sums->sum[column] += field;
+                        sums->weighted_sum[column] += field * (id - sums->first_id + 1);
+                }
+        }
+}
+
+static int by_id(const void *a, const void *b)
+{
+        uint64_t left = (*(const struct op_record *const *)a)->id, right = (*(const struct op_record *const *)b)->id;
+
+        return (left > right) - (left < right); /* ids are unique: no ties */
+}
+
+/* The ops of a batch by id: they come as they end, and rows go in by id. */
+static const struct op_record **sort_ops(struct recorder *recorder, const struct batch *batch)
+{
+        gboolean sorted = TRUE;
+
+        recorder->sorted = g_renew(const struct op_record *, recorder->sorted, batch->op_cap);
+        for (uint32_t i = 0; i < batch->op_count; i++) {
+                recorder->sorted[i] = &batch->ops[i];
+                sorted = sorted && (i == 0 || batch->ops[i - 1].id < batch->ops[i].id);
+        }
+        if (!sorted)
+                qsort(recorder->sorted, batch->op_count, sizeof(*recorder->sorted), by_id);
+        return recorder->sorted;
+}
+
+static void encode_ops(struct recorder *recorder, const struct op_record *const *ops, uint32_t count)
+{
+        if (count == 0)
+                return;
+        begin_rows(recorder, TABLE_OP);
+        for (uint32_t i = 0; i < count; i++)
+                while (!row_block_add_record(recorder->block, ops[i]))
+                        next_block(recorder, TABLE_OP);
+        end_rows(recorder);
+}
+
+static void encode_sites(struct recorder *recorder, const struct op_record *const *ops, const struct batch *batch)
+{
+        if (batch->sites == NULL)
+                return;
+        begin_rows(recorder, TABLE_OP_SITE);
+        for (uint32_t i = 0; i < batch->op_count; i++) {
+                uint32_t site = batch->sites[ops[i] - batch->ops];
+
+                while (site != 0 && !row_block_add_pair(recorder->block, (int64_t)ops[i]->id, site))
+                        next_block(recorder, TABLE_OP_SITE);
+        }
+        end_rows(recorder);
+}
+
+static void encode_events(struct recorder *recorder, const struct event_record *events, uint32_t count)
+{
+        if (count == 0)
+                return;
+        begin_rows(recorder, TABLE_EVENT);
+        for (uint32_t i = 0; i < count; i++)
+                while (!row_block_add_record(recorder->block, &events[i]))
+                        next_block(recorder, TABLE_EVENT);
+        end_rows(recorder);
+}
+
+static void encode_records(struct recorder *recorder, const struct batch *batch)
+{
+        const struct op_record *const *ops = sort_ops(recorder, batch);
+
+        add_to_sums(recorder, ops, batch->op_count);
+        for (uint32_t i = 0; i < batch->event_count; i++)
+                totals_event(recorder->totals, &batch->events[i]);
+        totals_ops(recorder->totals, batch->ops, batch->sites, batch->op_count);
+        encode_ops(recorder, ops, batch->op_count);
+        encode_sites(recorder, ops, batch);
+        encode_events(recorder, batch->events, batch->event_count);
+        recorder->row_count += batch->op_count + batch->event_count;
+        recorder->op_row_count += batch->op_count;
+}
+
+/* Drops what the sampler has dropped since the last cut. */
+static void thin_samples(struct recorder *recorder, uint64_t interval_ns)
+{
+        static const char *const deletes[] = {
+                "DELETE FROM zone_sample WHERE t_ns % ? <> 0",
+                "DELETE FROM cache_sample WHERE t_ns % ? <> 0",
+        };
+
+        if (interval_ns == recorder->sample_interval_ns)
+                return;
+        recorder->sample_interval_ns = interval_ns;
+        for (size_t i = 0; i < G_N_ELEMENTS(deletes); i++) {
+                const struct value value = int_value((int64_t)interval_ns);
+
+                write_later(recorder, statement_item(deletes[i], &value, 1));
+        }
+}
+
+/* Free blocks of one zone and order; suitable_pages: in blocks of this order and larger. FALSE: no room. */
+static gboolean add_zone_row(struct row_block *block, uint64_t t_ns, const struct zone_view *zone, uint32_t order,
+                             int64_t free_pages, int64_t all_blocks, int64_t suitable_pages)
+{
+        row_block_int(block, (int64_t)t_ns);
+        row_block_int(block, zone->node);
+        row_block_text(block, zone->name);
+        row_block_int(block, order);
+        row_block_int(block, zone->free_blocks[order]);
+        row_block_int(block, free_pages);
+        row_block_int(block, all_blocks);
+        row_block_int(block, suitable_pages);
+        row_block_int(block, zone->pcp_pages);
+        return row_block_end_row(block);
+}
+
+static void encode_zone(struct recorder *recorder, uint64_t t_ns, const struct zone_view *zone)
+{
+        int64_t pages = 0, blocks = 0, suitable;
+
+        for (uint32_t order = 0; order < MAX_ORDER; order++) {
+                blocks += zone->free_blocks[order];
+                pages += (int64_t)zone->free_blocks[order] << order;
+        }
+        suitable = pages;
+        for (uint32_t order = 0; order < MAX_ORDER; order++) {
+                while (!add_zone_row(recorder->block, t_ns, zone, order, pages, blocks, suitable))
+                        next_block(recorder, TABLE_ZONE_SAMPLE);
+                suitable -= (int64_t)zone->free_blocks[order] << order;
+        }
+}
+
+static gboolean add_cache_row(struct row_block *block, uint64_t t_ns, const struct cache_at *at)
+{
+        row_block_int(block, (int64_t)t_ns);
+        row_block_int(block, at->cache);
+        row_block_mirrors(block, &at->stock);
+        return row_block_end_row(block);
+}
+
+static void encode_samples(struct recorder *recorder, const GPtrArray *samples)
+{
+        if (samples->len == 0)
+                return;
+        begin_rows(recorder, TABLE_ZONE_SAMPLE);
+        for (guint i = 0; i < samples->len; i++) {
+                const struct sample *sample = samples->pdata[i];
+
+                for (uint32_t zone = 0; zone < sample->zone_count; zone++)
+                        encode_zone(recorder, sample->t_ns, &sample->zones[zone]);
+        }
+        end_rows(recorder);
+        begin_rows(recorder, TABLE_CACHE_SAMPLE);
+        for (guint i = 0; i < samples->len; i++) {
+                const struct sample *sample = samples->pdata[i];
+
+                for (uint32_t at = 0; at < sample->cache_count; at++)
+                        while (!add_cache_row(recorder->block, sample->t_ns, &sample->caches[at]))
+                                next_block(recorder, TABLE_CACHE_SAMPLE);
+        }
+        end_rows(recorder);
+}
+
+/* Sums and totals stand still until the writer has written them. */
+static void cut(struct recorder *recorder, struct item *item)
+{
+        thin_samples(recorder, item->batch->cut->sample_interval_ns);
+        encode_samples(recorder, item->batch->cut->samples);
+        g_mutex_lock(&recorder->lock);
+        recorder->is_cutting = TRUE;
+        stage_push(&recorder->to_write, *item);
+        while (recorder->is_cutting)
+                g_cond_wait(&recorder->cut_written, &recorder->lock);
+        g_mutex_unlock(&recorder->lock);
+        recorder->has_asked = FALSE;
+        recorder->row_count = 0;
 }
 
 static void ask_for_cut(struct recorder *recorder)
@@ -557,51 +751,20 @@ static void ask_if_time(struct recorder *recorder, gint64 interval_us)
                 ask_for_cut(recorder);
 }
 
-/* Facts are committed with the next cut; so those from before the run are all there, or none is. */
-static gboolean do_item(struct recorder *recorder, const struct item *item)
-{
-        if (item->batch == NULL)
-                return begin(recorder) && run_values(recorder, item->sql, item->values, item->value_count);
-        if (!write_records(recorder, item->batch))
-                return FALSE;
-        return item->batch->cut == NULL || write_cut(recorder, item->batch->cut);
-}
-
-/* The file cannot be written any more: back to the last commit, and say so in it if there is room for that. */
-static void give_up(struct recorder *recorder)
-{
-        const struct value values[] = {
-                { .type = SQLITE_TEXT, .text = recorder->error->message, .text_bytes = -1 },
-        };
-
-        sqlite3_exec(recorder->db, "ROLLBACK", NULL, NULL, NULL);
-        recorder->in_transaction = FALSE;
-        if (sqlite3_exec(recorder->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK ||
-            !run_values(recorder, "INSERT OR REPLACE INTO run VALUES ('failure_reason', ?)", values, 1) ||
-            sqlite3_exec(recorder->db, "UPDATE run SET value = 'failed' WHERE key = 'status'; COMMIT", NULL, NULL,
-                         NULL) != SQLITE_OK)
-                sqlite3_exec(recorder->db, "ROLLBACK", NULL, NULL, NULL);
-        g_atomic_int_or((guint *)&recorder->state, SINK_IS_BROKEN);
-}
-
 static struct item *wait_for_item(struct recorder *recorder)
 {
-        while (g_queue_is_empty(&recorder->queue) && !recorder->ending) {
+        struct stage *stage = &recorder->to_encode;
+
+        while (g_queue_is_empty(&stage->items) && !stage->is_over) {
                 gint64 wait_us = MAX(commit_interval_us(recorder), COMMIT_EVERY_MIN_US);
 
-                if (!g_cond_wait_until(&recorder->filled, &recorder->lock, g_get_monotonic_time() + wait_us))
+                if (!g_cond_wait_until(&stage->filled, &recorder->lock, g_get_monotonic_time() + wait_us))
                         ask_for_cut(recorder);
         }
-        return g_queue_pop_head(&recorder->queue);
+        return g_queue_pop_head(&stage->items);
 }
 
-static void item_free(struct item *item)
-{
-        values_free(item->values, item->value_count);
-        g_free(item);
-}
-
-static gpointer writer(gpointer context)
+static gpointer encoder(gpointer context)
 {
         struct recorder *recorder = context;
         struct item *item;
@@ -610,20 +773,22 @@ static gpointer writer(gpointer context)
         while ((item = wait_for_item(recorder)) != NULL) {
                 gint64 interval_us = commit_interval_us(recorder);
 
+                if (item->batch == NULL) {
+                        stage_push(&recorder->to_write, *item);
+                        g_free(item);
+                        continue;
+                }
                 g_mutex_unlock(&recorder->lock);
-                if (recorder->error == NULL) {
-                        if (do_item(recorder, item))
-                                ask_if_time(recorder, interval_us);
-                        else
-                                give_up(recorder);
-                }
+                encode_records(recorder, item->batch);
+                if (item->batch->cut != NULL)
+                        cut(recorder, item);
+                ask_if_time(recorder, interval_us);
                 g_mutex_lock(&recorder->lock);
-                if (item->batch != NULL) {
-                        g_queue_push_tail(&recorder->free, item->batch);
-                        g_cond_signal(&recorder->emptied);
-                }
+                g_queue_push_tail(&recorder->free_batches, item->batch);
+                g_cond_signal(&recorder->batch_freed);
                 item_free(item);
         }
+        stage_end(&recorder->to_write);
         g_mutex_unlock(&recorder->lock);
         return NULL;
 }
@@ -633,16 +798,13 @@ static gpointer writer(gpointer context)
 static void push(struct recorder *recorder, struct item item)
 {
         g_mutex_lock(&recorder->lock);
-        g_queue_push_tail(&recorder->queue, g_memdup2(&item, sizeof(item)));
-        g_cond_signal(&recorder->filled);
+        stage_push(&recorder->to_encode, item);
         g_mutex_unlock(&recorder->lock);
 }
 
 static void push_values(struct recorder *recorder, const char *sql, const struct value *values, int count)
 {
-        push(recorder, (struct item){ .sql = sql,
-                                      .values = g_memdup2(values, (gsize)count * sizeof(*values)),
-                                      .value_count = count });
+        push(recorder, statement_item(sql, values, count));
 }
 
 static struct batch *deliver(void *context, struct batch *full)
@@ -655,8 +817,8 @@ static struct batch *deliver(void *context, struct batch *full)
         g_mutex_lock(&recorder->lock);
         if (recorder->batch_count == 0)
                 recorder->batch_count = 1; /* the observer's first */
-        while ((empty = g_queue_pop_head(&recorder->free)) == NULL && recorder->batch_count >= BATCHES_MAX)
-                g_cond_wait(&recorder->emptied, &recorder->lock);
+        while ((empty = g_queue_pop_head(&recorder->free_batches)) == NULL && recorder->batch_count >= BATCHES_MAX)
+                g_cond_wait(&recorder->batch_freed, &recorder->lock);
         if (empty == NULL)
                 recorder->batch_count++;
         g_mutex_unlock(&recorder->lock);
@@ -854,23 +1016,22 @@ static gboolean move_into_place(const char *from, const char *path, gboolean for
 
 static void recorder_free(struct recorder *recorder)
 {
-        struct item *item;
         struct batch *batch;
 
-        while ((item = g_queue_pop_head(&recorder->queue)) != NULL) {
-                batch_free(item->batch);
-                item_free(item);
-        }
-        while ((batch = g_queue_pop_head(&recorder->free)) != NULL)
+        stage_clear(&recorder->to_encode);
+        stage_clear(&recorder->to_write);
+        while ((batch = g_queue_pop_head(&recorder->free_batches)) != NULL)
                 batch_free(batch);
+        g_queue_clear(&recorder->free_blocks);
         close_database(recorder);
         g_hash_table_unref(recorder->op_sums);
         totals_free(recorder->totals);
         g_free(recorder->sorted);
         g_clear_error(&recorder->error);
         g_mutex_clear(&recorder->lock);
-        g_cond_clear(&recorder->filled);
-        g_cond_clear(&recorder->emptied);
+        g_cond_clear(&recorder->batch_freed);
+        g_cond_clear(&recorder->block_freed);
+        g_cond_clear(&recorder->cut_written);
         g_free(recorder->path);
         g_free(recorder);
 }
@@ -951,7 +1112,10 @@ static gboolean prepare_writer(struct recorder *recorder)
         if (!exec(recorder, "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = OFF; PRAGMA cache_size = -65536;"
                             "PRAGMA temp_store = MEMORY; PRAGMA secure_delete = OFF"))
                 return FALSE;
-        code = row_block_new(recorder->db, tables, G_N_ELEMENTS(tables), TRUE, &recorder->block);
+        code = row_blocks_new(recorder->db, "block", tables, G_N_ELEMENTS(tables), ROW_BLOCK_LEAVES, TRUE, recorder->blocks,
+                              BLOCKS);
+        for (uint32_t i = 0; i < BLOCKS && code == SQLITE_OK; i++)
+                g_queue_push_tail(&recorder->free_blocks, recorder->blocks[i]);
         return code == SQLITE_OK ? TRUE : fail(recorder, code);
 }
 
@@ -966,10 +1130,13 @@ struct recorder *recorder_open(const char *path, gboolean force, GError **error)
         recorder = g_new0(struct recorder, 1);
         recorder->path = g_strdup(path);
         g_mutex_init(&recorder->lock);
-        g_cond_init(&recorder->filled);
-        g_cond_init(&recorder->emptied);
-        g_queue_init(&recorder->queue);
-        g_queue_init(&recorder->free);
+        stage_init(&recorder->to_encode);
+        stage_init(&recorder->to_write);
+        g_cond_init(&recorder->batch_freed);
+        g_cond_init(&recorder->block_freed);
+        g_cond_init(&recorder->cut_written);
+        g_queue_init(&recorder->free_batches);
+        g_queue_init(&recorder->free_blocks);
         recorder->op_sums = g_hash_table_new_full(NULL, NULL, NULL, g_free);
         recorder->totals = totals_new();
         recorder->commit_every_us = COMMIT_EVERY_US;
@@ -984,7 +1151,8 @@ struct recorder *recorder_open(const char *path, gboolean force, GError **error)
                 recorder_free(recorder);
                 return NULL;
         }
-        recorder->thread = g_thread_new("recorder", writer, recorder);
+        recorder->writer = g_thread_new("writer", writer, recorder);
+        recorder->encoder = g_thread_new("encoder", encoder, recorder);
         return recorder;
 }
 
@@ -998,10 +1166,10 @@ void recorder_set_commit_every(struct recorder *recorder, gint64 wall_us)
 static void join(struct recorder *recorder)
 {
         g_mutex_lock(&recorder->lock);
-        recorder->ending = TRUE;
-        g_cond_signal(&recorder->filled);
+        stage_end(&recorder->to_encode);
         g_mutex_unlock(&recorder->lock);
-        g_thread_join(recorder->thread);
+        g_thread_join(recorder->encoder);
+        g_thread_join(recorder->writer);
 }
 
 static gboolean write_latency(struct recorder *recorder, const struct latency *latency)
@@ -1030,10 +1198,20 @@ static gboolean write_latency(struct recorder *recorder, const struct latency *l
         return TRUE;
 }
 
+/* A block with room for what the workload holds; attached before the transaction that fills it. */
+static gboolean open_live_block(struct recorder *recorder)
+{
+        static const enum table_id table = TABLE_LIVE_OBJECT;
+        uint32_t leaves = row_block_leaves(totals_live_count(recorder->totals), table);
+        int code = row_blocks_new(recorder->db, "live", &table, 1, leaves, TRUE, &recorder->live, 1);
+
+        return code == SQLITE_OK ? TRUE : fail(recorder, code);
+}
+
 /* What the workload still holds: known of a run that came to its end, however it ended. */
 static gboolean write_live(struct recorder *recorder)
 {
-        int code = totals_write_live(recorder->totals, recorder->db);
+        int code = totals_write_live(recorder->totals, recorder->live);
 
         return code != SQLITE_OK ? fail(recorder, code)
                                  : set_key(recorder, "live_object_count",
@@ -1044,8 +1222,8 @@ static gboolean write_end(struct recorder *recorder, const struct observer *obse
 {
         double seconds = (double)(g_get_monotonic_time() - recorder->started_us) / 1e6;
 
-        if (!begin(recorder) || !write_latency(recorder, observer_latency(observer)) || !write_live(recorder) ||
-            !set_key(recorder, "wall_seconds", real_value(seconds)) ||
+        if (!open_live_block(recorder) || !begin(recorder) || !write_latency(recorder, observer_latency(observer)) ||
+            !write_live(recorder) || !set_key(recorder, "wall_seconds", real_value(seconds)) ||
             !set_key(recorder, "wall_op_rows_per_s", real_value((double)recorder->op_row_count / MAX(seconds, 1e-6))) ||
             !set_key(recorder, "status", text_value(status, -1)) || !exec(recorder, "COMMIT"))
                 return FALSE;
@@ -1063,11 +1241,6 @@ gboolean recorder_finish(struct recorder *recorder, struct observer *observer, c
                 recorder_free(recorder);
                 return FALSE;
         }
-        /* The run is complete in the file; indexes only make it faster, so that no room for them is no failure. */
-        if (sqlite3_exec(recorder->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK ||
-            sqlite3_exec(recorder->db, schema_indexes_sql, NULL, NULL, NULL) != SQLITE_OK ||
-            sqlite3_exec(recorder->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
-                sqlite3_exec(recorder->db, "ROLLBACK", NULL, NULL, NULL);
         sqlite3_exec(recorder->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL); /* takes the empty journal away */
         recorder_free(recorder);
         return TRUE;

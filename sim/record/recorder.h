@@ -1,9 +1,9 @@
 /*
- * recorder.h - writes a run into its recording, on a thread of its own.
+ * recorder.h - writes a run into its recording, on two threads of its own.
  *
  * Life: recorder_open; facts about the run (recorder_set_*, recorder_add_*); observer_start with recorder_sink;
  * more facts and failures at any time; recorder_finish. Everything reaches the file in the order of the calls. What is
- * on disk is always a whole number of cuts (observe/batch.h): the writer commits about once a second, at a cut, so
+ * on disk is always a whole number of cuts (observe/batch.h): it commits about once a second, at a cut, so
  * that a run killed at any moment leaves a recording with status "running" that replays to its last commit.
  *
  * When the file cannot be written any more the writer stops, keeps what was committed (status "failed" if even that
@@ -66,7 +66,7 @@ struct sink recorder_sink(struct recorder *recorder);
 
 /*
  * After observer_end: waits until all is written, adds digest, latency and counts, sets the status ("done", "failed"
- * or "interrupted"), makes the indexes, closes the file and frees the recorder. FALSE: the recording is incomplete.
+ * or "interrupted"), closes the file and frees the recorder. FALSE: the recording is incomplete.
  */
 gboolean recorder_finish(struct recorder *recorder, struct observer *observer, const char *status, GError **error);
 

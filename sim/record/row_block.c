@@ -1,25 +1,33 @@
 /*
  * row_block.c - see row_block.h. What a database file looks like: https://sqlite.org/fileformat2.html
  *
- *      page 1                the schema, as SQLite wrote it for the same CREATE TABLE statements
- *      pages 2 .. 1 + n      the root of each table: an empty leaf, or with rows
- *      the rest              leaves, shared: one table at a time has rows
+ *      page 1                the schema, as SQLite wrote it for the same CREATE statements
+ *      pages 2 .. 1 + n      the roots of tables and indexes: empty leaves, or with rows
+ *      then                  leaves of rows, and as many of index entries; one table at a time has rows
  *
- * A leaf is filled with cells from its end towards the array of their places at its beginning. Rows of one leaf are put
- * into the root itself; those of more are below a root that says which key is the last of each leaf.
+ * There are two kinds of tree: that of a table, by rowid, and that of an index or a table WITHOUT ROWID, by the values of
+ * the record. A leaf is filled with cells from its end towards the array of their places at its beginning. What fits into
+ * one leaf is put into the root itself; more leaves are below a root that has a cell between each two of them: the last
+ * rowid of the left one, or a record between the two.
+ *
+ * An index entry (op, seq) takes no more room than the row it stands for: where the row has room, the entry has.
  */
 #include "record/row_block.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define PAGE_BYTES      65536u
-#define LEAVES          6u    /* of about 1300 rows of op, or 2500 of event */
-#define ROW_BYTES_MAX   512u  /* of a record with its header */
+#define LEAVES_MAX      1024u  /* so many have room below one root */
+#define ROW_BYTES_MAX   512u   /* of a record with its header */
+#define ENTRIES_MAX     16384u /* of the index, in one block */
 #define LEAF_HEADER     8u
-#define ROOT_HEADER     12u
-#define PAGE_IS_LEAF    0x0d
-#define PAGE_IS_INNER   0x05
-#define PAGE_COUNT_AT   28u   /* in page 1 */
+#define INNER_HEADER    12u
+#define TABLE_LEAF      0x0d
+#define TABLE_INNER     0x05
+#define INDEX_LEAF      0x0a
+#define INDEX_INNER     0x02
+#define PAGE_COUNT_AT   28u    /* in page 1 */
 
 /* A column that mirrors a field: where the field lies in the 64-bit words of the record. */
 struct field {
@@ -31,25 +39,41 @@ struct field {
 
 struct target {
         enum table_id table;
+        gboolean has_rowid;
         uint32_t field_count;
         struct field fields[OP_COLUMNS_MAX];
-        uint32_t root; /* page number, from 1 */
-        sqlite3_stmt *copy; /* NULL: rows go in one by one */
+        uint32_t root, index_root; /* page numbers, from 1; 0: none */
+        sqlite3_stmt *copy;        /* NULL: rows go in one by one */
         sqlite3_stmt *insert;
+};
+
+struct tree {
+        gboolean has_rowid;
+        uint32_t root, first_leaf;    /* page numbers */
+        uint32_t leaf;                /* that is filled, from 0 */
+        uint32_t cell_count, cells_at; /* of it */
+        uint32_t last_bytes;          /* of its last cell */
+        uint32_t divider_at;          /* in the root */
+        int64_t rowid;                /* of the last row */
+};
+
+struct entry {
+        int64_t value, rowid;
 };
 
 struct row_block {
         sqlite3 *db;
-        uint8_t *image; /* NULL: this SQLite cannot read it in place */
+        char *name;
+        uint8_t *image;
+        uint32_t leaves;
+        uint32_t root_count;
         uint32_t target_count;
         struct target targets[8];
         struct target *target; /* whose rows follow */
-        /* the leaf that is filled */
-        uint32_t leaf; /* from 0 */
-        uint32_t cell_count, cells_at;
-        uint32_t row_count; /* of all leaves */
-        int64_t key;        /* of the last row */
-        int64_t last_key[LEAVES];
+        uint32_t row_count;
+        struct tree rows, index;
+        struct entry *entries; /* of the index, as the rows came */
+        gboolean entries_sorted;
         /* the row that is made */
         uint32_t column_count;
         uint8_t types[OP_COLUMNS_MAX + 1], *body_end;
@@ -68,6 +92,11 @@ static void put_be32(uint8_t *at, uint32_t value)
 {
         put_be16(at, value >> 16);
         put_be16(at + 2, value & 0xffff);
+}
+
+static uint32_t get_be16(const uint8_t *at)
+{
+        return (uint32_t)at[0] << 8 | at[1];
 }
 
 /* A key: 1 to 9 bytes, most significant first, seven bits each and all eight of a ninth. */
@@ -174,79 +203,125 @@ void row_block_mirrors(struct row_block *block, const void *record)
         add_mirrors(block, 0, record);
 }
 
-/* -- leaves --------------------------------------------------------------------------------------------------------- */
+/* -- trees ---------------------------------------------------------------------------------------------------------- */
 
 static uint8_t *page_at(const struct row_block *block, uint32_t number)
 {
         return block->image + (size_t)(number - 1) * PAGE_BYTES;
 }
 
-static uint32_t leaf_number(const struct row_block *block, uint32_t leaf)
+static size_t image_bytes(const struct row_block *block)
 {
-        return 2 + block->target_count + leaf;
+        return (1 + (size_t)block->root_count + 2 * (size_t)block->leaves) * PAGE_BYTES;
 }
 
-static void begin_leaf(struct row_block *block, uint32_t leaf)
+static void begin_leaf(struct tree *tree, uint32_t leaf)
 {
-        block->leaf = leaf;
-        block->cell_count = 0;
-        block->cells_at = PAGE_BYTES;
+        tree->leaf = leaf;
+        tree->cell_count = 0;
+        tree->cells_at = PAGE_BYTES;
 }
 
-static void end_leaf(struct row_block *block)
+static void begin_tree(struct tree *tree, gboolean has_rowid, uint32_t root, uint32_t first_leaf)
 {
-        uint8_t *page = page_at(block, leaf_number(block, block->leaf));
+        *tree = (struct tree){ .has_rowid = has_rowid, .root = root, .first_leaf = first_leaf, .divider_at = PAGE_BYTES };
+        begin_leaf(tree, 0);
+}
 
-        page[0] = PAGE_IS_LEAF;
+static void end_leaf(const struct row_block *block, struct tree *tree)
+{
+        uint8_t *page = page_at(block, tree->first_leaf + tree->leaf);
+
+        page[0] = tree->has_rowid ? TABLE_LEAF : INDEX_LEAF;
         put_be16(page + 1, 0);
-        put_be16(page + 3, block->cell_count);
-        put_be16(page + 5, block->cells_at & 0xffff);
+        put_be16(page + 3, tree->cell_count);
+        put_be16(page + 5, tree->cells_at & 0xffff);
         page[7] = 0;
-        block->last_key[block->leaf] = block->key;
 }
 
-static void make_root(struct row_block *block)
+/* The leaf is full and another one follows. Of a tree without rowids the last cell moves up into the root. */
+static void divide(const struct row_block *block, struct tree *tree)
 {
-        uint8_t *root = page_at(block, block->target->root);
-        uint32_t at = PAGE_BYTES;
+        uint8_t *root = page_at(block, tree->root), rowid[9];
+        const uint8_t *cell = rowid;
+        uint32_t bytes;
 
-        end_leaf(block);
-        if (block->leaf == 0) {
-                const uint8_t *leaf = page_at(block, leaf_number(block, 0));
+        if (tree->has_rowid) {
+                bytes = (uint32_t)(put_varint(rowid, (uint64_t)tree->rowid) - rowid);
+        } else {
+                cell = page_at(block, tree->first_leaf + tree->leaf) + tree->cells_at;
+                bytes = tree->last_bytes;
+                tree->cells_at += bytes;
+                tree->cell_count--;
+        }
+        end_leaf(block, tree);
+        tree->divider_at -= 4 + bytes;
+        put_be32(root + tree->divider_at, tree->first_leaf + tree->leaf);
+        memcpy(root + tree->divider_at + 4, cell, bytes);
+        put_be16(root + INNER_HEADER + 2 * (size_t)tree->leaf, tree->divider_at);
+        begin_leaf(tree, tree->leaf + 1);
+}
 
-                memcpy(root, leaf, LEAF_HEADER + 2 * (size_t)block->cell_count);
-                memcpy(root + block->cells_at, leaf + block->cells_at, PAGE_BYTES - block->cells_at);
+/* Takes in a record: a head of header_bytes (with its size) and column types, then the body. FALSE: there is no room. */
+static gboolean add_cell(const struct row_block *block, struct tree *tree, int64_t rowid, const uint8_t *types,
+                         uint32_t column_count, const uint8_t *body, uint32_t body_bytes)
+{
+        uint32_t header_bytes = 1 + column_count, bytes;
+        uint8_t head[2 * 9], *end, *page;
+
+        end = put_varint(head, header_bytes + body_bytes);
+        if (tree->has_rowid)
+                end = put_varint(end, (uint64_t)rowid);
+        bytes = (uint32_t)(end - head) + header_bytes + body_bytes;
+        if (LEAF_HEADER + 2 * (tree->cell_count + 1) + bytes > tree->cells_at) {
+                if (tree->leaf + 1 == block->leaves)
+                        return FALSE;
+                divide(block, tree);
+        }
+        tree->cells_at -= bytes;
+        page = page_at(block, tree->first_leaf + tree->leaf);
+        put_be16(page + LEAF_HEADER + 2 * (size_t)tree->cell_count, tree->cells_at);
+        page += tree->cells_at;
+        memcpy(page, head, (size_t)(end - head));
+        page += end - head;
+        *page++ = (uint8_t)header_bytes;
+        memcpy(page, types, column_count);
+        memcpy(page + column_count, body, body_bytes);
+        tree->cell_count++;
+        tree->last_bytes = bytes;
+        tree->rowid = rowid;
+        return TRUE;
+}
+
+static void end_tree(const struct row_block *block, struct tree *tree)
+{
+        uint8_t *root = page_at(block, tree->root);
+
+        end_leaf(block, tree);
+        if (tree->leaf == 0) {
+                const uint8_t *leaf = page_at(block, tree->first_leaf);
+
+                memcpy(root, leaf, LEAF_HEADER + 2 * (size_t)tree->cell_count);
+                memcpy(root + tree->cells_at, leaf + tree->cells_at, PAGE_BYTES - tree->cells_at);
                 return;
         }
-        for (uint32_t i = 0; i < block->leaf; i++) {
-                uint8_t cell[4 + 9];
-                uint32_t bytes;
-
-                put_be32(cell, leaf_number(block, i));
-                bytes = (uint32_t)(put_varint(cell + 4, (uint64_t)block->last_key[i]) - cell);
-                at -= bytes;
-                memcpy(root + at, cell, bytes);
-                put_be16(root + ROOT_HEADER + 2 * (size_t)i, at);
-        }
-        root[0] = PAGE_IS_INNER;
+        root[0] = tree->has_rowid ? TABLE_INNER : INDEX_INNER;
         put_be16(root + 1, 0);
-        put_be16(root + 3, block->leaf);
-        put_be16(root + 5, at);
+        put_be16(root + 3, tree->leaf);
+        put_be16(root + 5, tree->divider_at);
         root[7] = 0;
-        put_be32(root + 8, leaf_number(block, block->leaf));
+        put_be32(root + 8, tree->first_leaf + tree->leaf);
 }
 
-static void empty_root(uint8_t *root)
+static void empty_root(const struct row_block *block, const struct tree *tree)
 {
+        uint8_t *root = page_at(block, tree->root);
+
         memset(root, 0, LEAF_HEADER);
-        root[0] = PAGE_IS_LEAF; /* cells begin at 0: at 65536 */
+        root[0] = tree->has_rowid ? TABLE_LEAF : INDEX_LEAF; /* cells begin at 0: at 65536 */
 }
 
-static int step(sqlite3_stmt *statement)
-{
-        sqlite3_step(statement);
-        return sqlite3_reset(statement);
-}
+/* -- rows ----------------------------------------------------------------------------------------------------------- */
 
 void row_block_begin(struct row_block *block, enum table_id table)
 {
@@ -255,45 +330,149 @@ void row_block_begin(struct row_block *block, enum table_id table)
                 if (block->targets[i].table == table)
                         block->target = &block->targets[i];
         g_assert(block->target != NULL);
-        block->row_count = 0;
-        block->key = 0;
-        begin_leaf(block, 0);
+        g_assert(block->row_count == 0);
+        begin_tree(&block->rows, block->target->has_rowid, block->target->root, 2 + block->root_count);
+        begin_tree(&block->index, FALSE, block->target->index_root, block->rows.first_leaf + block->leaves);
+        block->entries_sorted = TRUE;
         begin_row(block);
 }
 
-int row_block_end(struct row_block *block)
+gboolean row_block_is_empty(const struct row_block *block)
 {
-        uint32_t row_count = block->row_count;
-        int code;
-
-        block->row_count = 0;
-        block->key = 0;
-        if (row_count == 0)
-                return SQLITE_OK;
-        make_root(block);
-        begin_leaf(block, 0);
-        code = step(block->target->copy);
-        empty_root(page_at(block, block->target->root));
-        if (code == SQLITE_OK && sqlite3_changes64(block->db) != row_count)
-                code = SQLITE_INTERNAL;
-        return code;
+        return block->row_count == 0;
 }
 
-/* Where SQLite cannot read the image: the row that was made, by itself. */
-static int insert_row(struct row_block *block, int64_t key)
+/* Takes in the row that was made. */
+static gboolean add_row(struct row_block *block, int64_t rowid)
+{
+        gboolean ok = add_cell(block, &block->rows, rowid, block->types, block->column_count, block->body,
+                               (uint32_t)(block->body_end - block->body));
+
+        block->row_count += ok;
+        begin_row(block);
+        return ok;
+}
+
+gboolean row_block_add_record(struct row_block *block, const void *record)
+{
+        const struct table *table = &schema_tables[block->target->table];
+        int64_t rowid = (int64_t)column_field(&table->columns[0], record);
+        struct entry *entry = block->target->index_root != 0 ? &block->entries[block->row_count] : NULL;
+
+        if (entry != NULL && block->row_count == ENTRIES_MAX)
+                return FALSE;
+        add_null(block); /* the key stands before the record */
+        add_mirrors(block, 1, record);
+        if (!add_row(block, rowid))
+                return FALSE;
+        if (entry == NULL)
+                return TRUE;
+        *entry = (struct entry){ (int64_t)column_field(&table->columns[table->index_column], record), rowid };
+        if (block->row_count > 1 && entry->value < entry[-1].value)
+                block->entries_sorted = FALSE;
+        return TRUE;
+}
+
+gboolean row_block_add_pair(struct row_block *block, int64_t key, int64_t value)
+{
+        add_null(block);
+        add_int(block, value);
+        return add_row(block, key);
+}
+
+gboolean row_block_end_row(struct row_block *block)
+{
+        g_assert(block->column_count == schema_tables[block->target->table].column_count);
+        return add_row(block, block->rows.rowid + 1);
+}
+
+static int by_value(const void *a, const void *b)
+{
+        const struct entry *left = a, *right = b;
+
+        if (left->value != right->value)
+                return left->value < right->value ? -1 : 1;
+        return (left->rowid > right->rowid) - (left->rowid < right->rowid); /* rowids are unique: no ties */
+}
+
+static void make_index(struct row_block *block)
+{
+        if (!block->entries_sorted)
+                qsort(block->entries, block->row_count, sizeof(*block->entries), by_value);
+        for (uint32_t i = 0; i < block->row_count; i++) {
+                uint8_t types[2], body[3 * 8], *end = body;
+                gboolean ok;
+
+                types[0] = put_int(&end, block->entries[i].value);
+                types[1] = put_int(&end, block->entries[i].rowid);
+                ok = add_cell(block, &block->index, 0, types, 2, body, (uint32_t)(end - body));
+                g_assert(ok); /* see the head of this file */
+        }
+        end_tree(block, &block->index);
+}
+
+void row_block_end(struct row_block *block)
+{
+        if (block->row_count == 0)
+                return;
+        end_tree(block, &block->rows);
+        if (block->index.root != 0)
+                make_index(block);
+}
+
+uint32_t row_block_leaves(uint64_t rows, enum table_id table)
+{
+        uint32_t columns = schema_tables[table].column_count;
+        uint64_t row_bytes = 2 + 9 + 9 + 1 + columns + 8 * columns; /* its place, two numbers, header, numbers of 8 bytes */
+
+        return (uint32_t)CLAMP(rows / ((PAGE_BYTES - LEAF_HEADER) / row_bytes - 1) + 1, 2, LEAVES_MAX);
+}
+
+/* -- into the database ---------------------------------------------------------------------------------------------- */
+
+static int step(sqlite3_stmt *statement)
+{
+        sqlite3_step(statement);
+        return sqlite3_reset(statement);
+}
+
+static const uint8_t *get_varint(const uint8_t *at, uint64_t *ret)
+{
+        uint64_t value = 0;
+
+        for (int i = 0; i < 8; i++) {
+                value = value << 7 | (*at & 0x7f);
+                if ((*at++ & 0x80) == 0) {
+                        *ret = value;
+                        return at;
+                }
+        }
+        *ret = value << 8 | *at++;
+        return at;
+}
+
+/* One cell as a row of its own. */
+static int insert_cell(const struct row_block *block, const uint8_t *cell)
 {
         sqlite3_stmt *insert = block->target->insert;
-        const uint8_t *at = block->body;
+        uint32_t columns = schema_tables[block->target->table].column_count;
+        const uint8_t *types, *at;
+        uint64_t payload_bytes, rowid = 0;
 
-        for (uint32_t i = 0; i < block->column_count; i++) {
-                uint8_t type = block->types[i];
+        at = get_varint(cell, &payload_bytes);
+        if (block->rows.has_rowid)
+                at = get_varint(at, &rowid);
+        types = at + 1;
+        at = types + columns;
+        for (uint32_t i = 0; i < columns; i++) {
+                uint8_t type = types[i];
                 uint32_t bytes = type >= 13 ? (type - 13u) / 2 : type >= 8 ? 0 : bytes_of_type[type];
                 int64_t value = 0;
 
                 if (type >= 13) {
                         sqlite3_bind_text(insert, (int)i + 1, (const char *)at, (int)bytes, SQLITE_TRANSIENT);
                 } else if (type == 0 && i == 0) { /* stands for the key */
-                        sqlite3_bind_int64(insert, 1, key);
+                        sqlite3_bind_int64(insert, 1, (int64_t)rowid);
                 } else if (type == 0) {
                         sqlite3_bind_null(insert, (int)i + 1);
                 } else {
@@ -303,76 +482,58 @@ static int insert_row(struct row_block *block, int64_t key)
                 }
                 at += bytes;
         }
-        begin_row(block);
         return step(insert);
 }
 
-/* Takes in the row that was made. */
-static int add_row(struct row_block *block, int64_t key)
+/* Where SQLite cannot read the image: its rows one by one, in their order. */
+static int insert_rows(const struct row_block *block)
 {
-        uint32_t header_bytes = 1 + block->column_count, body_bytes = (uint32_t)(block->body_end - block->body);
-        uint8_t head[2 * 9], *end, *page;
-        uint32_t head_bytes, bytes;
+        const struct tree *tree = &block->rows;
+        const uint8_t *root = page_at(block, tree->root);
+        int code = SQLITE_OK;
 
-        if (block->target->insert != NULL)
-                return insert_row(block, key);
-        end = put_varint(head, header_bytes + body_bytes);
-        end = put_varint(end, (uint64_t)key);
-        head_bytes = (uint32_t)(end - head);
-        bytes = head_bytes + header_bytes + body_bytes;
-        if (LEAF_HEADER + 2 * (block->cell_count + 1) + bytes > block->cells_at) {
-                if (block->leaf + 1 < LEAVES) {
-                        end_leaf(block);
-                        begin_leaf(block, block->leaf + 1);
-                } else {
-                        int code = row_block_end(block);
+        for (uint32_t leaf = 0; leaf <= tree->leaf && code == SQLITE_OK; leaf++) {
+                const uint8_t *page = page_at(block, tree->first_leaf + leaf);
+                uint32_t count = get_be16(page + 3);
 
-                        if (code != SQLITE_OK)
-                                return code;
-                }
+                for (uint32_t i = 0; i < count && code == SQLITE_OK; i++)
+                        code = insert_cell(block, page + get_be16(page + LEAF_HEADER + 2 * (size_t)i));
+                if (!tree->has_rowid && leaf < tree->leaf && code == SQLITE_OK)
+                        code = insert_cell(block, root + get_be16(root + INNER_HEADER + 2 * (size_t)leaf) + 4);
         }
-        block->cells_at -= bytes;
-        page = page_at(block, leaf_number(block, block->leaf));
-        put_be16(page + LEAF_HEADER + 2 * (size_t)block->cell_count, block->cells_at);
-        end = page + block->cells_at;
-        memcpy(end, head, head_bytes);
-        end += head_bytes;
-        *end++ = (uint8_t)header_bytes;
-        memcpy(end, block->types, block->column_count);
-        memcpy(end + block->column_count, block->body, body_bytes);
-        block->cell_count++;
-        block->row_count++;
-        block->key = key;
-        begin_row(block);
-        return SQLITE_OK;
+        return code;
 }
 
-int row_block_add_record(struct row_block *block, const void *record)
+void row_block_clear(struct row_block *block)
 {
-        const struct table *table = &schema_tables[block->target->table];
-
-        add_null(block); /* the key stands before the record */
-        add_mirrors(block, 1, record);
-        return add_row(block, (int64_t)column_field(&table->columns[0], record));
+        empty_root(block, &block->rows);
+        if (block->index.root != 0)
+                empty_root(block, &block->index);
+        block->row_count = 0;
 }
 
-int row_block_add_pair(struct row_block *block, int64_t key, int64_t value)
+int row_block_copy(struct row_block *block)
 {
-        add_null(block);
-        add_int(block, value);
-        return add_row(block, key);
-}
+        uint32_t row_count = block->row_count;
+        int code;
 
-int row_block_end_row(struct row_block *block)
-{
-        g_assert(block->column_count == schema_tables[block->target->table].column_count);
-        return add_row(block, block->key + 1);
+        if (row_count == 0)
+                return SQLITE_OK;
+        if (block->target->copy == NULL) {
+                code = insert_rows(block);
+        } else {
+                code = step(block->target->copy);
+                if (code == SQLITE_OK && sqlite3_changes64(block->db) != row_count)
+                        code = SQLITE_INTERNAL;
+        }
+        row_block_clear(block);
+        return code;
 }
 
 /* -- opening -------------------------------------------------------------------------------------------------------- */
 
-/* Page 1 and the roots, made by SQLite. */
-static int make_image(struct row_block *block)
+/* Page 1 and the roots, made by SQLite; newly allocated with room for the leaves. */
+static int make_image(const struct row_block *block, uint8_t **ret)
 {
         g_autoptr(GString) sql = g_string_new(NULL);
         sqlite3_int64 bytes = 0;
@@ -382,22 +543,21 @@ static int make_image(struct row_block *block)
 
         g_string_append_printf(sql, "PRAGMA page_size = %u;", PAGE_BYTES);
         for (uint32_t i = 0; i < block->target_count; i++) {
-                g_autofree char *create = schema_table_sql(block->targets[i].table);
+                g_autofree char *table = schema_table_sql(block->targets[i].table);
+                g_autofree char *index = schema_index_sql(block->targets[i].table);
 
-                g_string_append_printf(sql, "%s;", create);
+                g_string_append_printf(sql, "%s%s", table, index);
         }
         if (code == SQLITE_OK)
                 code = sqlite3_exec(db, sql->str, NULL, NULL, NULL);
         pages = code == SQLITE_OK ? sqlite3_serialize(db, "main", &bytes, 0) : NULL;
         sqlite3_close_v2(db);
-        if (code == SQLITE_OK && (pages == NULL || bytes != (sqlite3_int64)(1 + block->target_count) * PAGE_BYTES))
+        if (code == SQLITE_OK && (pages == NULL || bytes != (sqlite3_int64)(1 + block->root_count) * PAGE_BYTES))
                 code = SQLITE_NOMEM;
         if (code == SQLITE_OK) {
-                uint32_t page_count = 1 + block->target_count + LEAVES;
-
-                block->image = g_malloc0((size_t)page_count * PAGE_BYTES);
-                memcpy(block->image, pages, (size_t)bytes);
-                put_be32(block->image + PAGE_COUNT_AT, page_count);
+                *ret = g_malloc0(image_bytes(block));
+                memcpy(*ret, pages, (size_t)bytes);
+                put_be32(*ret + PAGE_COUNT_AT, (uint32_t)(image_bytes(block) / PAGE_BYTES));
         }
         sqlite3_free(pages);
         return code;
@@ -410,11 +570,11 @@ static int read_int(void *ret, int columns, char **values, char **names)
         return 0;
 }
 
-/* Does SQLite see within one transaction that the image has changed? Asked of a row of NULLs with two different keys. */
+/* Does SQLite see within one transaction that the image has changed? Asked of a row with three different values. */
 static int try_in_place(struct row_block *block, gboolean *ret_in_place)
 {
         const struct table *table = &schema_tables[block->targets[0].table];
-        g_autofree char *select = g_strdup_printf("SELECT max(rowid) FROM block.%s", table->name);
+        g_autofree char *select = g_strdup_printf("SELECT max(%s) FROM %s.%s", table->columns[0].name, block->name, table->name);
         int code = sqlite3_exec(block->db, "BEGIN", NULL, NULL, NULL);
 
         *ret_in_place = TRUE;
@@ -422,29 +582,29 @@ static int try_in_place(struct row_block *block, gboolean *ret_in_place)
                 int64_t found = 0;
 
                 row_block_begin(block, block->targets[0].table);
-                for (uint32_t i = 0; i < table->column_count; i++)
-                        add_null(block);
+                if (block->rows.has_rowid)
+                        add_null(block); /* the key stands before the record */
+                while (block->column_count < table->column_count)
+                        add_int(block, key);
                 add_row(block, key);
-                make_root(block);
+                end_tree(block, &block->rows);
                 code = sqlite3_exec(block->db, select, read_int, &found, NULL);
                 *ret_in_place = *ret_in_place && found == key;
+                row_block_clear(block);
         }
-        empty_root(page_at(block, block->targets[0].root));
         return code == SQLITE_OK ? sqlite3_exec(block->db, "COMMIT", NULL, NULL, NULL) : code;
 }
 
-/* *ret_in_place: SQLite reads the image where it is. */
-static int attach_image(struct row_block *block, gboolean *ret_in_place)
+static int attach_image(struct row_block *block)
 {
-        uint32_t bytes = (1 + block->target_count + LEAVES) * PAGE_BYTES;
-        g_autofree char *pragma = g_strdup_printf("PRAGMA block.mmap_size = %u", bytes);
-        int code = sqlite3_exec(block->db, "ATTACH ':memory:' AS block", NULL, NULL, NULL);
+        sqlite3_int64 bytes = (sqlite3_int64)image_bytes(block);
+        g_autofree char *attach = g_strdup_printf("ATTACH ':memory:' AS %s", block->name);
+        g_autofree char *pragma = g_strdup_printf("PRAGMA %s.mmap_size = %" G_GINT64_FORMAT, block->name, (gint64)bytes);
+        int code = sqlite3_exec(block->db, attach, NULL, NULL, NULL);
 
         if (code == SQLITE_OK)
-                code = sqlite3_deserialize(block->db, "block", block->image, bytes, bytes, SQLITE_DESERIALIZE_READONLY);
-        if (code == SQLITE_OK)
-                code = sqlite3_exec(block->db, pragma, NULL, NULL, NULL);
-        return code == SQLITE_OK ? try_in_place(block, ret_in_place) : code;
+                code = sqlite3_deserialize(block->db, block->name, block->image, bytes, bytes, SQLITE_DESERIALIZE_READONLY);
+        return code == SQLITE_OK ? sqlite3_exec(block->db, pragma, NULL, NULL, NULL) : code;
 }
 
 static int prepare(struct row_block *block, const char *sql, sqlite3_stmt **ret)
@@ -459,7 +619,7 @@ static int prepare_statements(struct row_block *block, gboolean in_place)
         for (uint32_t i = 0; i < block->target_count && code == SQLITE_OK; i++) {
                 struct target *target = &block->targets[i];
                 const char *name = schema_tables[target->table].name;
-                g_autofree char *copy = g_strdup_printf("INSERT INTO main.%s SELECT * FROM block.%s", name, name);
+                g_autofree char *copy = g_strdup_printf("INSERT INTO main.%s SELECT * FROM %s.%s", name, block->name, name);
                 g_autofree char *insert = table_insert_sql(&schema_tables[target->table], "INSERT");
 
                 code = in_place ? prepare(block, copy, &target->copy) : prepare(block, insert, &target->insert);
@@ -487,39 +647,75 @@ static void find_fields(struct target *target)
         }
 }
 
-int row_block_new(sqlite3 *db, const enum table_id *tables, uint32_t table_count, gboolean in_place,
-                  struct row_block **ret)
+static struct row_block *block_new(sqlite3 *db, char *name, const enum table_id *tables, uint32_t table_count,
+                                   uint32_t leaves)
 {
         struct row_block *block = g_new0(struct row_block, 1);
-        int code;
 
         g_assert(table_count <= G_N_ELEMENTS(block->targets));
+        g_assert(leaves <= LEAVES_MAX);
         block->db = db;
+        block->name = name;
+        block->leaves = leaves;
         block->target_count = table_count;
         for (uint32_t i = 0; i < table_count; i++) {
-                block->targets[i] = (struct target){ .table = tables[i], .root = 2 + i };
-                find_fields(&block->targets[i]);
+                const struct table *table = &schema_tables[tables[i]];
+                struct target *target = &block->targets[i];
+
+                *target = (struct target){ .table = tables[i], .has_rowid = table->options == NULL };
+                target->root = 2 + block->root_count++;
+                if (table->index_name != NULL) {
+                        target->index_root = 2 + block->root_count++;
+                        block->entries = g_renew(struct entry, block->entries, ENTRIES_MAX);
+                }
+                find_fields(target);
         }
-        code = make_image(block);
-        if (code == SQLITE_OK && in_place)
-                code = attach_image(block, &in_place);
-        if (code == SQLITE_OK)
-                code = prepare_statements(block, in_place);
-        if (code != SQLITE_OK)
-                g_clear_pointer(&block, row_block_free);
-        *ret = block;
+        return block;
+}
+
+int row_blocks_new(sqlite3 *db, const char *prefix, const enum table_id *tables, uint32_t table_count, uint32_t leaves,
+                   gboolean in_place, struct row_block **ret, uint32_t count)
+{
+        int code = SQLITE_OK;
+
+        for (uint32_t i = 0; i < count; i++)
+                ret[i] = NULL;
+        for (uint32_t i = 0; i < count && code == SQLITE_OK; i++) {
+                struct row_block *block = block_new(db, g_strdup_printf("%s%u", prefix, i), tables, table_count, leaves);
+
+                ret[i] = block;
+                if (i == 0) {
+                        code = make_image(block, &block->image);
+                } else {
+                        block->image = g_malloc0(image_bytes(block));
+                        memcpy(block->image, ret[0]->image, (1 + (size_t)block->root_count) * PAGE_BYTES);
+                }
+                if (code == SQLITE_OK && in_place)
+                        code = attach_image(block);
+                if (code == SQLITE_OK && in_place && i == 0)
+                        code = try_in_place(block, &in_place);
+                if (code == SQLITE_OK)
+                        code = prepare_statements(block, in_place);
+        }
+        for (uint32_t i = 0; i < count && code != SQLITE_OK; i++)
+                g_clear_pointer(&ret[i], row_block_free);
         return code;
 }
 
 void row_block_free(struct row_block *block)
 {
+        g_autofree char *detach = NULL;
+
         if (block == NULL)
                 return;
         for (uint32_t i = 0; i < block->target_count; i++) {
                 sqlite3_finalize(block->targets[i].copy);
                 sqlite3_finalize(block->targets[i].insert);
         }
-        sqlite3_exec(block->db, "DETACH block", NULL, NULL, NULL); /* before its memory goes */
+        detach = g_strdup_printf("DETACH %s", block->name);
+        sqlite3_exec(block->db, detach, NULL, NULL, NULL); /* before its memory goes */
         g_free(block->image);
+        g_free(block->entries);
+        g_free(block->name);
         g_free(block);
 }

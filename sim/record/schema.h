@@ -92,6 +92,8 @@ struct table {
         uint32_t column_count;
         const char *constraint; /* after the columns, or NULL */
         const char *options;    /* after the parenthesis, or NULL */
+        const char *index_name; /* of its index, or NULL */
+        uint32_t index_column;  /* that is in it */
 };
 
 extern const struct table schema_tables[TABLE_COUNT];
@@ -165,11 +167,9 @@ extern const uint32_t machine_key_count;
 char *schema_cost_key(enum cost_kind cost); /* key of config.cost_cycles[cost] */
 
 char *schema_table_sql(enum table_id table); /* its CREATE TABLE */
+char *schema_index_sql(enum table_id table); /* its CREATE INDEX, or "" */
 
-/* All tables, views and lookup rows, into an empty database, inside the caller's transaction. Returns an SQLite code. */
+/* All tables, indexes, views and lookup rows, into an empty database, inside the caller's transaction. Returns an SQLite code. */
 int schema_create(sqlite3 *db);
-
-/* Indexes, made when the run is over. */
-extern const char schema_indexes_sql[];
 
 #endif

@@ -224,18 +224,12 @@ static void live_remove(struct live_map *map, uint64_t op)
 
 enum { ROWS_OP, ROWS_DURATION, ROWS_LOCK, ROWS_SLAB_TOTAL, ROWS_FREE, ROWS_LIFETIME, ROWS_SITE, ROWS_SLAB, ROWS_COUNT };
 
-struct op_at {
-        uint64_t op;
-        uint32_t site;
-};
-
 struct totals {
         struct rows rows[ROWS_COUNT];
         struct live_map live;
         GHashTable *shrunk;   /* op under way -> GArray of struct op_record: frees by shrinkers it called */
         GHashTable *waited;   /* op under way -> GArray of the ids of lock_total it waited for */
         GArray *failed;       /* uint64_t, since the last write */
-        GArray *sites;        /* struct op_at, since the last write */
 };
 
 const enum table_id totals_tables[] = {
@@ -273,7 +267,6 @@ struct totals *totals_new(void)
         totals->shrunk = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)g_array_unref);
         totals->waited = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)g_array_unref);
         totals->failed = g_array_new(FALSE, FALSE, sizeof(uint64_t));
-        totals->sites = g_array_new(FALSE, FALSE, sizeof(struct op_at));
         return totals;
 }
 
@@ -288,7 +281,6 @@ void totals_free(struct totals *totals)
         g_hash_table_unref(totals->shrunk);
         g_hash_table_unref(totals->waited);
         g_array_unref(totals->failed);
-        g_array_unref(totals->sites);
         g_free(totals);
 }
 
@@ -590,11 +582,6 @@ void totals_op(struct totals *totals, const struct op_record *op, uint32_t site)
         add_duration(totals, op);
         if (has_failed(op))
                 g_array_append_val(totals->failed, op->id);
-        if (site != 0) {
-                const struct op_at at = { op->id, site };
-
-                g_array_append_val(totals->sites, at);
-        }
         if (is_alloc(op))
                 add_alloc(totals, op, site);
         else if (op->kind == OP_FREE)
@@ -701,62 +688,51 @@ static int by_place(const void *a, const void *b)
         return (left->offset > right->offset) - (left->offset < right->offset); /* places are unique: no ties */
 }
 
-int totals_write_live(const struct totals *totals, sqlite3 *db)
+int totals_write_live(const struct totals *totals, struct row_block *block)
 {
         g_autofree const struct live **sorted = g_new(const struct live *, totals->live.count + 1);
-        g_autoptr(sqlite3_stmt) insert = NULL;
-        int code = prepare_insert(db, TABLE_LIVE_OBJECT, "INSERT", &insert);
         uint64_t count = 0;
+        int code = SQLITE_OK;
 
         for (uint32_t index = 1; index <= totals->live.used; index++)
                 if (totals->live.entries[index].op != 0)
                         sorted[count++] = &totals->live.entries[index];
         qsort(sorted, count, sizeof(*sorted), by_place);
-        for (uint64_t i = 0; i < count && code == SQLITE_OK; i++) {
-                sqlite3_bind_int64(insert, 1, sorted[i]->pfn);
-                sqlite3_bind_int64(insert, 2, sorted[i]->offset);
-                sqlite3_bind_int64(insert, 3, (int64_t)sorted[i]->op);
-                code = step_once(insert);
+        for (uint64_t i = 0; i < count && code == SQLITE_OK;) {
+                for (row_block_begin(block, TABLE_LIVE_OBJECT); i < count; i++) {
+                        row_block_int(block, sorted[i]->pfn);
+                        row_block_int(block, sorted[i]->offset);
+                        row_block_int(block, (int64_t)sorted[i]->op);
+                        if (!row_block_end_row(block))
+                                break;
+                }
+                row_block_end(block);
+                code = row_block_copy(block);
         }
         return code;
 }
 
-static int by_op(const void *a, const void *b)
+static int write_failed(struct totals *totals, sqlite3 *db)
 {
-        uint64_t left = ((const struct op_at *)a)->op, right = ((const struct op_at *)b)->op;
-
-        return (left > right) - (left < right); /* one row for an op: no ties */
-}
-
-static int write_op_lists(struct totals *totals, sqlite3 *db, struct row_block *block)
-{
-        g_autoptr(sqlite3_stmt) failed = NULL;
-        int code = prepare_insert(db, TABLE_OP_FAILED, "INSERT", &failed);
+        g_autoptr(sqlite3_stmt) insert = NULL;
+        int code = prepare_insert(db, TABLE_OP_FAILED, "INSERT", &insert);
 
         for (guint i = 0; i < totals->failed->len && code == SQLITE_OK; i++) {
-                sqlite3_bind_int64(failed, 1, (int64_t)g_array_index(totals->failed, uint64_t, i));
-                code = step_once(failed);
-        }
-        g_array_sort(totals->sites, by_op); /* they came as the ops ended */
-        row_block_begin(block, TABLE_OP_SITE);
-        for (guint i = 0; i < totals->sites->len && code == SQLITE_OK; i++) {
-                const struct op_at *at = &g_array_index(totals->sites, struct op_at, i);
-
-                code = row_block_add_pair(block, (int64_t)at->op, at->site);
+                sqlite3_bind_int64(insert, 1, (int64_t)g_array_index(totals->failed, uint64_t, i));
+                code = step_once(insert);
         }
         g_array_set_size(totals->failed, 0);
-        g_array_set_size(totals->sites, 0);
-        return code == SQLITE_OK ? row_block_end(block) : code;
+        return code;
 }
 
-int totals_write(struct totals *totals, sqlite3 *db, struct row_block *block)
+int totals_write(struct totals *totals, sqlite3 *db)
 {
         int code = SQLITE_OK;
 
         for (int i = 0; i < ROWS_COUNT && code == SQLITE_OK; i++)
                 if (totals->rows[i].changed->len > 0)
                         code = write_rows(&totals->rows[i], db);
-        return code == SQLITE_OK ? write_op_lists(totals, db, block) : code;
+        return code == SQLITE_OK && totals->failed->len > 0 ? write_failed(totals, db) : code;
 }
 
 /* -- comparing ------------------------------------------------------------------------------------------------------ */

@@ -102,11 +102,11 @@ void totals_op(struct totals *totals, const struct op_record *op, uint32_t site)
 /* The same for a block of ops as they ended; sites: for each op, or NULL. */
 void totals_ops(struct totals *totals, const struct op_record *ops, const uint32_t *sites, uint32_t count);
 
-/* Writes what has changed since the last call, inside the caller's transaction; block: has TABLE_OP_SITE. Returns an SQLite code. */
-int totals_write(struct totals *totals, sqlite3 *db, struct row_block *block);
+/* Writes what has changed since the last call, inside the caller's transaction. Returns an SQLite code. */
+int totals_write(struct totals *totals, sqlite3 *db);
 
-/* Writes what is held, by place; once. */
-int totals_write_live(const struct totals *totals, sqlite3 *db);
+/* Writes what is held, by place; once. block: has TABLE_LIVE_OBJECT. */
+int totals_write_live(const struct totals *totals, struct row_block *block);
 
 /* For comparing: the tables that are made of rows of one of the structs above, TABLE_COUNT at the end. */
 extern const enum table_id totals_tables[];

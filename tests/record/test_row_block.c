@@ -1,6 +1,7 @@
 /*
  * test_row_block.c - rows that go in by blocks are the rows that INSERT ... VALUES would have made: all sizes of
- * numbers, NULLs, texts, any number of rows, several blocks in one transaction.
+ * numbers, NULLs, texts, any number of rows, several blocks in one transaction, entries of an index, a table without
+ * rowids.
  */
 #include <glib.h>
 #include <sqlite3.h>
@@ -11,7 +12,7 @@
 #include "record/row_block.h"
 #include "record/schema.h"
 
-static const enum table_id tables[] = { TABLE_OP, TABLE_EVENT, TABLE_ZONE_SAMPLE };
+static const enum table_id tables[] = { TABLE_OP, TABLE_EVENT, TABLE_ZONE_SAMPLE, TABLE_LIVE_OBJECT };
 
 static sqlite3 *open_tables(void)
 {
@@ -19,9 +20,10 @@ static sqlite3 *open_tables(void)
 
         g_assert_cmpint(sqlite3_open(":memory:", &db), ==, SQLITE_OK);
         for (guint i = 0; i < G_N_ELEMENTS(tables); i++) {
-                g_autofree char *sql = schema_table_sql(tables[i]);
+                g_autofree char *table = schema_table_sql(tables[i]), *index = schema_index_sql(tables[i]);
 
-                g_assert_cmpint(sqlite3_exec(db, sql, NULL, NULL, NULL), ==, SQLITE_OK);
+                g_assert_cmpint(sqlite3_exec(db, table, NULL, NULL, NULL), ==, SQLITE_OK);
+                g_assert_cmpint(sqlite3_exec(db, index, NULL, NULL, NULL), ==, SQLITE_OK);
         }
         return db;
 }
@@ -101,6 +103,19 @@ static void check_code(int code)
         g_assert_cmpint(code, ==, SQLITE_OK);
 }
 
+static void copy_block(struct row_block *block)
+{
+        row_block_end(block);
+        check_code(row_block_copy(block));
+}
+
+/* It is full: the row that was not taken is the first of the next. */
+static void next_block(struct row_block *block, enum table_id table)
+{
+        copy_block(block);
+        row_block_begin(block, table);
+}
+
 /* The same rows by blocks into one database and one by one into another. */
 static void compare_ops(gboolean in_place, uint32_t block_rows, uint32_t blocks)
 {
@@ -113,7 +128,7 @@ static void compare_ops(gboolean in_place, uint32_t block_rows, uint32_t blocks)
         uint64_t id = 0;
 
         prng_init(&prng, 1, block_rows);
-        check_code(row_block_new(db, tables, G_N_ELEMENTS(tables), in_place, &block));
+        check_code(row_blocks_new(db, "block", tables, G_N_ELEMENTS(tables), ROW_BLOCK_LEAVES, in_place, &block, 1));
         check_code(sqlite3_prepare_v2(other, insert_sql, -1, &insert, NULL));
         check_code(sqlite3_exec(db, "BEGIN", NULL, NULL, NULL));
         check_code(sqlite3_exec(other, "BEGIN", NULL, NULL, NULL));
@@ -124,12 +139,13 @@ static void compare_ops(gboolean in_place, uint32_t block_rows, uint32_t blocks)
 
                         id += 1 + (prng_chance(&prng, 1, 4) ? any_number(&prng) >> 16 : 0);
                         fill_op(&op, &prng, id);
-                        check_code(row_block_add_record(block, &op));
+                        while (!row_block_add_record(block, &op))
+                                next_block(block, TABLE_OP);
                         table_bind_mirrors(&schema_tables[TABLE_OP], insert, &op);
                         sqlite3_step(insert);
                         check_code(sqlite3_reset(insert));
                 }
-                check_code(row_block_end(block));
+                copy_block(block);
         }
         check_code(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL));
         check_code(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL));
@@ -151,6 +167,16 @@ static void test_numbers(gconstpointer in_place)
                 compare_ops(in_place != NULL, rows[i], 3);
 }
 
+static gboolean add_texts(struct row_block *block, int i)
+{
+        row_block_int(block, i);
+        row_block_int(block, 0);
+        row_block_text(block, i % 3 == 0 ? "DMA" : i % 3 == 1 ? "" : "HighMem");
+        for (int k = 0; k < 6; k++)
+                row_block_int(block, -i);
+        return row_block_end_row(block);
+}
+
 static void test_texts(gconstpointer in_place)
 {
         g_autofree char *text = NULL;
@@ -158,17 +184,12 @@ static void test_texts(gconstpointer in_place)
         sqlite3 *db = open_tables();
         struct row_block *block;
 
-        check_code(row_block_new(db, tables, G_N_ELEMENTS(tables), in_place != NULL, &block));
+        check_code(row_blocks_new(db, "block", tables, G_N_ELEMENTS(tables), ROW_BLOCK_LEAVES, in_place != NULL, &block, 1));
         row_block_begin(block, TABLE_ZONE_SAMPLE);
-        for (int i = 0; i < 9000; i++) {
-                row_block_int(block, i);
-                row_block_int(block, 0);
-                row_block_text(block, i % 3 == 0 ? "DMA" : i % 3 == 1 ? "" : "HighMem");
-                for (int k = 0; k < 6; k++)
-                        row_block_int(block, -i);
-                check_code(row_block_end_row(block));
-        }
-        check_code(row_block_end(block));
+        for (int i = 0; i < 9000; i++)
+                while (!add_texts(block, i))
+                        next_block(block, TABLE_ZONE_SAMPLE);
+        copy_block(block);
         text = dump(db, TABLE_ZONE_SAMPLE);
         lines = g_strsplit(text, "\n", -1);
         g_assert_cmpuint(g_strv_length(lines), ==, 9001);
@@ -180,6 +201,113 @@ static void test_texts(gconstpointer in_place)
         g_assert_cmpint(sqlite3_close(db), ==, SQLITE_OK);
 }
 
+/* Events find their way into the index by op, whatever order their ops have; integrity_check compares index and table. */
+static void test_index(gconstpointer in_place)
+{
+        static const uint32_t rows[] = { 0, 1, 100, 9000, 60000 };
+        g_autoptr(GString) plan = g_string_new(NULL), counts = g_string_new(NULL);
+        sqlite3 *db = open_tables();
+        struct row_block *block;
+        struct prng prng;
+        uint64_t seq = 0;
+
+        prng_init(&prng, 1, 2);
+        check_code(row_blocks_new(db, "block", tables, G_N_ELEMENTS(tables), ROW_BLOCK_LEAVES, in_place != NULL, &block, 1));
+        for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
+                for (uint32_t spread = 0; spread < 3; spread++) { /* in order; about in order; in any */
+                        row_block_begin(block, TABLE_EVENT);
+                        for (uint32_t k = 0; k < rows[i]; k++) {
+                                struct event_record event = { .seq = ++seq, .t_ns = any_number(&prng), .kind = 3 };
+
+                                event.op = spread == 2 ? any_number(&prng) >> 1
+                                                       : seq / 2 + spread * prng_below(&prng, 20);
+                                while (!row_block_add_record(block, &event))
+                                        next_block(block, TABLE_EVENT);
+                        }
+                        copy_block(block);
+                }
+        check_integrity(db);
+        g_assert_cmpint(sqlite3_exec(db, "EXPLAIN QUERY PLAN SELECT * FROM event WHERE op = 7", take_line, plan, NULL), ==,
+                        SQLITE_OK);
+        g_assert_nonnull(strstr(plan->str, "event_by_op"));
+        g_assert_cmpint(sqlite3_exec(db,
+                                     "SELECT (SELECT count(*) FROM event INDEXED BY event_by_op WHERE op >= 0)"
+                                     " - (SELECT count(*) FROM event NOT INDEXED), max(seq) FROM event",
+                                     take_line, counts, NULL),
+                        ==, SQLITE_OK);
+        g_assert_cmpstr(counts->str, ==, "0 207303 \n");
+        row_block_free(block);
+        g_assert_cmpint(sqlite3_close(db), ==, SQLITE_OK);
+}
+
+/* A table without rowids, of one leaf, of several, and of more than one block. */
+static void test_without_rowid(gconstpointer in_place)
+{
+        static const uint32_t rows[] = { 1, 2000, 2700, 9000, 200000 };
+
+        for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+                g_autofree char *sql = g_strdup_printf(
+                        "SELECT count(*), count(DISTINCT pfn), sum(pfn = op / 3 * 40 AND offset = op %% 3) = %u FROM live_object",
+                        rows[i]);
+                g_autofree char *expected = g_strdup_printf("%u %u 1 \n", rows[i], (rows[i] + 2) / 3);
+                g_autoptr(GString) text = g_string_new(NULL);
+                sqlite3 *db = open_tables();
+                struct row_block *block;
+
+                check_code(row_blocks_new(db, "block", tables, G_N_ELEMENTS(tables), ROW_BLOCK_LEAVES, in_place != NULL,
+                                          &block, 1));
+                row_block_begin(block, TABLE_LIVE_OBJECT);
+                for (int64_t op = 0; op < rows[i];) {
+                        row_block_int(block, op / 3 * 40);
+                        row_block_int(block, op % 3);
+                        row_block_int(block, op);
+                        if (row_block_end_row(block))
+                                op++;
+                        else
+                                next_block(block, TABLE_LIVE_OBJECT);
+                }
+                copy_block(block);
+                check_integrity(db);
+                g_assert_cmpint(sqlite3_exec(db, sql, take_line, text, NULL), ==, SQLITE_OK);
+                g_assert_cmpstr(text->str, ==, expected);
+                row_block_free(block);
+                g_assert_cmpint(sqlite3_close(db), ==, SQLITE_OK);
+        }
+}
+
+/* Two blocks are filled in turn, each while the other waits to be copied. */
+static void test_two_blocks(void)
+{
+        g_autoptr(GString) text = g_string_new(NULL);
+        sqlite3 *db = open_tables();
+        struct row_block *blocks[2];
+
+        check_code(row_blocks_new(db, "block", tables, G_N_ELEMENTS(tables), ROW_BLOCK_LEAVES, TRUE, blocks, 2));
+        check_code(sqlite3_exec(db, "BEGIN", NULL, NULL, NULL));
+        for (uint64_t round = 0; round < 6; round++) {
+                struct row_block *block = blocks[round % 2];
+
+                row_block_begin(block, TABLE_OP);
+                for (uint64_t i = 1; i <= 3000; i++) {
+                        const struct op_record op = { .id = round * 3000 + i, .t_ns = round };
+
+                        g_assert_true(row_block_add_record(block, &op));
+                }
+                row_block_end(block);
+                if (round > 0)
+                        check_code(row_block_copy(blocks[(round + 1) % 2]));
+        }
+        check_code(row_block_copy(blocks[1]));
+        check_code(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL));
+        check_integrity(db);
+        g_assert_cmpint(sqlite3_exec(db, "SELECT count(*), sum(t_ns = (id - 1) / 3000) FROM op", take_line, text, NULL), ==,
+                        SQLITE_OK);
+        g_assert_cmpstr(text->str, ==, "18000 18000 \n");
+        row_block_free(blocks[0]);
+        row_block_free(blocks[1]);
+        g_assert_cmpint(sqlite3_close(db), ==, SQLITE_OK);
+}
+
 /* A row that is there already is an error, and not another row. */
 static void test_twice(gconstpointer in_place)
 {
@@ -188,12 +316,13 @@ static void test_twice(gconstpointer in_place)
         struct op_record op = { .id = 7 };
         int code = SQLITE_OK;
 
-        check_code(row_block_new(db, tables, G_N_ELEMENTS(tables), in_place != NULL, &block));
+        check_code(row_blocks_new(db, "block", tables, G_N_ELEMENTS(tables), ROW_BLOCK_LEAVES, in_place != NULL, &block, 1));
         for (int i = 0; i < 2; i++) {
                 row_block_begin(block, TABLE_OP);
-                code = row_block_add_record(block, &op);
-                if (code == SQLITE_OK)
-                        code = row_block_end(block);
+                g_assert_true(row_block_add_record(block, &op));
+                row_block_end(block);
+                code = row_block_copy(block);
+                g_assert_true(row_block_is_empty(block));
                 g_assert_cmpint(code & 0xff, ==, i == 0 ? SQLITE_OK : SQLITE_CONSTRAINT);
         }
         row_block_free(block);
@@ -207,6 +336,11 @@ int main(int argc, char **argv)
         g_test_add_data_func("/row_block/numbers_one_by_one", NULL, test_numbers);
         g_test_add_data_func("/row_block/texts", "in place", test_texts);
         g_test_add_data_func("/row_block/texts_one_by_one", NULL, test_texts);
+        g_test_add_data_func("/row_block/index", "in place", test_index);
+        g_test_add_data_func("/row_block/index_one_by_one", NULL, test_index);
+        g_test_add_data_func("/row_block/without_rowid", "in place", test_without_rowid);
+        g_test_add_data_func("/row_block/without_rowid_one_by_one", NULL, test_without_rowid);
+        g_test_add_func("/row_block/two_blocks", test_two_blocks);
         g_test_add_data_func("/row_block/twice", "in place", test_twice);
         g_test_add_data_func("/row_block/twice_one_by_one", NULL, test_twice);
         return g_test_run();
