@@ -779,56 +779,69 @@ static gboolean make_folder(struct options *options)
         return options->folder != NULL;
 }
 
-int main(int argc, char **argv)
+static int bench(struct options *options)
 {
-        struct options options = { 0 };
         struct row *rows[WORKS_MAX];
         g_autofree char *pinned = NULL;
         const struct work *work;
         guint row_count = 0;
-        int code = parse_options(&options, argc, argv);
-        gboolean table = !options.json || strcmp(options.json, "-") != 0;
+        gboolean table = !options->json || strcmp(options->json, "-") != 0;
+        int code = 0;
 
-        if (code >= 0)
-                return code;
-        if (options.list) {
+        if (options->list) {
                 list_works();
                 return 0;
         }
-        if (options.tiny && !options.update && !g_file_get_contents(PINNED_FILE, &pinned, NULL, NULL)) {
+        if (options->tiny && !options->update && !g_file_get_contents(PINNED_FILE, &pinned, NULL, NULL)) {
                 say("%s cannot be read", PINNED_FILE);
                 return EXIT_IO;
         }
-        if (!make_folder(&options))
+        if (!make_folder(options))
                 return EXIT_IO;
-        find_large_trace(&options);
-        code = 0;
+        find_large_trace(options);
         if (table)
                 print_head();
         for (guint i = 0; (work = work_at(i)) != NULL; i++) {
                 struct row *row;
 
-                if (!is_wanted(&options, work))
+                if (!is_wanted(options, work))
                         continue;
                 row = g_new0(struct row, 1);
-                if (!carry_out(&options, work, row)) {
+                if (!carry_out(options, work, row)) {
                         code = EXIT_DIFFERS;
                         g_free(row);
                         continue;
                 }
                 if (table)
-                        print_row(&options, row);
-                if (pinned && !check_pinned(&options, pinned, row))
+                        print_row(options, row);
+                if (pinned && !check_pinned(options, pinned, row))
                         code = EXIT_DIFFERS;
                 rows[row_count++] = row;
         }
-        if (options.update && code == 0 && !write_pinned(&options, rows, row_count))
+        if (options->update && code == 0 && !write_pinned(options, rows, row_count))
                 code = EXIT_IO;
-        if (options.json && !write_json(&options, rows, row_count))
+        if (options->json && !write_json(options, rows, row_count))
                 code = EXIT_IO;
-        if (options.folder_is_ours)
-                g_rmdir(options.folder);
+        if (options->folder_is_ours)
+                g_rmdir(options->folder);
         for (guint i = 0; i < row_count; i++)
                 g_free(rows[i]);
+        return code;
+}
+
+int main(int argc, char **argv)
+{
+        struct options options = { 0 };
+        int code = parse_options(&options, argc, argv);
+
+        if (code < 0)
+                code = bench(&options);
+        g_strfreev(options.only);
+        g_strfreev(options.modes);
+        g_free(options.json);
+        g_free(options.folder);
+        g_free(options.trace);
+        g_free(options.count_text);
+        g_free(options.large_trace);
         return code;
 }
