@@ -225,6 +225,14 @@ static gboolean begin(struct recorder *recorder)
         return TRUE;
 }
 
+static gboolean commit(struct recorder *recorder)
+{
+        if (recorder->in_transaction && !exec(recorder, "COMMIT"))
+                return FALSE;
+        recorder->in_transaction = FALSE;
+        return TRUE;
+}
+
 /* Text of a fixed field, which may lack the final 0. */
 static void bind_name(sqlite3_stmt *statement, int at, const char *name, size_t size)
 {
@@ -385,9 +393,8 @@ static gboolean write_cut(struct recorder *recorder, const struct cut *cut)
             !set_key(recorder, "op_count", int_value((int64_t)cut->op_count)) ||
             !set_key(recorder, "event_count", int_value((int64_t)cut->event_total)) ||
             !set_key(recorder, "sample_interval_ns", int_value((int64_t)cut->sample_interval_ns)) ||
-            !set_key(recorder, "digest", text_value(cut->digest, -1)) || !exec(recorder, "COMMIT"))
+            !set_key(recorder, "digest", text_value(cut->digest, -1)) || !commit(recorder))
                 return FALSE;
-        recorder->in_transaction = FALSE;
         recorder->committed_us = g_get_monotonic_time();
         return TRUE;
 }
@@ -1222,13 +1229,13 @@ static gboolean write_end(struct recorder *recorder, const struct observer *obse
 {
         double seconds = (double)(g_get_monotonic_time() - recorder->started_us) / 1e6;
 
-        if (!open_live_block(recorder) || !begin(recorder) || !write_latency(recorder, observer_latency(observer)) ||
-            !write_live(recorder) || !set_key(recorder, "wall_seconds", real_value(seconds)) ||
+        /* facts that came behind the last cut, such as a broken expectation, have begun a transaction */
+        if (!commit(recorder) || !open_live_block(recorder) || !begin(recorder) ||
+            !write_latency(recorder, observer_latency(observer)) || !write_live(recorder) || !set_key(recorder, "wall_seconds", real_value(seconds)) ||
             !set_key(recorder, "wall_op_rows_per_s", real_value((double)recorder->op_row_count / MAX(seconds, 1e-6))) ||
-            !set_key(recorder, "status", text_value(status, -1)) || !exec(recorder, "COMMIT"))
+            !set_key(recorder, "status", text_value(status, -1)))
                 return FALSE;
-        recorder->in_transaction = FALSE;
-        return TRUE;
+        return commit(recorder);
 }
 
 gboolean recorder_finish(struct recorder *recorder, struct observer *observer, const char *status, GError **error)
