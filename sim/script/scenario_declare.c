@@ -1,7 +1,6 @@
 /*
- * scenario_declare.c - the functions a scenario's main part is written with, and how their arguments are read.
- *
- * Every table is read strictly: a field that is not known is an error that names the known ones.
+ * scenario_declare.c - the functions a scenario's main part is written with: caches, tasks, expectations, parameters and
+ * so on; machine{} is in declare_machine.c, load{} in scenario_load.c.
  */
 #include <string.h>
 
@@ -10,416 +9,18 @@
 #include "script/scenario_parts.h"
 #include "trace/gfp.h"
 
-/* -- fields of a table -------------------------------------------------------------------------------------------- */
-
-/* Pushes "a, b, c". */
-static void push_list(lua_State *L, const char *const *words)
-{
-        luaL_Buffer list;
-
-        luaL_buffinit(L, &list);
-        for (int i = 0; words[i]; i++) {
-                if (i > 0)
-                        luaL_addstring(&list, ", ");
-                luaL_addstring(&list, words[i]);
-        }
-        luaL_pushresult(&list);
-}
-
-void fields_check(lua_State *L, int index, const char *what, const char *const *known)
-{
-        index = lua_absindex(L, index);
-        if (lua_type(L, index) != LUA_TTABLE)
-                luaL_error(L, "%s needs a table: %s { ... }", what, what);
-        for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
-                bool found = false;
-
-                if (lua_type(L, -2) == LUA_TSTRING)
-                        for (int i = 0; known[i] && !found; i++)
-                                found = strcmp(known[i], lua_tostring(L, -2)) == 0;
-                if (found)
-                        continue;
-                push_list(L, known);
-                if (lua_type(L, -3) == LUA_TSTRING)
-                        luaL_error(L, "%s has no field '%s'; it has %s", what, lua_tostring(L, -3),
-                                   lua_tostring(L, -1));
-                luaL_error(L, "%s has fields with names only: %s", what, lua_tostring(L, -1));
-        }
-}
-
-void fields_need(lua_State *L, bool is_there, const char *what, const char *field)
-{
-        if (!is_there)
-                luaL_error(L, "%s needs a field '%s'", what, field);
-}
-
-/* Pushes the field; false (and nothing pushed) if it is nil. */
-static bool push_field(lua_State *L, int index, const char *field)
-{
-        if (lua_getfield(L, index, field) != LUA_TNIL)
-                return true;
-        lua_pop(L, 1);
-        return false;
-}
-
-/* The text stays alive as long as the table has it. */
-bool fields_text(lua_State *L, int index, const char *what, const char *field, const char **ret)
-{
-        if (!push_field(L, index, field))
-                return false;
-        if (lua_type(L, -1) != LUA_TSTRING)
-                luaL_error(L, "%s: %s is a text, not a %s", what, field, luaL_typename(L, -1));
-        *ret = lua_tostring(L, -1);
-        if (strlen(*ret) != lua_rawlen(L, -1) || **ret == '\0')
-                luaL_error(L, "%s: %s is empty or holds a NUL byte", what, field);
-        lua_pop(L, 1);
-        return true;
-}
-
-bool fields_integer(lua_State *L, int index, const char *what, const char *field, lua_Integer min, lua_Integer max,
-                    uint64_t *ret)
-{
-        int is_integer;
-        lua_Integer value;
-
-        if (!push_field(L, index, field))
-                return false;
-        value = lua_tointegerx(L, -1, &is_integer);
-        if (!is_integer || lua_type(L, -1) != LUA_TNUMBER || value < min || value > max)
-                luaL_error(L, "%s: %s is a whole number from %I to %I", what, field, (LUAI_UACINT)min,
-                           (LUAI_UACINT)max);
-        lua_pop(L, 1);
-        *ret = (uint64_t)value;
-        return true;
-}
-
-bool fields_boolean(lua_State *L, int index, const char *what, const char *field, bool *ret)
-{
-        if (!push_field(L, index, field))
-                return false;
-        if (!lua_isboolean(L, -1))
-                luaL_error(L, "%s: %s is true or false", what, field);
-        *ret = lua_toboolean(L, -1);
-        lua_pop(L, 1);
-        return true;
-}
-
-static uint64_t read_quantity(lua_State *L, int index, const char *what, const char *noun,
-                              const char *(*parse)(const char *text, uint64_t *ret))
-{
-        const char *problem;
-        uint64_t value = 0;
-        int is_integer;
-
-        if (lua_type(L, index) == LUA_TSTRING) {
-                problem = parse(lua_tostring(L, index), &value);
-                if (problem)
-                        luaL_error(L, "%s: \"%s\" %s", what, lua_tostring(L, index), problem);
-                return value;
-        }
-        value = (uint64_t)lua_tointegerx(L, index, &is_integer);
-        if (lua_type(L, index) != LUA_TNUMBER)
-                luaL_error(L, "%s needs a %s, not a %s", what, noun,
-                           lua_isnone(L, index) ? "missing argument" : luaL_typename(L, index));
-        if (!is_integer || (int64_t)value < 0)
-                luaL_error(L, "%s: a %s is a whole number, 0 or more", what, noun);
-        return value;
-}
-
-uint64_t value_size(lua_State *L, int index, const char *what)
-{
-        return read_quantity(L, index, what, "size", quantity_size);
-}
-
-uint64_t value_time(lua_State *L, int index, const char *what)
-{
-        return read_quantity(L, index, what, "time", quantity_time);
-}
-
-bool fields_size(lua_State *L, int index, const char *what, const char *field, uint64_t max, uint64_t *ret)
-{
-        const char *name;
-
-        if (!push_field(L, index, field))
-                return false;
-        name = lua_pushfstring(L, "%s: %s", what, field);
-        *ret = value_size(L, -2, name);
-        if (*ret > max)
-                luaL_error(L, "%s: at most %I bytes", name, (LUAI_UACINT)max);
-        lua_pop(L, 2);
-        return true;
-}
-
-bool fields_time(lua_State *L, int index, const char *what, const char *field, uint64_t *ret)
-{
-        const char *name;
-
-        if (!push_field(L, index, field))
-                return false;
-        name = lua_pushfstring(L, "%s: %s", what, field);
-        *ret = value_time(L, -2, name);
-        lua_pop(L, 2);
-        return true;
-}
-
-uint32_t value_gfp(lua_State *L, int index, const char *what, bool numa)
-{
-        const char *text, *word;
-        size_t length;
-        uint32_t gfp;
-        int is_integer;
-        lua_Integer value;
-
-        if (lua_type(L, index) == LUA_TNUMBER) {
-                value = lua_tointegerx(L, index, &is_integer);
-                if (!is_integer || value < 0 || value > 0x7ffff)
-                        luaL_error(L, "%s: a gfp mask is a sum of the constants in gfp", what);
-                return (uint32_t)value;
-        }
-        if (lua_type(L, index) != LUA_TSTRING)
-                luaL_error(L, "%s: a gfp mask is a text such as \"atomic\" or \"kernel,dma\", not a %s", what,
-                           luaL_typename(L, index));
-        text = lua_tostring(L, index);
-        if (!gfp_parse(text, numa, &gfp, &word, &length)) {
-                lua_pushlstring(L, word, length);
-                luaL_error(L, "%s: '%s' is no gfp flag", what, lua_tostring(L, -1));
-        }
-        return gfp;
-}
-
-enum failure_policy value_policy(lua_State *L, int index, const char *what)
-{
-        static const char *const names[] = { "nil", "count", "fatal" };
-        const char *text = lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : "";
-
-        for (int i = 0; i < 3; i++)
-                if (strcmp(text, names[i]) == 0)
-                        return (enum failure_policy)i;
-        luaL_error(L, "%s: on_failure is \"nil\", \"count\" or \"fatal\"", what);
-        return FAILURE_NIL;
-}
-
-/* -- machine ------------------------------------------------------------------------------------------------------ */
-
 static struct scenario *scenario_here(lua_State *L)
 {
         return lua_touserdata(L, lua_upvalueindex(1));
 }
 
-/* These functions belong to the main part; inside of tasks they would come too late. */
-static struct scenario *declaring(lua_State *L, const char *what)
+struct scenario *declaring(lua_State *L, const char *what)
 {
         struct scenario *scenario = scenario_here(L);
 
         if (!scenario->is_declaring)
                 luaL_error(L, "%s belongs to the main part of the scenario, not into a task", what);
         return scenario;
-}
-
-static void read_u32(lua_State *L, const char *name, lua_Integer min, lua_Integer max, uint32_t *field)
-{
-        uint64_t value;
-
-        if (fields_integer(L, 1, "machine", name, min, max, &value))
-                *field = (uint32_t)value;
-}
-
-static void read_costs(lua_State *L, struct sim_config *config)
-{
-        const char *names[COST_KIND_COUNT + 1] = { NULL };
-        int costs = lua_gettop(L) + 1;
-
-        if (!push_field(L, 1, "costs"))
-                return;
-        for (uint32_t cost = 0; cost < COST_KIND_COUNT; cost++)
-                names[cost] = cost_infos[cost].name;
-        fields_check(L, costs, "costs", names);
-        for (uint32_t cost = 0; cost < COST_KIND_COUNT; cost++) {
-                uint64_t cycles;
-
-                if (fields_integer(L, costs, "costs", names[cost], 0, 1000 * 1000 * 1000, &cycles))
-                        config->cost_cycles[cost] = (uint32_t)cycles;
-        }
-        lua_pop(L, 1);
-}
-
-static uint32_t read_mib(lua_State *L, int index, const char *what, bool *ret_is_there)
-{
-        uint64_t bytes = 0;
-
-        *ret_is_there = fields_size(L, index, what, "memory", UINT64_C(1) << 48, &bytes);
-        if (bytes % (1u << 20) != 0)
-                luaL_error(L, "%s: memory comes in whole MiB", what);
-        return (uint32_t)(bytes >> 20);
-}
-
-/* The CPUs of node `node`, in table `index`; each CPU once. Returns how many there are. */
-static uint32_t read_node_cpus(lua_State *L, int index, uint32_t node, struct sim_config *config)
-{
-        lua_Integer count = (lua_Integer)lua_rawlen(L, index);
-
-        if (lua_type(L, index) != LUA_TTABLE)
-                luaL_error(L, "machine.nodes: cpus is a list of CPU numbers: { 0, 2 }");
-        for (lua_Integer i = 1; i <= count; i++) {
-                int is_integer;
-                lua_Integer cpu;
-
-                lua_rawgeti(L, index, i);
-                cpu = lua_tointegerx(L, -1, &is_integer);
-                if (!is_integer || cpu < 0 || cpu >= (lua_Integer)MACHINE_CPUS_MAX)
-                        luaL_error(L, "machine.nodes: a CPU is a whole number from 0 to %d", (int)MACHINE_CPUS_MAX - 1);
-                if (config->cpu_node_plus_1[cpu])
-                        luaL_error(L, "machine.nodes: CPU %d is on two nodes", (int)cpu);
-                config->cpu_node_plus_1[cpu] = node + 1;
-                lua_pop(L, 1);
-        }
-        return (uint32_t)count;
-}
-
-/* nodes = { { memory = "4GiB", cpus = { 0, 1 } }, ... }. Without any `cpus` CPU c is on node c mod nodes. */
-static void read_node_list(lua_State *L, int nodes, struct sim_config *config, bool has_cpus)
-{
-        static const char *const known[] = { "memory", "cpus", NULL };
-        lua_Integer count = (lua_Integer)lua_rawlen(L, nodes);
-        uint32_t placed = 0;
-        bool any = false;
-
-        if (count < 1 || count > (lua_Integer)MACHINE_NODES_MAX)
-                luaL_error(L, "machine: nodes is a list of 1 to %d tables, one for each node", (int)MACHINE_NODES_MAX);
-        config->nodes = (uint32_t)count;
-        for (uint32_t node = 0; node < config->nodes; node++) {
-                bool is_there;
-
-                lua_rawgeti(L, nodes, node + 1);
-                fields_check(L, -1, "machine.nodes", known);
-                config->node_mib[node] = read_mib(L, lua_gettop(L), "machine.nodes", &is_there);
-                fields_need(L, is_there, "machine.nodes", "memory");
-                if (push_field(L, lua_gettop(L), "cpus")) {
-                        any = true;
-                        placed += read_node_cpus(L, lua_gettop(L), node, config);
-                        lua_pop(L, 1);
-                }
-                lua_pop(L, 1);
-        }
-        if (!any)
-                return;
-        if (!has_cpus)
-                config->cpus = placed;
-        for (uint32_t cpu = 0; cpu < MACHINE_CPUS_MAX; cpu++)
-                if (!!config->cpu_node_plus_1[cpu] != (cpu < config->cpus))
-                        luaL_error(L, cpu < config->cpus ? "machine.nodes: CPU %d is on no node" :
-                                                           "machine.nodes: the machine has no CPU %d", (int)cpu);
-}
-
-/* nodes = N: the memory in N equal parts. */
-static void read_node_count(lua_State *L, lua_Integer count, struct sim_config *config)
-{
-        uint32_t mib = config->node_mib[0];
-
-        if (count < 1 || count > (lua_Integer)MACHINE_NODES_MAX)
-                luaL_error(L, "machine: nodes is a number from 1 to %d, or a list of tables", (int)MACHINE_NODES_MAX);
-        if (mib % (uint32_t)count != 0)
-                luaL_error(L, "machine: memory of %d MiB is not divided by %d nodes; say nodes = { { memory = ... }, "
-                              "... }",
-                           (int)mib, (int)count);
-        config->nodes = (uint32_t)count;
-        for (uint32_t node = 0; node < config->nodes; node++)
-                config->node_mib[node] = mib / (uint32_t)count;
-}
-
-static void read_nodes(lua_State *L, struct sim_config *config, bool has_memory)
-{
-        bool numa = false, has_cpus, is_numa_given;
-        uint64_t cpus;
-
-        is_numa_given = fields_boolean(L, 1, "machine", "numa", &numa);
-        if (is_numa_given)
-                config->numa = numa;
-        if (!push_field(L, 1, "nodes"))
-                return;
-        if (is_numa_given && !numa)
-                luaL_error(L, "machine: nodes are those of a NUMA kernel: leave out numa = false");
-        config->numa = 1;
-        has_cpus = fields_integer(L, 1, "machine", "cpus", 1, MACHINE_CPUS_MAX, &cpus);
-        if (lua_type(L, -1) == LUA_TTABLE && has_memory)
-                luaL_error(L, "machine: memory is given twice: with each of the nodes, or in all with nodes = N");
-        if (lua_type(L, -1) == LUA_TTABLE)
-                read_node_list(L, lua_gettop(L), config, has_cpus);
-        else if (lua_isinteger(L, -1))
-                read_node_count(L, lua_tointeger(L, -1), config);
-        else
-                luaL_error(L, "machine: nodes is a number from 1 to %d, or a list of tables", (int)MACHINE_NODES_MAX);
-        lua_pop(L, 1);
-}
-
-static int declare_machine(lua_State *L)
-{
-        static const char *const known[] = { "arch",    "cpus",       "memory",         "numa",
-                                             "nodes",   "reserved",   "reserved_pages", "cache_line",
-                                             "hz",      "cpu_mhz",    "costs",          "audit",
-                                             "threads", "debug_slab", "rcu_grace",      "swap",
-                                             "vm",      NULL };
-        static const char *const audits[] = { "none", "op", "step" };
-        struct scenario *scenario = declaring(L, "machine");
-        struct sim_config new_config = scenario->config; /* taken when all of it is right */
-        struct sim_config *config = &new_config;
-        uint64_t number;
-        const char *text;
-        bool has_memory, debug_slab = false;
-        uint32_t mib;
-
-        fields_check(L, 1, "machine", known);
-        if (scenario->has_machine)
-                return luaL_error(L, "machine is declared twice");
-        if (scenario->clock_is_used)
-                return luaL_error(L, "machine comes before caches whose ctor or dtor is a time");
-        if (fields_text(L, 1, "machine", "arch", &text)) {
-                if (strcmp(text, "x86_64") != 0 && strcmp(text, "i386") != 0)
-                        return luaL_error(L, "machine: arch is \"x86_64\" or \"i386\"");
-                config->arch = strcmp(text, "i386") == 0 ? ARCH_I386 : ARCH_X86_64;
-                if (config->arch == ARCH_I386)
-                        config->line_bytes = 32;
-        }
-        read_u32(L, "cpus", 1, MACHINE_CPUS_MAX, &config->cpus);
-        mib = read_mib(L, 1, "machine", &has_memory);
-        if (has_memory)
-                config->node_mib[0] = mib;
-        read_nodes(L, config, has_memory);
-        read_u32(L, "reserved_pages", 0, INT32_MAX, &config->reserved_pages);
-        if (fields_size(L, 1, "machine", "reserved", UINT64_C(1) << 40, &number)) {
-                if (number % PAGE_BYTES != 0)
-                        return luaL_error(L, "machine: reserved comes in whole pages of 4096 bytes");
-                config->reserved_pages = (uint32_t)(number / PAGE_BYTES);
-        }
-        if (fields_size(L, 1, "machine", "cache_line", 4096, &number))
-                config->line_bytes = (uint32_t)number;
-        read_u32(L, "hz", 1, 10000, &config->hz);
-        read_u32(L, "cpu_mhz", 1, 100000, &config->cpu_mhz);
-        if (fields_time(L, 1, "machine", "rcu_grace", &number)) {
-                if (number > 4000000000u)
-                        return luaL_error(L, "machine: rcu_grace is at most 4s");
-                config->rcu_grace_ns = (uint32_t)number;
-        }
-        read_u32(L, "threads", 1, 60000, &scenario->spare_threads);
-        if (fields_boolean(L, 1, "machine", "debug_slab", &debug_slab))
-                config->debug_slab = debug_slab;
-        if (fields_text(L, 1, "machine", "audit", &text)) {
-                uint32_t audit = 0;
-
-                while (audit < 3 && strcmp(text, audits[audit]) != 0)
-                        audit++;
-                if (audit == 3)
-                        return luaL_error(L, "machine: audit is \"none\", \"op\" or \"step\"");
-                config->audit = audit;
-        }
-        read_costs(L, config);
-        text = sim_config_problem(config);
-        if (text)
-                return luaL_error(L, "machine: %s", text);
-        declare_vm(scenario, L, 1);
-        scenario->config = new_config;
-        scenario->has_machine = true;
-        return 0;
 }
 
 /* -- caches ------------------------------------------------------------------------------------------------------- */
@@ -454,7 +55,7 @@ static uint32_t read_object_cycles(struct scenario *scenario, lua_State *L, int 
         uint64_t cycles = 0;
         int is_integer;
 
-        if (!push_field(L, index, field))
+        if (!fields_push(L, index, field))
                 return 0;
         if (lua_type(L, -1) == LUA_TSTRING) {
                 const char *name = lua_pushfstring(L, "%s: %s", what, field);
@@ -497,7 +98,7 @@ void declare_cache_spec(struct scenario *scenario, lua_State *L, int index, cons
                         luaL_error(L, "%s: align is a power of two", what);
                 ret->align_bytes = (uint32_t)number;
         }
-        if (push_field(L, index, "flags")) {
+        if (fields_push(L, index, "flags")) {
                 ret->flags = read_cache_flags(L, what);
                 lua_pop(L, 1);
         }
@@ -536,7 +137,7 @@ static void read_elements(lua_State *L, int index, const char *what, struct decl
                 spec->order = (uint32_t)number;
                 given++;
         }
-        if (push_field(L, index, "cache")) {
+        if (fields_push(L, index, "cache")) {
                 mempool->declared = box_part(L, -1, BOX_CACHE);
                 if (!mempool->declared && (lua_type(L, -1) != LUA_TSTRING || lua_rawlen(L, -1) > CACHE_NAME_MAX))
                         luaL_error(L, "%s: cache is what cache{} returned, or a name such as \"size-64\"", what);
@@ -895,7 +496,7 @@ static int declare_trace(lua_State *L)
         if (scenario->player)
                 return luaL_error(L, "one trace is enough");
         fields_need(L, fields_text(L, 1, "trace", "file", &file), "trace", "file");
-        if (push_field(L, 1, "speed")) {
+        if (fields_push(L, 1, "speed")) {
                 text = lua_tostring(L, -1);
                 problem = text ? quantity_ratio(text, &part, &whole) : "is no ratio";
                 if (problem)

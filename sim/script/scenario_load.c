@@ -56,15 +56,6 @@ struct load_source {
 
 /* -- amounts ------------------------------------------------------------------------------------------------------ */
 
-static struct scenario *declaring(lua_State *L, const char *what)
-{
-        struct scenario *scenario = lua_touserdata(L, lua_upvalueindex(1));
-
-        if (!scenario->is_declaring)
-                luaL_error(L, "%s belongs to the main part of the scenario, not into a task", what);
-        return scenario;
-}
-
 /* A whole number, a time or a size; *unit becomes what it is, and must not have been the other one. */
 static uint64_t read_amount(lua_State *L, int index, const char *what, enum unit *unit)
 {

@@ -423,9 +423,7 @@ struct object *object_check(lua_State *L, int index);
 /* "size-128 object (op 12, page 4711 + 256)" */
 char *object_text(const struct scenario *scenario, const struct object *object);
 
-/* -- scenario_declare.c ------------------------------------------------------------------------------------------- */
-
-void declare_open(struct scenario *scenario, lua_State *L);
+/* -- fields.c ----------------------------------------------------------------------------------------------------- */
 
 /* Fields of a table argument. `what` is the function's name, for messages. */
 void fields_check(lua_State *L, int index, const char *what, const char *const *known);
@@ -435,6 +433,8 @@ bool fields_integer(lua_State *L, int index, const char *what, const char *field
 bool fields_size(lua_State *L, int index, const char *what, const char *field, uint64_t max, uint64_t *ret);
 bool fields_time(lua_State *L, int index, const char *what, const char *field, uint64_t *ret);
 bool fields_boolean(lua_State *L, int index, const char *what, const char *field, bool *ret);
+/* Pushes the field; false (and nothing pushed) if it is nil. */
+bool fields_push(lua_State *L, int index, const char *field);
 void fields_need(lua_State *L, bool is_there, const char *what, const char *field);
 
 /* Values that are an integer or a text with a unit. */
@@ -442,6 +442,14 @@ uint64_t value_size(lua_State *L, int index, const char *what);
 uint64_t value_time(lua_State *L, int index, const char *what);
 uint32_t value_gfp(lua_State *L, int index, const char *what, bool numa);
 enum failure_policy value_policy(lua_State *L, int index, const char *what);
+
+/* -- scenario_declare.c ------------------------------------------------------------------------------------------- */
+
+void declare_open(struct scenario *scenario, lua_State *L);
+
+/* The scenario whose main part is running; an error in a task, where `what` would come too late. */
+struct scenario *declaring(lua_State *L, const char *what);
+int declare_machine(lua_State *L); /* declare_machine.c */
 
 /* name, size, align, flags of cache{} and t:create{} */
 void declare_cache_spec(struct scenario *scenario, lua_State *L, int index, const char *what, struct cache_spec *ret);
