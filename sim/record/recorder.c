@@ -3,11 +3,11 @@
  *
  *      simulation --to_encode--> encoder --to_write--> writer
  *
- * Making rows takes about as long as SQLite needs to put them away, so each has a thread: the encoder turns batches into
- * blocks of rows (row_block.h) and adds up sums and totals, the writer calls SQLite. Both work in the order of the calls. Queues,
- * spare batches and blocks are shared under `lock`; `state` is atomic. Everything about the database belongs to the
- * writer's thread from recorder_open until it is joined, then to the caller of recorder_finish. While a cut is
- * written the encoder waits: sums and totals are then the writer's.
+ * Making rows takes about half as long as SQLite needs to put them away, so each has a thread: the encoder turns batches
+ * into blocks of rows (row_block.h) and adds up sums and totals, the writer calls SQLite. Both work in the order of the
+ * calls. Queues, spare batches and blocks are shared under `lock`; `state` is atomic. Everything about the database
+ * belongs to the writer's thread from recorder_open until it is joined, then to the caller of recorder_finish. While a
+ * cut is written the encoder waits: sums and totals are then the writer's.
  */
 #include "record/recorder.h"
 
@@ -83,6 +83,7 @@ struct recorder {
         gboolean is_cutting; /* a cut is on its way to the writer or written */
         gint64 commit_every_us;
         gint state; /* SINK_*, atomic */
+        struct row_block *live; /* what the workload holds at the end; first the encoder's, then of recorder_finish */
 
         /* the encoder's, but while a cut is written */
         struct row_block *block; /* being filled, NULL: none */
@@ -98,7 +99,7 @@ struct recorder {
         GError *error;
         sqlite3_stmt *last; /* statement of run_values, and its text */
         const char *last_sql;
-        struct row_block *blocks[BLOCKS], *live;
+        struct row_block *blocks[BLOCKS];
         gboolean in_transaction, knows_zones;
 };
 
@@ -183,7 +184,7 @@ static void bind(sqlite3_stmt *statement, int at, const struct value *value)
         }
 }
 
-/* Statements of this kind come in rows of the same one: the last stays prepared. sql: the same pointer for the same one. */
+/* Statements of this kind come many times in turn: the last stays prepared. sql: the same pointer for the same one. */
 static gboolean run_values(struct recorder *recorder, const char *sql, const struct value *values, int count)
 {
         gboolean ok;
@@ -721,14 +722,36 @@ static void encode_samples(struct recorder *recorder, const GPtrArray *samples)
         end_rows(recorder);
 }
 
-/* Sums and totals stand still until the writer has written them. */
+/* The block of what the workload holds, when nothing more comes. */
+static int fill_live(struct recorder *recorder)
+{
+        static const enum table_id table = TABLE_LIVE_OBJECT;
+        uint32_t leaves = row_block_leaves(totals_live_count(recorder->totals), table);
+        int code;
+
+        if (recorder->live != NULL)
+                return SQLITE_OK;
+        code = row_blocks_new("live", &table, 1, leaves, &recorder->live, 1);
+        if (code == SQLITE_OK)
+                totals_fill_live(recorder->totals, recorder->live);
+        return code;
+}
+
+/* Sums and totals stand still until the writer has written them. Meanwhile the end is prepared, if this is it. */
 static void cut(struct recorder *recorder, struct item *item)
 {
+        gboolean is_end;
+
         thin_samples(recorder, item->batch->cut->sample_interval_ns);
         encode_samples(recorder, item->batch->cut->samples);
         g_mutex_lock(&recorder->lock);
         recorder->is_cutting = TRUE;
         stage_push(&recorder->to_write, *item);
+        is_end = recorder->to_encode.is_over && g_queue_is_empty(&recorder->to_encode.items);
+        g_mutex_unlock(&recorder->lock);
+        if (is_end)
+                fill_live(recorder); /* when that fails it is tried again, and said */
+        g_mutex_lock(&recorder->lock);
         while (recorder->is_cutting)
                 g_cond_wait(&recorder->cut_written, &recorder->lock);
         g_mutex_unlock(&recorder->lock);
@@ -1119,8 +1142,9 @@ static gboolean prepare_writer(struct recorder *recorder)
         if (!exec(recorder, "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = OFF; PRAGMA cache_size = -65536;"
                             "PRAGMA temp_store = MEMORY; PRAGMA secure_delete = OFF"))
                 return FALSE;
-        code = row_blocks_new(recorder->db, "block", tables, G_N_ELEMENTS(tables), ROW_BLOCK_LEAVES, TRUE, recorder->blocks,
-                              BLOCKS);
+        code = row_blocks_new("block", tables, G_N_ELEMENTS(tables), ROW_BLOCK_LEAVES, recorder->blocks, BLOCKS);
+        if (code == SQLITE_OK)
+                code = row_blocks_attach(recorder->db, TRUE, recorder->blocks, BLOCKS);
         for (uint32_t i = 0; i < BLOCKS && code == SQLITE_OK; i++)
                 g_queue_push_tail(&recorder->free_blocks, recorder->blocks[i]);
         return code == SQLITE_OK ? TRUE : fail(recorder, code);
@@ -1205,21 +1229,15 @@ static gboolean write_latency(struct recorder *recorder, const struct latency *l
         return TRUE;
 }
 
-/* A block with room for what the workload holds; attached before the transaction that fills it. */
-static gboolean open_live_block(struct recorder *recorder)
-{
-        static const enum table_id table = TABLE_LIVE_OBJECT;
-        uint32_t leaves = row_block_leaves(totals_live_count(recorder->totals), table);
-        int code = row_blocks_new(recorder->db, "live", &table, 1, leaves, TRUE, &recorder->live, 1);
-
-        return code == SQLITE_OK ? TRUE : fail(recorder, code);
-}
-
 /* What the workload still holds: known of a run that came to its end, however it ended. */
 static gboolean write_live(struct recorder *recorder)
 {
-        int code = totals_write_live(recorder->totals, recorder->live);
+        int code = SQLITE_OK;
 
+        while (!row_block_is_empty(recorder->live) && code == SQLITE_OK) {
+                code = row_block_copy(recorder->live);
+                totals_fill_live(recorder->totals, recorder->live);
+        }
         return code != SQLITE_OK ? fail(recorder, code)
                                  : set_key(recorder, "live_object_count",
                                            int_value((int64_t)totals_live_count(recorder->totals)));
@@ -1228,10 +1246,17 @@ static gboolean write_live(struct recorder *recorder)
 static gboolean write_end(struct recorder *recorder, const struct observer *observer, const char *status)
 {
         double seconds = (double)(g_get_monotonic_time() - recorder->started_us) / 1e6;
+        int code = fill_live(recorder);
 
         /* facts that came behind the last cut, such as a broken expectation, have begun a transaction */
-        if (!commit(recorder) || !open_live_block(recorder) || !begin(recorder) ||
-            !write_latency(recorder, observer_latency(observer)) || !write_live(recorder) || !set_key(recorder, "wall_seconds", real_value(seconds)) ||
+        if (!commit(recorder))
+                return FALSE;
+        if (code == SQLITE_OK)
+                code = row_block_attach_like(recorder->live, recorder->blocks[0]);
+        if (code != SQLITE_OK)
+                return fail(recorder, code);
+        if (!begin(recorder) || !write_latency(recorder, observer_latency(observer)) || !write_live(recorder) ||
+            !set_key(recorder, "wall_seconds", real_value(seconds)) ||
             !set_key(recorder, "wall_op_rows_per_s", real_value((double)recorder->op_row_count / MAX(seconds, 1e-6))) ||
             !set_key(recorder, "status", text_value(status, -1)))
                 return FALSE;

@@ -3,7 +3,7 @@
  *
  *      page 1                the schema, as SQLite wrote it for the same CREATE statements
  *      pages 2 .. 1 + n      the roots of tables and indexes: empty leaves, or with rows
- *      then                  leaves of rows, and as many of index entries; one table at a time has rows
+ *      then                  leaves of rows, and as many of entries if there is an index; one table at a time has rows
  *
  * There are two kinds of tree: that of a table, by rowid, and that of an index or a table WITHOUT ROWID, by the values of
  * the record. A leaf is filled with cells from its end towards the array of their places at its beginning. What fits into
@@ -43,7 +43,7 @@ struct target {
         uint32_t field_count;
         struct field fields[OP_COLUMNS_MAX];
         uint32_t root, index_root; /* page numbers, from 1; 0: none */
-        sqlite3_stmt *copy;        /* NULL: rows go in one by one */
+        sqlite3_stmt *copy;        /* all rows, or, where SQLite cannot read the image, one by one; NULL: not yet needed */
         sqlite3_stmt *insert;
 };
 
@@ -62,8 +62,9 @@ struct entry {
 };
 
 struct row_block {
-        sqlite3 *db;
+        sqlite3 *db; /* NULL: not attached */
         char *name;
+        gboolean in_place; /* SQLite reads the image where it is */
         uint8_t *image;
         uint32_t leaves;
         uint32_t root_count;
@@ -212,7 +213,9 @@ static uint8_t *page_at(const struct row_block *block, uint32_t number)
 
 static size_t image_bytes(const struct row_block *block)
 {
-        return (1 + (size_t)block->root_count + 2 * (size_t)block->leaves) * PAGE_BYTES;
+        uint32_t trees = block->root_count > block->target_count ? 2 : 1; /* rows, and entries of an index */
+
+        return (1 + (size_t)block->root_count + trees * (size_t)block->leaves) * PAGE_BYTES;
 }
 
 static void begin_leaf(struct tree *tree, uint32_t leaf)
@@ -512,25 +515,58 @@ void row_block_clear(struct row_block *block)
         block->row_count = 0;
 }
 
+static int prepare(struct row_block *block, const char *sql, sqlite3_stmt **ret)
+{
+        return sqlite3_prepare_v3(block->db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL);
+}
+
+/* Not every block comes to hold rows of every table. */
+static int prepare_statement(struct row_block *block)
+{
+        const char *name = schema_tables[block->target->table].name;
+        g_autofree char *copy = g_strdup_printf("INSERT INTO main.%s SELECT * FROM %s.%s", name, block->name, name);
+        g_autofree char *insert = table_insert_sql(&schema_tables[block->target->table], "INSERT");
+
+        return block->in_place ? prepare(block, copy, &block->target->copy) : prepare(block, insert, &block->target->insert);
+}
+
 int row_block_copy(struct row_block *block)
 {
+        struct target *target = block->target;
         uint32_t row_count = block->row_count;
-        int code;
+        int code = SQLITE_OK;
 
         if (row_count == 0)
                 return SQLITE_OK;
-        if (block->target->copy == NULL) {
-                code = insert_rows(block);
-        } else {
-                code = step(block->target->copy);
+        if (target->copy == NULL && target->insert == NULL)
+                code = prepare_statement(block);
+        if (code == SQLITE_OK && block->in_place) {
+                code = step(target->copy);
                 if (code == SQLITE_OK && sqlite3_changes64(block->db) != row_count)
                         code = SQLITE_INTERNAL;
+        } else if (code == SQLITE_OK) {
+                code = insert_rows(block);
         }
         row_block_clear(block);
         return code;
 }
 
 /* -- opening -------------------------------------------------------------------------------------------------------- */
+
+/* What schema_create makes of it, without the comments: each block has it read. */
+static void append_table_sql(GString *sql, enum table_id id)
+{
+        const struct table *table = &schema_tables[id];
+        g_autofree char *index = schema_index_sql(id);
+
+        g_string_append_printf(sql, "CREATE TABLE %s (", table->name);
+        for (uint32_t i = 0; i < table->column_count; i++)
+                g_string_append_printf(sql, "%s%s %s", i == 0 ? "" : ", ", table->columns[i].name,
+                                       table->columns[i].declaration);
+        g_string_append_printf(sql, "%s%s) %s; %s", table->constraint != NULL ? ", " : "",
+                               table->constraint != NULL ? table->constraint : "",
+                               table->options != NULL ? table->options : "", index);
+}
 
 /* Page 1 and the roots, made by SQLite; newly allocated with room for the leaves. */
 static int make_image(const struct row_block *block, uint8_t **ret)
@@ -542,12 +578,8 @@ static int make_image(const struct row_block *block, uint8_t **ret)
         int code = sqlite3_open_v2(":memory:", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
 
         g_string_append_printf(sql, "PRAGMA page_size = %u;", PAGE_BYTES);
-        for (uint32_t i = 0; i < block->target_count; i++) {
-                g_autofree char *table = schema_table_sql(block->targets[i].table);
-                g_autofree char *index = schema_index_sql(block->targets[i].table);
-
-                g_string_append_printf(sql, "%s%s", table, index);
-        }
+        for (uint32_t i = 0; i < block->target_count; i++)
+                append_table_sql(sql, block->targets[i].table);
         if (code == SQLITE_OK)
                 code = sqlite3_exec(db, sql->str, NULL, NULL, NULL);
         pages = code == SQLITE_OK ? sqlite3_serialize(db, "main", &bytes, 0) : NULL;
@@ -607,26 +639,6 @@ static int attach_image(struct row_block *block)
         return code == SQLITE_OK ? sqlite3_exec(block->db, pragma, NULL, NULL, NULL) : code;
 }
 
-static int prepare(struct row_block *block, const char *sql, sqlite3_stmt **ret)
-{
-        return sqlite3_prepare_v3(block->db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL);
-}
-
-static int prepare_statements(struct row_block *block, gboolean in_place)
-{
-        int code = SQLITE_OK;
-
-        for (uint32_t i = 0; i < block->target_count && code == SQLITE_OK; i++) {
-                struct target *target = &block->targets[i];
-                const char *name = schema_tables[target->table].name;
-                g_autofree char *copy = g_strdup_printf("INSERT INTO main.%s SELECT * FROM %s.%s", name, block->name, name);
-                g_autofree char *insert = table_insert_sql(&schema_tables[target->table], "INSERT");
-
-                code = in_place ? prepare(block, copy, &target->copy) : prepare(block, insert, &target->insert);
-        }
-        return code;
-}
-
 static void find_fields(struct target *target)
 {
         const struct table *table = &schema_tables[target->table];
@@ -647,14 +659,13 @@ static void find_fields(struct target *target)
         }
 }
 
-static struct row_block *block_new(sqlite3 *db, char *name, const enum table_id *tables, uint32_t table_count,
+static struct row_block *block_new(char *name, const enum table_id *tables, uint32_t table_count,
                                    uint32_t leaves)
 {
         struct row_block *block = g_new0(struct row_block, 1);
 
         g_assert(table_count <= G_N_ELEMENTS(block->targets));
         g_assert(leaves <= LEAVES_MAX);
-        block->db = db;
         block->name = name;
         block->leaves = leaves;
         block->target_count = table_count;
@@ -673,33 +684,45 @@ static struct row_block *block_new(sqlite3 *db, char *name, const enum table_id 
         return block;
 }
 
-int row_blocks_new(sqlite3 *db, const char *prefix, const enum table_id *tables, uint32_t table_count, uint32_t leaves,
-                   gboolean in_place, struct row_block **ret, uint32_t count)
+int row_blocks_new(const char *prefix, const enum table_id *tables, uint32_t table_count, uint32_t leaves,
+                   struct row_block **ret, uint32_t count)
 {
         int code = SQLITE_OK;
 
         for (uint32_t i = 0; i < count; i++)
-                ret[i] = NULL;
+                ret[i] = block_new(g_strdup_printf("%s%u", prefix, i), tables, table_count, leaves);
         for (uint32_t i = 0; i < count && code == SQLITE_OK; i++) {
-                struct row_block *block = block_new(db, g_strdup_printf("%s%u", prefix, i), tables, table_count, leaves);
-
-                ret[i] = block;
                 if (i == 0) {
-                        code = make_image(block, &block->image);
+                        code = make_image(ret[0], &ret[0]->image);
                 } else {
-                        block->image = g_malloc0(image_bytes(block));
-                        memcpy(block->image, ret[0]->image, (1 + (size_t)block->root_count) * PAGE_BYTES);
+                        ret[i]->image = g_malloc0(image_bytes(ret[i]));
+                        memcpy(ret[i]->image, ret[0]->image, (1 + (size_t)ret[i]->root_count) * PAGE_BYTES);
                 }
-                if (code == SQLITE_OK && in_place)
-                        code = attach_image(block);
-                if (code == SQLITE_OK && in_place && i == 0)
-                        code = try_in_place(block, &in_place);
-                if (code == SQLITE_OK)
-                        code = prepare_statements(block, in_place);
         }
         for (uint32_t i = 0; i < count && code != SQLITE_OK; i++)
                 g_clear_pointer(&ret[i], row_block_free);
         return code;
+}
+
+int row_blocks_attach(sqlite3 *db, gboolean in_place, struct row_block *const *blocks, uint32_t count)
+{
+        int code;
+
+        blocks[0]->db = db;
+        blocks[0]->in_place = in_place;
+        code = in_place ? attach_image(blocks[0]) : SQLITE_OK;
+        if (code == SQLITE_OK && in_place)
+                code = try_in_place(blocks[0], &blocks[0]->in_place);
+        for (uint32_t i = 1; i < count && code == SQLITE_OK; i++)
+                code = row_block_attach_like(blocks[i], blocks[0]);
+        return code;
+}
+
+int row_block_attach_like(struct row_block *block, const struct row_block *other)
+{
+        block->db = other->db;
+        block->in_place = other->in_place;
+        return block->in_place ? attach_image(block) : SQLITE_OK;
 }
 
 void row_block_free(struct row_block *block)
@@ -712,8 +735,10 @@ void row_block_free(struct row_block *block)
                 sqlite3_finalize(block->targets[i].copy);
                 sqlite3_finalize(block->targets[i].insert);
         }
-        detach = g_strdup_printf("DETACH %s", block->name);
-        sqlite3_exec(block->db, detach, NULL, NULL, NULL); /* before its memory goes */
+        if (block->db != NULL) {
+                detach = g_strdup_printf("DETACH %s", block->name);
+                sqlite3_exec(block->db, detach, NULL, NULL, NULL); /* before its memory goes */
+        }
         g_free(block->image);
         g_free(block->entries);
         g_free(block->name);

@@ -30,12 +30,21 @@
 struct row_block;
 
 /*
- * `count` blocks, each for any of these tables of `db`, which has them already; outside of a transaction. They are attached
- * as prefix0, prefix1, ...; leaves: pages of rows in each. in_place FALSE: as if this SQLite could not read the pages where
- * they are, for tests. Returns an SQLite code; ret is all NULL unless that is SQLITE_OK.
+ * `count` blocks, each for any of these tables; leaves: pages of rows in each. They can be filled at once. The
+ * name of a block in SQL is prefix0, prefix1, ... Returns an SQLite code; ret is all NULL unless that is SQLITE_OK.
  */
-int row_blocks_new(sqlite3 *db, const char *prefix, const enum table_id *tables, uint32_t table_count, uint32_t leaves,
-                   gboolean in_place, struct row_block **ret, uint32_t count);
+int row_blocks_new(const char *prefix, const enum table_id *tables, uint32_t table_count, uint32_t leaves,
+                   struct row_block **ret, uint32_t count);
+
+/*
+ * Before the first is copied: attaches empty blocks to the database, which has their tables; outside of a transaction.
+ * in_place FALSE: as if this SQLite could not read the pages where they are, for tests. Returns an SQLite code.
+ */
+int row_blocks_attach(sqlite3 *db, gboolean in_place, struct row_block *const *blocks, uint32_t count);
+
+/* The same of a block that may have rows, to the database of `other` in the way that was found to work there. */
+int row_block_attach_like(struct row_block *block, const struct row_block *other);
+
 void row_block_free(struct row_block *block); /* before the database is closed, outside of a transaction */
 
 /* Rows of this table follow; there are none in the block. */

@@ -230,6 +230,8 @@ struct totals {
         GHashTable *shrunk;   /* op under way -> GArray of struct op_record: frees by shrinkers it called */
         GHashTable *waited;   /* op under way -> GArray of the ids of lock_total it waited for */
         GArray *failed;       /* uint64_t, since the last write */
+        const struct live **held; /* what is held, by place; NULL: not yet asked for */
+        uint64_t held_count, held_at; /* of them, and handed out */
 };
 
 const enum table_id totals_tables[] = {
@@ -281,6 +283,7 @@ void totals_free(struct totals *totals)
         g_hash_table_unref(totals->shrunk);
         g_hash_table_unref(totals->waited);
         g_array_unref(totals->failed);
+        g_free(totals->held);
         g_free(totals);
 }
 
@@ -688,28 +691,26 @@ static int by_place(const void *a, const void *b)
         return (left->offset > right->offset) - (left->offset < right->offset); /* places are unique: no ties */
 }
 
-int totals_write_live(const struct totals *totals, struct row_block *block)
+void totals_fill_live(struct totals *totals, struct row_block *block)
 {
-        g_autofree const struct live **sorted = g_new(const struct live *, totals->live.count + 1);
-        uint64_t count = 0;
-        int code = SQLITE_OK;
-
-        for (uint32_t index = 1; index <= totals->live.used; index++)
-                if (totals->live.entries[index].op != 0)
-                        sorted[count++] = &totals->live.entries[index];
-        qsort(sorted, count, sizeof(*sorted), by_place);
-        for (uint64_t i = 0; i < count && code == SQLITE_OK;) {
-                for (row_block_begin(block, TABLE_LIVE_OBJECT); i < count; i++) {
-                        row_block_int(block, sorted[i]->pfn);
-                        row_block_int(block, sorted[i]->offset);
-                        row_block_int(block, (int64_t)sorted[i]->op);
-                        if (!row_block_end_row(block))
-                                break;
-                }
-                row_block_end(block);
-                code = row_block_copy(block);
+        if (totals->held == NULL) {
+                totals->held = g_new(const struct live *, totals->live.count + 1);
+                for (uint32_t index = 1; index <= totals->live.used; index++)
+                        if (totals->live.entries[index].op != 0)
+                                totals->held[totals->held_count++] = &totals->live.entries[index];
+                qsort(totals->held, totals->held_count, sizeof(*totals->held), by_place);
         }
-        return code;
+        row_block_begin(block, TABLE_LIVE_OBJECT);
+        for (; totals->held_at < totals->held_count; totals->held_at++) {
+                const struct live *live = totals->held[totals->held_at];
+
+                row_block_int(block, live->pfn);
+                row_block_int(block, live->offset);
+                row_block_int(block, (int64_t)live->op);
+                if (!row_block_end_row(block))
+                        break;
+        }
+        row_block_end(block);
 }
 
 static int write_failed(struct totals *totals, sqlite3 *db)

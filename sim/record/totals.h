@@ -105,8 +105,11 @@ void totals_ops(struct totals *totals, const struct op_record *ops, const uint32
 /* Writes what has changed since the last call, inside the caller's transaction. Returns an SQLite code. */
 int totals_write(struct totals *totals, sqlite3 *db);
 
-/* Writes what is held, by place; once. block: has TABLE_LIVE_OBJECT. */
-int totals_write_live(const struct totals *totals, struct row_block *block);
+/*
+ * Fills a block that has TABLE_LIVE_OBJECT with what is held, by place: as much as there is room for, and the next time the
+ * rest; an empty block: that was all. After the first call totals must not change any more.
+ */
+void totals_fill_live(struct totals *totals, struct row_block *block);
 
 /* For comparing: the tables that are made of rows of one of the structs above, TABLE_COUNT at the end. */
 extern const enum table_id totals_tables[];

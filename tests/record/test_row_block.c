@@ -116,6 +116,12 @@ static void next_block(struct row_block *block, enum table_id table)
         row_block_begin(block, table);
 }
 
+static void open_blocks(sqlite3 *db, gboolean in_place, struct row_block **ret, uint32_t count)
+{
+        check_code(row_blocks_new("block", tables, G_N_ELEMENTS(tables), ROW_BLOCK_LEAVES, ret, count));
+        check_code(row_blocks_attach(db, in_place, ret, count));
+}
+
 /* The same rows by blocks into one database and one by one into another. */
 static void compare_ops(gboolean in_place, uint32_t block_rows, uint32_t blocks)
 {
@@ -128,7 +134,7 @@ static void compare_ops(gboolean in_place, uint32_t block_rows, uint32_t blocks)
         uint64_t id = 0;
 
         prng_init(&prng, 1, block_rows);
-        check_code(row_blocks_new(db, "block", tables, G_N_ELEMENTS(tables), ROW_BLOCK_LEAVES, in_place, &block, 1));
+        open_blocks(db, in_place, &block, 1);
         check_code(sqlite3_prepare_v2(other, insert_sql, -1, &insert, NULL));
         check_code(sqlite3_exec(db, "BEGIN", NULL, NULL, NULL));
         check_code(sqlite3_exec(other, "BEGIN", NULL, NULL, NULL));
@@ -184,7 +190,7 @@ static void test_texts(gconstpointer in_place)
         sqlite3 *db = open_tables();
         struct row_block *block;
 
-        check_code(row_blocks_new(db, "block", tables, G_N_ELEMENTS(tables), ROW_BLOCK_LEAVES, in_place != NULL, &block, 1));
+        open_blocks(db, in_place != NULL, &block, 1);
         row_block_begin(block, TABLE_ZONE_SAMPLE);
         for (int i = 0; i < 9000; i++)
                 while (!add_texts(block, i))
@@ -212,7 +218,7 @@ static void test_index(gconstpointer in_place)
         uint64_t seq = 0;
 
         prng_init(&prng, 1, 2);
-        check_code(row_blocks_new(db, "block", tables, G_N_ELEMENTS(tables), ROW_BLOCK_LEAVES, in_place != NULL, &block, 1));
+        open_blocks(db, in_place != NULL, &block, 1);
         for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
                 for (uint32_t spread = 0; spread < 3; spread++) { /* in order; about in order; in any */
                         row_block_begin(block, TABLE_EVENT);
@@ -254,8 +260,7 @@ static void test_without_rowid(gconstpointer in_place)
                 sqlite3 *db = open_tables();
                 struct row_block *block;
 
-                check_code(row_blocks_new(db, "block", tables, G_N_ELEMENTS(tables), ROW_BLOCK_LEAVES, in_place != NULL,
-                                          &block, 1));
+                open_blocks(db, in_place != NULL, &block, 1);
                 row_block_begin(block, TABLE_LIVE_OBJECT);
                 for (int64_t op = 0; op < rows[i];) {
                         row_block_int(block, op / 3 * 40);
@@ -282,7 +287,7 @@ static void test_two_blocks(void)
         sqlite3 *db = open_tables();
         struct row_block *blocks[2];
 
-        check_code(row_blocks_new(db, "block", tables, G_N_ELEMENTS(tables), ROW_BLOCK_LEAVES, TRUE, blocks, 2));
+        open_blocks(db, TRUE, blocks, 2);
         check_code(sqlite3_exec(db, "BEGIN", NULL, NULL, NULL));
         for (uint64_t round = 0; round < 6; round++) {
                 struct row_block *block = blocks[round % 2];
@@ -316,7 +321,7 @@ static void test_twice(gconstpointer in_place)
         struct op_record op = { .id = 7 };
         int code = SQLITE_OK;
 
-        check_code(row_blocks_new(db, "block", tables, G_N_ELEMENTS(tables), ROW_BLOCK_LEAVES, in_place != NULL, &block, 1));
+        open_blocks(db, in_place != NULL, &block, 1);
         for (int i = 0; i < 2; i++) {
                 row_block_begin(block, TABLE_OP);
                 g_assert_true(row_block_add_record(block, &op));
