@@ -271,14 +271,16 @@ function expect(text, check) end
 ---@param value fun(r: result): string|number
 function summary(text, value) end
 
----A value that --set name=... can change. Its type is that of the default; with the unit "time" or "size", one of these.
+---A value that --set name=... can change. Its type is that of the default; with the unit "time" or "size", one of these: the
+---text as it was given, or ns or bytes if the default is a number.
 ---@generic T: integer|number|boolean|string
 ---@param name string
 ---@param default T
 ---@param description string
 ---@param unit? string
+---@param values? string # what it may be: "0..100", "1us..", "random|oldest"
 ---@return T
-function param(name, default, description, unit) end
+function param(name, default, description, unit, values) end
 
 ---What becomes of a request that got no memory: "nil" (reported), "count" (quietly) or "fatal" (the run ends, exit code 11).
 ---@param policy failure_policy

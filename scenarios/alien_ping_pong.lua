@@ -5,9 +5,9 @@
 -- two nodes: objects wait in an alien array, all CPUs of the node at one lock, and go home by the dozen. So the home's
 -- list_lock is taken for every 12 objects, not for every 60, from the far side.
 
-local count = param("count", 20000, "objects of each pair", "objects")
-local bytes = param("bytes", 256, "size of an object", "size")
-local window = param("window", 200, "objects on their way", "objects")
+local count = param("count", 20000, "objects of each pair", "objects", "200..")
+local bytes = param("bytes", 256, "size of an object", "size", "8B..128KiB")
+local window = param("window", 200, "objects on their way", "objects", "2..")
 
 machine { nodes = 2, cpus = 5, memory = "128MiB" } -- CPUs 0, 2 and 4 on node 0, 1 and 3 on node 1
 

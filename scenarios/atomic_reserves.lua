@@ -6,7 +6,7 @@
 -- nothing else (lowmem_reserve) none of them gets. The expectation counts pages: on a machine this small the page
 -- lists hold one page at a time, and the figures are exact. See `kmemsim query atomic_reserves.db "SELECT * FROM zone"`.
 
-local memory = param("memory", "64MiB", "of the machine", "size")
+local memory = param("memory", "64MiB", "of the machine", "size", "8MiB..64GiB")
 
 machine { arch = "x86_64", cpus = 1, memory = memory }
 

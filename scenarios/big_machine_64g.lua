@@ -5,7 +5,7 @@
 -- quarter GiB is kept for them, and ordinary requests may have the rest. The scenario fills the machine, then asks for what can
 -- be had below 4 GiB, and checks each figure against the rule. It takes about a second, for 16 million page frames.
 
-local memory = param("memory", "64GiB", "of the machine, more than 4 GiB", "size")
+local memory = param("memory", "64GiB", "of the machine", "size", "5GiB..64GiB")
 
 local machines = require "machines"
 

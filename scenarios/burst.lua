@@ -6,11 +6,11 @@
 -- Lua allocates among it until the bursts are over. Look at how many packets of each stream are alive at once, how late
 -- they begin because their CPU is busy, and how many slabs each cache still has when all packets are freed.
 
-local even_gap = param("even_gap", "3us", "mean time between two packets of the even stream", "time")
-local gap = param("gap", "500ns", "time between two packets of a burst", "time")
-local on = param("on", "1ms", "length of a burst", "time")
-local off = param("off", "5ms", "silence between two bursts", "time")
-local duration = param("duration", "120ms", "how long packets come", "time")
+local even_gap = param("even_gap", "3us", "mean time between two packets of the even stream", "time", "1ns..")
+local gap = param("gap", "500ns", "time between two packets of a burst", "time", "1ns..")
+local on = param("on", "1ms", "length of a burst", "time", "0ns..")
+local off = param("off", "5ms", "silence between two bursts", "time", "0ns..")
+local duration = param("duration", "120ms", "how long packets come", "time", "0ns..")
 
 machine { cpus = 2, memory = "256MiB" }
 

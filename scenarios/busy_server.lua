@@ -5,8 +5,8 @@
 -- at the end they are compared with those of the allocator, cache by cache. Then look at `kmemsim query busy_server.db
 -- cache_hits` for who is served by its magazine and who is not, and at `slab_growth` for who keeps slabs it does not need.
 
-local scale = param("scale", 1, "how much work: 2 is twice as much", "times")
-local memory = param("memory", "8GiB", "of the server", "size")
+local scale = param("scale", 1, "how much work: 2 is twice as much", "times", "1..")
+local memory = param("memory", "8GiB", "of the server", "size", "512MiB..64GiB")
 
 local machines = require "machines"
 local workloads = require "workloads"

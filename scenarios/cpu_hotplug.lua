@@ -5,8 +5,8 @@
 -- offline empties all of it at once: objects to their slabs, empty slabs and pages to the buddy lists. The tasks of a CPU
 -- that went go on elsewhere; when the CPUs are back, their magazines are empty.
 
-local cpus = param("cpus", 8, "CPUs, all but the first of which go offline", "CPUs")
-local burst = param("burst", 500, "objects of each size on each CPU", "objects")
+local cpus = param("cpus", 8, "CPUs, all but the first of which go offline", "CPUs", "2..8")
+local burst = param("burst", 500, "objects of each size on each CPU", "objects", "0..20000")
 
 machine { cpus = cpus, memory = "256MiB" }
 

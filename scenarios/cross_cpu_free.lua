@@ -4,10 +4,10 @@
 -- that of CPU 1 full, and the objects come back through the shared array, or through the slabs. Try --set remote=0 and
 -- --set remote=100, and compare the shares of the paths and the latencies.
 
-local remote = param("remote", 50, "of a hundred objects, how many are freed on CPU 1", "objects")
-local count = param("objects", 60000, "how many objects are allocated", "objects")
-local size = param("size", "256B", "of an object", "size")
-local window = param("window", 8, "how many objects CPU 0 has at a time", "objects")
+local remote = param("remote", 50, "of a hundred objects, how many are freed on CPU 1", "objects", "0..100")
+local count = param("objects", 60000, "how many objects are allocated", "objects", "0..")
+local size = param("size", "256B", "of an object", "size", "8B..128KiB")
+local window = param("window", 8, "how many objects CPU 0 has at a time", "objects", "1..")
 
 machine { cpus = 2, memory = "64MiB" }
 

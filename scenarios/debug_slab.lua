@@ -8,8 +8,8 @@
 -- debug=false` runs the same without debugging, and then nobody sees anything.
 
 local debug = param("debug", true, "a kernel with CONFIG_DEBUG_SLAB")
-local objects = param("objects", 4000, "how many objects an honest task holds", "objects")
-local overrun = param("overrun", 4, "bytes that the driver writes too many", "bytes")
+local objects = param("objects", 4000, "how many objects an honest task holds", "objects", "0..")
+local overrun = param("overrun", 4, "bytes that the driver writes too many", "bytes", "1..4000")
 
 machine { arch = "x86_64", cpus = 2, memory = "256MiB", debug_slab = debug }
 

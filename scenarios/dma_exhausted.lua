@@ -7,10 +7,10 @@
 -- that can take no for an answer: its request fails at once, and nobody dies. See
 -- `kmemsim query dma_exhausted.db "SELECT t_ns, message FROM failure"`.
 
-local memory = param("memory", "256MiB", "of the machine", "size")
+local memory = param("memory", "256MiB", "of the machine", "size", "32MiB..64GiB")
 local mask = param("mask", "kernel,dma", "of the driver that comes late")
-local hold = param("hold", "30ms", "the first driver keeps its buffers for so long", "time")
-local clients = param("clients", 30, "processes that have nothing to do with it")
+local hold = param("hold", "30ms", "the first driver keeps its buffers for so long", "time", "1ms..")
+local clients = param("clients", 30, "processes that have nothing to do with it", nil, "0..200")
 
 machine { cpus = 2, memory = memory }
 on_failure "count"

@@ -5,7 +5,7 @@
 -- more is kept for devices: with 1 GiB a quarter of the zone, from about 4 GiB on all of it. Try --set memory=64MiB and
 -- memory=8GiB.
 
-local memory = param("memory", "1GiB", "of the machine", "size")
+local memory = param("memory", "1GiB", "of the machine", "size", "8MiB..64GiB")
 
 machine { arch = "x86_64", cpus = 1, memory = memory }
 on_failure "count"

@@ -10,9 +10,9 @@
 -- magazine. `kmemsim faults scenarios/fault_injection.lua --set probability=0 --set packets=200 --kind page` lets each request
 -- for pages fail in turn instead, one run each.
 
-local probability = param("probability", 10, "share of the requests for pages that fail", "%")
-local packets = param("packets", 4000, "packets that arrive")
-local backlog = param("backlog", 256, "packets that wait for the task at most")
+local probability = param("probability", 10, "share of the requests for pages that fail", "%", "0..100")
+local packets = param("packets", 4000, "packets that arrive", nil, "1..")
+local backlog = param("backlog", 256, "packets that wait for the task at most", nil, "1..")
 
 machine { cpus = 2, memory = "64MiB" }
 fail_page_alloc { probability = probability, times = -1, verbose = 1 }
@@ -53,8 +53,8 @@ task { name = "softirq", cpu = 1, daemon = true, run = function(t)
 end }
 
 summary("result", function(r)
-        return string.format("%d %% of the requests for pages fail, %d in all: %d of %d packets dropped (%.1f %%)", probability,
-                             r.faults_page, dropped, arrived + dropped, dropped / (arrived + dropped) * 100)
+        return string.format("%d requests for pages fail: %d of %d packets dropped (%.1f %%)", r.faults_page, dropped,
+                             arrived + dropped, dropped / (arrived + dropped) * 100)
 end)
 
 expect("every packet arrives or is dropped", function(r) return arrived + dropped == r.interrupts end)

@@ -13,7 +13,7 @@
 --
 -- names the requests for which that shows, each with the command that repeats it.
 
-local entries = param("entries", 24, "descriptors of the ring")
+local entries = param("entries", 24, "descriptors of the ring", nil, "1..")
 local bug = param("bug", false, "the driver forgets to free its ring")
 
 machine { cpus = 2, memory = "32MiB", audit = "op" }

@@ -5,8 +5,8 @@
 -- the shared array, and a cache may keep free slabs up to its limit, (1 + CPUs) * batch + objects of a slab. The
 -- expectation checks this for every cache. Look at `kmemsim query fork_storm.db slab_growth` and at `cache_hits`.
 
-local processes = param("processes", 800, "how many are forked", "processes")
-local alive = param("alive", 100, "how many live at a time", "processes")
+local processes = param("processes", 800, "how many are forked", "processes", "1..")
+local alive = param("alive", 100, "how many live at a time", "processes", "1..")
 
 local machines = require "machines"
 local workloads = require "workloads"

@@ -6,10 +6,10 @@
 -- slab_pinning.lua, where the same number of objects goes in no order; look at `kmemsim query grow_shrink.db
 -- "SELECT t_ns, slabs FROM cache_history WHERE cache = 'buffer_head'"` for the saw-tooth.
 
-local segments = param("segments", 40, "of the log when it is full", "segments")
-local objects = param("objects", 500, "of a segment", "objects")
-local keep = param("keep", 4, "segments left after each shrinking", "segments")
-local rounds = param("rounds", 3, "how often it grows and shrinks", "times")
+local segments = param("segments", 40, "of the log when it is full", "segments", "1..")
+local objects = param("objects", 500, "of a segment", "objects", "1..")
+local keep = param("keep", 4, "segments left after each shrinking", "segments", "0..")
+local rounds = param("rounds", 3, "how often it grows and shrinks", "times", "1..")
 
 local workloads = require "workloads"
 

@@ -7,10 +7,10 @@
 -- write begins when memory is full already. Try --set disk=50us and disk=2ms; see
 -- `kmemsim query kswapd_behind.db "SELECT t_ns, kind, a, b, c FROM event_named WHERE kind IN ('kswapd_started', 'reclaim_throttled')"`.
 
-local memory = param("memory", "32MiB", "of the machine", "size")
+local memory = param("memory", "32MiB", "of the machine", "size", "8MiB..64GiB")
 local disk = param("disk", "400us", "what it takes to write a page", "time")
 local every = param("every", "100us", "the writer makes a page dirty", "time")
-local pages = param("pages", 12000, "the writer makes dirty", "pages")
+local pages = param("pages", 12000, "the writer makes dirty", "pages", "1..")
 
 machine { cpus = 1, memory = memory, vm = { write_time = disk } }
 

@@ -5,9 +5,9 @@
 -- these takes the list_lock that all CPUs share. The summary has the mean time of an allocation for a short and a long
 -- burst; look at `kmemsim query lock_contention.db lock_waits`.
 
-local rounds = param("rounds", 30, "bursts of each CPU", "bursts")
-local short = param("short", 40, "objects of a short burst", "objects")
-local long = param("long", 400, "objects of a long burst", "objects")
+local rounds = param("rounds", 30, "bursts of each CPU", "bursts", "1..")
+local short = param("short", 40, "objects of a short burst", "objects", "1..")
+local long = param("long", 400, "objects of a long burst", "objects", "1..")
 
 machine { arch = "x86_64", cpus = 8, memory = "256MiB" }
 

@@ -5,9 +5,9 @@
 -- summary shows the share of hits and the mean cost of an allocation for each length: the knee is at the limit of the
 -- magazine (see the column `limit` of `kmemsim query magazine_hits.db 'SELECT * FROM cache'`).
 
-local size = param("size", "512B", "of an object", "size")
-local rounds = param("rounds", 200, "how often each burst is repeated", "bursts")
-local longest = param("longest", 512, "length of the longest burst", "objects")
+local size = param("size", "512B", "of an object", "size", "8B..128KiB")
+local rounds = param("rounds", 200, "how often each burst is repeated", "bursts", "1..")
+local longest = param("longest", 512, "length of the longest burst", "objects", "1..")
 
 machine { cpus = 1, memory = "64MiB" }
 

@@ -6,9 +6,10 @@
 -- in a few lines of Lua, and expects the model to have the same number in every place. slabinfo calls all of these objects
 -- active: look at active_objs in `kmemsim query magazine_stranding.db "SELECT * FROM cache_history WHERE cache = 'thing'"`.
 
-local cpus = param("cpus", 8, "of the machine", "CPUs")
-local objects = param("objects", 1000, "allocated and freed on the first CPU, a third of it on the others", "objects")
-local size = param("size", "256B", "of an object, at most 256 bytes", "size")
+local cpus = param("cpus", 8, "of the machine", "CPUs", "1..8")
+local objects = param("objects", 1000, "allocated and freed on the first CPU, a third of it on the others",
+                      "objects", "0..")
+local size = param("size", "256B", "of an object", "size", "8B..256B")
 
 machine { arch = "x86_64", cpus = cpus, memory = "64MiB" }
 

@@ -7,9 +7,9 @@
 -- machine gets through, however small the reserve. Try --set reserve=1 and reserve=64, or --set greedy=false: see
 -- `kmemsim query mempool_io.db "SELECT path, count(*), max(dur_ns) FROM op_named WHERE kind = 'mempool_alloc' GROUP BY path"`.
 
-local memory = param("memory", "16MiB", "of the machine", "size")
-local reserve = param("reserve", 4, "elements the pool keeps", "bios")
-local writes = param("writes", 400, "pages to write out", "pages")
+local memory = param("memory", "16MiB", "of the machine", "size", "8MiB..64GiB")
+local reserve = param("reserve", 4, "elements the pool keeps", "bios", "1..16384")
+local writes = param("writes", 400, "pages to write out", "pages", "1..")
 local latency = param("latency", "200us", "of one write", "time")
 local greedy = param("greedy", true, "another task takes every page that comes free")
 

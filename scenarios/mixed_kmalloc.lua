@@ -5,11 +5,12 @@
 -- single object, and adds up what was asked for and what was given. Try --set arch=i386 (its line of 32 bytes adds the
 -- class of 96), --set line=128, and --set sizes=powers for a program that asks for powers of two.
 
-local arch = param("arch", "x86_64", "x86_64 or i386")
+local arch = param("arch", "x86_64", "of the machine", nil, "x86_64|i386")
 local line = param("line", 0, "bytes of a cache line: 32 (i386 only), 64 or 128; 0: 64, on i386 32", "bytes")
-local count = param("count", 60000, "how many pieces are asked for", "pieces")
-local live = param("live", 4000, "how many of them live at a time", "pieces")
-local sizes = param("sizes", "mixed", "mixed: few large and many small; powers: powers of two; uniform: 1 to 4096")
+local count = param("count", 60000, "how many pieces are asked for", "pieces", "1..")
+local live = param("live", 4000, "how many of them live at a time", "pieces", "1..")
+local sizes = param("sizes", "mixed",
+                    "mixed: few large and many small; powers: powers of two; uniform: 1 to 4096", nil, "mixed|powers|uniform")
 
 local bag = require "bag"
 local mix = require "mix"

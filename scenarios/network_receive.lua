@@ -6,9 +6,9 @@
 -- from new slabs. Look at `kmemsim query network_receive.db cache_hits`, and run again with --set workers=0: the packets are
 -- then freed where they came from, and the refills are gone.
 
-local interrupts = param("interrupts", 8000, "how many receive interrupts", "interrupts")
-local period = param("period", "20us", "time between two of them", "time")
-local workers = param("workers", 2, "CPUs that free packets; 0: the receiving CPU itself", "CPUs")
+local interrupts = param("interrupts", 8000, "how many receive interrupts", "interrupts", "1..")
+local period = param("period", "20us", "time between two of them", "time", "1ns..")
+local workers = param("workers", 2, "CPUs that free packets; 0: the receiving CPU itself", "CPUs", "0..7")
 
 local machines = require "machines"
 local workloads = require "workloads"

@@ -6,9 +6,9 @@
 -- and each one goes home through the alien array when it is freed. Look at how long an allocation takes before and after, and
 -- at numa_miss of node 1.
 
-local memory = param("memory", "64MiB", "memory of each node", "size")
-local count = param("count", 3000, "objects in each round", "objects")
-local bytes = param("bytes", 200, "size of an object", "size")
+local memory = param("memory", "64MiB", "memory of each node", "size", "16MiB..32GiB")
+local count = param("count", 3000, "objects in each round", "objects", "1..")
+local bytes = param("bytes", 200, "size of an object", "size", "8B..128KiB")
 
 machine { nodes = { { memory = memory, cpus = { 0, 2 } }, { memory = memory, cpus = { 1, 3 } } } }
 

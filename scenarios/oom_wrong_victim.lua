@@ -7,8 +7,8 @@
 -- --set adj=-17 (spared by oom_adj), --set limit=24MiB (a leak that stays small). Compare
 -- `kmemsim query oom_wrong_victim.db "SELECT t_ns, kind, args FROM event_named WHERE kind LIKE 'oom%' OR kind LIKE 'process%'"`.
 
-local memory = param("memory", "64MiB", "of the machine", "size")
-local adj = param("adj", 0, "oom_adj of the database: -17 (never killed) to 15")
+local memory = param("memory", "64MiB", "of the machine", "size", "16MiB..64GiB")
+local adj = param("adj", 0, "oom_adj of the database; -17: never killed", nil, "-17..15")
 local cpu = param("cpu", "6s", "CPU time the database has used", "time")
 local age = param("age", "600s", "time since the database was started", "time")
 local limit = param("limit", "60MiB", "the leak ends here", "size")

@@ -7,12 +7,12 @@
 -- (nobody uses the working set meanwhile), --set swappiness=100 with --set swap=32MiB, and see
 -- `kmemsim query page_cache_pressure.db "SELECT kind, count(*) FROM event_named WHERE kind LIKE 'page%' GROUP BY kind"`.
 
-local memory = param("memory", "64MiB", "of the machine", "size")
-local working = param("working", 2000, "pages of each kind", "pages")
-local stream = param("stream", 32000, "pages read once, in a row", "pages")
+local memory = param("memory", "64MiB", "of the machine", "size", "8MiB..64GiB")
+local working = param("working", 2000, "pages of each kind", "pages", "1..")
+local stream = param("stream", 32000, "pages read once, in a row", "pages", "0..")
 local touch = param("touch", true, "the working set is used while the stream passes")
 local swap = param("swap", "0B", "swap space", "size")
-local swappiness = param("swappiness", 60, "vm.swappiness")
+local swappiness = param("swappiness", 60, "vm.swappiness", nil, "0..100")
 
 machine { cpus = 1, memory = memory, swap = swap, vm = { swappiness = swappiness, write_time = "200us" } }
 

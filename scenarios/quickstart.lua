@@ -8,9 +8,9 @@
 local mix = require "mix"
 local bag = require "bag"
 
-local files = param("files", 12000, "how many files are opened while the number grows", "files")
-local keep = param("keep", 8, "of a hundred files, how many stay open in the end", "files")
-local period = param("period", "20us", "time between two receive interrupts", "time")
+local files = param("files", 12000, "how many files are opened while the number grows", "files", "1..")
+local keep = param("keep", 8, "of a hundred files, how many stay open in the end", "files", "0..100")
+local period = param("period", "20us", "time between two receive interrupts", "time", "1ns..")
 
 machine { arch = "x86_64", cpus = 4, memory = "256MiB", cache_line = 64, hz = 250 }
 

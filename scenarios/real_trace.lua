@@ -7,9 +7,10 @@
 --      kmemsim run scenarios/real_trace.lua --set trace=FILE
 
 local file = param("trace", "traces/filestorm-head.tracecmd.txt.xz", "a trace text, or an ops file made of one")
-local memory = param("memory", "1GiB", "of the machine", "size")
-local cpus = param("cpus", 2, "of the machine; CPUs of the trace beyond them share", "CPUs")
-local pace = param("pace", "as_recorded", "as_recorded: no request before its time; asap: one after another")
+local memory = param("memory", "1GiB", "of the machine", "size", "8MiB..64GiB")
+local cpus = param("cpus", 2, "of the machine; CPUs of the trace beyond them share", "CPUs", "1..8")
+local pace = param("pace", "as_recorded",
+                   "as_recorded: no request before its time; asap: one after another", nil, "as_recorded|asap")
 local speed = param("speed", "1", "2: twice as fast as recorded")
 
 machine { cpus = cpus, memory = memory }

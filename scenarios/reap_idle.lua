@@ -6,7 +6,7 @@
 -- rule out in a few lines of Lua and expects the same number of objects in the magazine and in the shared array. Try --set
 -- idle=2s, idle=6s and so on; after a minute all of it is back.
 
-local objects = param("objects", 2000, "allocated, then freed", "objects")
+local objects = param("objects", 2000, "allocated, then freed", "objects", "0..")
 local idle = param("idle", "11s", "how long nothing happens", "time")
 
 machine { arch = "x86_64", cpus = 1, memory = "64MiB" }

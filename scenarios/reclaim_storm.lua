@@ -7,9 +7,9 @@
 -- --set work=100us for readers that do something with what they read. `kmemsim query reclaim_storm.db
 -- "SELECT origin, count(*), sum(result) FROM op_named WHERE kind = 'kswapd'"` counts kswapd's runs.
 
-local memory = param("memory", "64MiB", "of the machine", "size")
-local cpus = param("cpus", 4, "CPUs, one reader each")
-local pages = param("pages", 6000, "each reader takes once memory is full", "pages")
+local memory = param("memory", "64MiB", "of the machine", "size", "8MiB..64GiB")
+local cpus = param("cpus", 4, "CPUs, one reader each", nil, "1..8")
+local pages = param("pages", 6000, "each reader takes once memory is full", "pages", "1..")
 local work = param("work", "2us", "a reader does with a page", "time")
 
 machine { cpus = cpus, memory = memory }

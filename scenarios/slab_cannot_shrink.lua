@@ -6,9 +6,9 @@
 -- come in a row instead of one here and one there, memory comes back. Try --set apart=1000, --set size=900 (few objects in a slab).
 -- `kmemsim show slab_cannot_shrink.db cache dentry_cache` shows who holds which slab.
 
-local dentries = param("dentries", 29000, "looked up", "objects")
-local apart = param("apart", 29, "one in so many is in use")
-local size = param("size", 216, "of a dentry, in bytes")
+local dentries = param("dentries", 29000, "looked up", "objects", "1..")
+local apart = param("apart", 29, "one in so many is in use", nil, "1..")
+local size = param("size", 216, "of a dentry, in bytes", nil, "8..4096")
 
 machine { cpus = 1, memory = "64MiB" }
 

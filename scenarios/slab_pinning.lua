@@ -5,8 +5,8 @@
 -- power n of the slabs. So a cache of small objects gives back far less than one of large ones. The summary sets this
 -- figure beside the simulated one; look at `kmemsim query slab_pinning.db slab_growth` for the course of it.
 
-local files = param("files", 12000, "how many files are opened", "files")
-local keep = param("keep", 8, "of a hundred files, how many are kept", "files")
+local files = param("files", 12000, "how many files are opened", "files", "1..")
+local keep = param("keep", 8, "of a hundred files, how many are kept", "files", "0..100")
 
 local kernel = require "caches" "x86_64"
 local workloads = require "workloads"

@@ -5,8 +5,8 @@
 -- objects of 2100 bytes one page holds one, two pages would hold three. Try --set memory=64MiB and see both change;
 -- `kmemsim query small_board.db latency -p cache=pages` has the times.
 
-local memory = param("memory", "16MiB", "of the board", "size")
-local count = param("pages", 3000, "how many pages are read into the page cache", "pages")
+local memory = param("memory", "16MiB", "of the board", "size", "8MiB..64GiB")
+local count = param("pages", 3000, "how many pages are read into the page cache", "pages", "1..")
 
 local machines = require "machines"
 local workloads = require "workloads"

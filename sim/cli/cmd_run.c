@@ -219,10 +219,17 @@ static void print_params(const struct scenario *scenario)
         for (uint32_t i = 0; i < scenario_param_count(scenario); i++) {
                 const struct scenario_param *param = scenario_param(scenario, i);
                 g_autofree char *preset = g_strdup_printf("%s=%s", param->name, param->preset);
-                gboolean has_unit = param->unit[0] && param->type != PARAM_TIME && param->type != PARAM_SIZE;
+                const char *unit = param->type != PARAM_TIME && param->type != PARAM_SIZE ? param->unit : "";
+                const char *comma = *unit && *param->values ? ", " : "";
 
-                printf("  %-24s %s%s%s%s\n", preset, param->description, has_unit ? " (" : "",
-                       has_unit ? param->unit : "", has_unit ? ")" : "");
+                if (strlen(preset) > 24) /* a line of its own */
+                        printf("  %s\n  %24s", preset, "");
+                else
+                        printf("  %-24s", preset);
+                printf(" %s", param->description);
+                if (*unit || *param->values)
+                        printf(" (%s%s%s)", unit, comma, param->values);
+                putchar('\n');
         }
 }
 

@@ -98,6 +98,7 @@ static void free_param(void *data)
         g_free(param->preset);
         g_free(param->unit);
         g_free(param->description);
+        g_free(param->values);
         g_free(param);
 }
 

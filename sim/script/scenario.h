@@ -55,8 +55,10 @@ struct scenario_options {
 /* A value that --set can change. Texts belong to the scenario. */
 struct scenario_param {
         char *name, *value, *preset, *unit, *description;
+        char *values; /* what it may be: "FIRST..LAST", either left out, or words with | between them; "": anything */
         enum { PARAM_INTEGER, PARAM_NUMBER, PARAM_BOOLEAN, PARAM_TEXT, PARAM_TIME, PARAM_SIZE } type;
-        bool is_set; /* by --set */
+        bool is_amount; /* PARAM_TIME, PARAM_SIZE: the scenario gets a number of ns or bytes, not the text */
+        bool is_set;    /* by --set */
 };
 
 struct scenario;

@@ -2,6 +2,7 @@
  * scenario_declare.c - the functions a scenario's main part is written with: caches, tasks, expectations, parameters and
  * so on; machine{} is in declare_machine.c, load{} in scenario_load.c.
  */
+#include <math.h>
 #include <string.h>
 
 #include "script/gfp_text.h"
@@ -391,16 +392,111 @@ static bool push_param(lua_State *L, const struct scenario_param *param, const c
                 lua_pushboolean(L, strcmp(text, "true") == 0);
                 return strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
         case PARAM_TIME:
-                lua_pushstring(L, text);
-                return quantity_time(text, &quantity) == NULL;
         case PARAM_SIZE:
-                lua_pushstring(L, text);
-                return quantity_size(text, &quantity) == NULL;
+                if ((param->type == PARAM_TIME ? quantity_time(text, &quantity) : quantity_size(text, &quantity)) != NULL)
+                        return false;
+                if (param->is_amount)
+                        lua_pushinteger(L, (lua_Integer)quantity);
+                else
+                        lua_pushstring(L, text);
+                return true;
         case PARAM_TEXT:
                 break;
         }
         lua_pushstring(L, text);
         return true;
+}
+
+/* The number, ns or bytes that a text stands for; only to be compared. */
+static bool param_amount(const struct scenario_param *param, const char *text, double *ret)
+{
+        uint64_t quantity = 0;
+        const char *problem = NULL;
+        char *end;
+
+        if (param->type == PARAM_INTEGER || param->type == PARAM_NUMBER) {
+                *ret = g_ascii_strtod(text, &end);
+                return *text != '\0' && *end == '\0';
+        }
+        problem = param->type == PARAM_TIME ? quantity_time(text, &quantity) : quantity_size(text, &quantity);
+        *ret = (double)quantity;
+        return problem == NULL;
+}
+
+/* "0..100" into "0" and "100", either of them empty. False: no such text, or the bounds are not of the parameter's type. */
+static bool param_bounds(const struct scenario_param *param, char **ret_first, char **ret_last)
+{
+        const char *dots = strstr(param->values, "..");
+        double first = -HUGE_VAL, last = HUGE_VAL;
+
+        *ret_first = g_strndup(param->values, dots ? (size_t)(dots - param->values) : 0);
+        *ret_last = g_strdup(dots ? dots + 2 : "");
+        return dots && (**ret_first || **ret_last) && (!**ret_first || param_amount(param, *ret_first, &first)) &&
+               (!**ret_last || param_amount(param, *ret_last, &last)) && first <= last;
+}
+
+/* Can anything be among the values? */
+static bool param_values_make_sense(const struct scenario_param *param)
+{
+        g_autofree char *first = NULL;
+        g_autofree char *last = NULL;
+
+        return !*param->values || param->type == PARAM_TEXT ||
+               (param->type != PARAM_BOOLEAN && param_bounds(param, &first, &last));
+}
+
+/* Is the text, which is one of this type, among the values? */
+static bool param_holds(const struct scenario_param *param, const char *text)
+{
+        g_autofree char *first = NULL;
+        g_autofree char *last = NULL;
+        double amount = 0, bound;
+
+        if (!*param->values)
+                return true;
+        if (param->type == PARAM_TEXT) {
+                g_auto(GStrv) words = g_strsplit(param->values, "|", -1);
+
+                return g_strv_contains((const char *const *)words, text);
+        }
+        param_bounds(param, &first, &last);
+        param_amount(param, text, &amount);
+        return !(*first && param_amount(param, first, &bound) && amount < bound) &&
+               !(*last && param_amount(param, last, &bound) && amount > bound);
+}
+
+/* "a whole number from 0 to 100", "random or oldest". Newly allocated. */
+static char *param_wanted(const struct scenario_param *param)
+{
+        const char *type = param_type_words[param->type];
+        g_autofree char *first = NULL;
+        g_autofree char *last = NULL;
+
+        if (!*param->values)
+                return g_strconcat(type, param->type == PARAM_TIME   ? ", such as 500ns, 20us, 1.5ms or 2s"
+                                         : param->type == PARAM_SIZE ? ", such as 100, 4KiB or 1.5GiB"
+                                                                     : "", NULL);
+        if (param->type == PARAM_TEXT) {
+                g_auto(GStrv) words = g_strsplit(param->values, "|", -1);
+                g_autofree char *commas = g_strjoinv(", ", words);
+                char *comma = g_strrstr(commas, ", ");
+
+                return comma ? g_strdup_printf("%.*s or %s", (int)(comma - commas), commas, comma + 2) : g_strdup(commas);
+        }
+        param_bounds(param, &first, &last);
+        return !*last    ? g_strdup_printf("%s, %s or more", type, first)
+               : !*first ? g_strdup_printf("%s, at most %s", type, last)
+                         : g_strdup_printf("%s from %s to %s", type, first, last);
+}
+
+/* The same, where it lives until the error it is part of is raised. */
+static const char *push_wanted(lua_State *L, const struct scenario_param *param)
+{
+        char *wanted = param_wanted(param);
+
+        lua_pushstring(L, wanted);
+        g_free(wanted);
+        return lua_tostring(L, -1);
 }
 
 static void add_param(struct scenario *scenario, lua_State *L, int type)
@@ -410,12 +506,20 @@ static void add_param(struct scenario *scenario, lua_State *L, int type)
         param->type = type;
         param->name = g_strdup(lua_tostring(L, 1));
         param->preset = g_strdup(lua_tostring(L, -1));
+        param->is_amount = lua_type(L, 2) == LUA_TNUMBER;
         param->description = g_strdup(lua_tostring(L, 3));
         param->unit = g_strdup(lua_isnoneornil(L, 4) ? "" : lua_tostring(L, 4));
+        param->values = g_strdup(lua_isnoneornil(L, 5) ? "" : lua_tostring(L, 5));
         g_ptr_array_add(scenario->params, param);
 }
 
-/* param(name, default, description [, unit]): the value of --set name=..., else the default. */
+/* What the unit makes of a parameter: an amount of time or memory, else what it would be. */
+static int quantity_or(const char *unit, int type)
+{
+        return strcmp(unit, "time") == 0 ? PARAM_TIME : strcmp(unit, "size") == 0 ? PARAM_SIZE : type;
+}
+
+/* param(name, default, description [, unit [, values]]): the value of --set name=..., else the default. */
 static int declare_param(lua_State *L)
 {
         struct scenario *scenario = declaring(L, "param");
@@ -428,6 +532,7 @@ static int declare_param(lua_State *L)
                                      "param(\"rounds\", 1000, \"how many rounds\" [, \"rounds\"])");
         name = lua_tostring(L, 1);
         unit = luaL_optstring(L, 4, "");
+        luaL_optstring(L, 5, "");
         if (*name == '\0' || strpbrk(name, "= \t\n"))
                 return luaL_error(L, "param: '%s' is no name", name);
         lua_pushfstring(L, "%s=", name);
@@ -439,32 +544,36 @@ static int declare_param(lua_State *L)
                         return luaL_error(L, "param '%s' is declared twice", name);
         switch (lua_type(L, 2)) {
         case LUA_TNUMBER:
-                type = lua_isinteger(L, 2) ? PARAM_INTEGER : PARAM_NUMBER;
+                type = lua_isinteger(L, 2) ? quantity_or(unit, PARAM_INTEGER) : PARAM_NUMBER;
                 break;
         case LUA_TBOOLEAN:
                 type = PARAM_BOOLEAN;
                 break;
         case LUA_TSTRING:
-                type = strcmp(unit, "time") == 0 ? PARAM_TIME : strcmp(unit, "size") == 0 ? PARAM_SIZE : PARAM_TEXT;
+                type = quantity_or(unit, PARAM_TEXT);
                 break;
         default:
                 return luaL_error(L, "param '%s': the default is a number, a text, true or false", name);
         }
-        lua_settop(L, 4);
+        lua_settop(L, 5);
         if (type == PARAM_BOOLEAN)
                 lua_pushstring(L, lua_toboolean(L, 2) ? "true" : "false");
         else
                 luaL_tolstring(L, 2, NULL);
+        if (lua_type(L, 2) == LUA_TNUMBER && (type == PARAM_TIME || type == PARAM_SIZE))
+                lua_pushfstring(L, "%s%s", lua_tostring(L, -1), type == PARAM_TIME ? "ns" : "B");
         add_param(scenario, L, type);
         param = scenario->params->pdata[scenario->params->len - 1];
         text = find_setting(scenario, name);
         param->is_set = text != NULL;
-        if (!text && !push_param(L, param, param->preset))
+        if (!param_values_make_sense(param))
+                return luaL_error(L, "param '%s': the values \"%s\" are not FIRST..LAST", name, param->values);
+        if (!text && (!push_param(L, param, param->preset) || !param_holds(param, param->preset)))
                 return luaL_error(L, "param '%s': the default \"%s\" is not %s", name, param->preset,
-                                  param_type_words[type]);
-        if (text && !push_param(L, param, text))
+                                  push_wanted(L, param));
+        if (text && (!push_param(L, param, text) || !param_holds(param, text)))
                 return scenario_raise(scenario, L, SCENARIO_ERROR_USAGE, "--set %s=%s: %s is %s (%s)", name, text, name,
-                                      param_type_words[type], param->description);
+                                      push_wanted(L, param), param->description);
         g_free(param->value);
         param->value = g_strdup(text ? text : param->preset);
         return 1;

@@ -359,8 +359,8 @@ static void test_params(void)
                 { "rounds=1.5", "--set rounds=1.5: rounds is a whole number (how many)" },
                 { "share=", "--set share=: share is a number (how much)" },
                 { "fast=1", "--set fast=1: fast is true or false (whether)" },
-                { "period=10", "--set period=10: period is a time (how long)" },
-                { "room=big", "--set room=big: room is a size (how much)" },
+                { "period=10", "--set period=10: period is a time, such as 500ns, 20us, 1.5ms or 2s (how long)" },
+                { "room=big", "--set room=big: room is a size, such as 100, 4KiB or 1.5GiB (how much)" },
                 { "speed=1",
                   "--set speed=1: s.lua has no parameter 'speed'; it has rounds, share, fast, word, period, room" },
                 { "rounds", "--set rounds: needs KEY=VALUE" },
@@ -382,9 +382,57 @@ static void test_params(void)
         }
         fails("param('x')", "s.lua:1: param needs a name, a default and a description: "
                             "param(\"rounds\", 1000, \"how many rounds\" [, \"rounds\"])" IN_MAIN);
-        fails("param('x', '10', 'y', 'time')", "s.lua:1: param 'x': the default \"10\" is not a time" IN_MAIN);
+        fails("param('x', '10', 'y', 'time')", "s.lua:1: param 'x': the default \"10\" is not a time, such as "
+                                                  "500ns, 20us, 1.5ms or 2s" IN_MAIN);
         fails("param('x', 1, 'y') param('x', 1, 'y')", "s.lua:1: param 'x' is declared twice" IN_MAIN);
         assert_prints("print(seed())\n" TASK(""), "1\n");
+}
+
+/* What a parameter may be: bounds in its own unit, or words. */
+static void test_param_values(void)
+{
+        static const char text[] =
+                "local n = param('n', 10, 'how many', 'objects', '1..20')\nlocal f = param('f', 0.5, 'share', nil, '0..1')\n"
+                "local w = param('w', 'first', 'which', nil, 'first|last|any')\nlocal m = param('m', 100, 'room', 'size', '8..1KiB')\n"
+                "local p = param('p', '1ms', 'pause', 'time', '1us..')\nlocal d = param('d', 5, 'delay', 'time')\n"
+                "local l = param('l', -3, 'least', nil, '..0')\n"
+                "print(n, f, w, m, p, d, l)\n" TASK("");
+        static const struct { const char *setting, *error;
+        } bad[] = {
+                { "n=0", "n=0: n is a whole number from 1 to 20 (how many)" },
+                { "n=21", "n=21: n is a whole number from 1 to 20 (how many)" },
+                { "n=x", "n=x: n is a whole number from 1 to 20 (how many)" },
+                { "f=1.01", "f=1.01: f is a number from 0 to 1 (share)" },
+                { "w=next", "w=next: w is first, last or any (which)" },
+                { "w=", "w=: w is first, last or any (which)" },
+                { "m=7", "m=7: m is a size from 8 to 1KiB (room)" },
+                { "m=2KiB", "m=2KiB: m is a size from 8 to 1KiB (room)" },
+                { "p=999ns", "p=999ns: p is a time, 1us or more (pause)" },
+                { "l=1", "l=1: l is a whole number, at most 0 (least)" },
+        };
+        g_autoptr(outcome_auto) plain = support_run(text, NULL, 1);
+        g_autoptr(outcome_auto) least = support_run(
+                text, (const char *const[]){ "n=1", "f=0", "w=any", "m=8B", "p=1us", "d=2us", "l=-9", NULL }, 1);
+        g_autoptr(outcome_auto) most =
+                support_run(text, (const char *const[]){ "n=20", "f=1", "w=last", "m=1KiB", "p=9s", "l=0", NULL }, 1);
+
+        g_assert_cmpstr(plain->printed->str, ==, "10\t0.5\tfirst\t100\t1ms\t5\t-3\n");
+        g_assert_cmpstr(least->printed->str, ==, "1\t0\tany\t8\t1us\t2000\t-9\n");
+        g_assert_cmpstr(most->printed->str, ==, "20\t1\tlast\t1024\t9s\t5\t0\n");
+        for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
+                g_autoptr(outcome_auto) outcome = support_run(text, (const char *const[]){ bad[i].setting, NULL }, 1);
+                g_autofree char *error = g_strconcat("--set ", bad[i].error, NULL);
+
+                g_assert_cmpstr(outcome->error, ==, error);
+                g_assert_cmpint(outcome->code, ==, SCENARIO_ERROR_USAGE);
+        }
+        fails("param('x', 1, 'y', nil, '2..3')", "s.lua:1: param 'x': the default \"1\" is not a whole number from 2 to 3" IN_MAIN);
+        fails("param('x', 'a', 'y', nil, 'b|c')", "s.lua:1: param 'x': the default \"a\" is not b or c" IN_MAIN);
+        fails("param('x', 1, 'y', nil, '3..2')", "s.lua:1: param 'x': the values \"3..2\" are not FIRST..LAST" IN_MAIN);
+        fails("param('x', 1, 'y', nil, '..')", "s.lua:1: param 'x': the values \"..\" are not FIRST..LAST" IN_MAIN);
+        fails("param('x', '1us', 'y', 'time', '1..2')",
+              "s.lua:1: param 'x': the values \"1..2\" are not FIRST..LAST" IN_MAIN);
+        fails("param('x', true, 'y', nil, '0..1')", "s.lua:1: param 'x': the values \"0..1\" are not FIRST..LAST" IN_MAIN);
 }
 
 static void test_expectations(void)
@@ -550,6 +598,7 @@ static void add_tests(void)
         g_test_add_func("/scenario/ends", test_ends);
         g_test_add_func("/scenario/declaration-errors", test_declaration_errors);
         g_test_add_func("/scenario/params", test_params);
+        g_test_add_func("/scenario/param-values", test_param_values);
         g_test_add_func("/scenario/expectations", test_expectations);
         g_test_add_func("/scenario/same-run-again", test_same_run_again);
         g_test_add_func("/scenario/streams-are-apart", test_streams_are_apart);
