@@ -5,6 +5,7 @@
 #define KMEMSIM_CLI_CLI_H
 
 #include <glib.h>
+#include <signal.h>
 #include <stdint.h>
 
 #include "path/fault.h"
@@ -87,6 +88,12 @@ gboolean progress_is_due(struct messages *messages);
 /* "COMMAND: text" as the line of progress; taken away. */
 void progress_show(struct messages *messages, const char *format, ...) G_GNUC_PRINTF(2, 3);
 void progress_clear(struct messages *messages);
+
+/* The signal that asked the command to stop; 0: none has. */
+extern volatile sig_atomic_t stop_asked;
+
+/* From now on SIGINT, SIGTERM and SIGHUP (unless it is ignored, as under nohup) ask for it; flags: of sigaction. */
+void stop_watch(int flags);
 
 /* How the user called the program: the launcher says it in KMEMSIM_COMMAND, an installed program is "kmemsim". */
 const char *command_name(void);

@@ -50,13 +50,6 @@ static const struct command_help help = {
         .notes = exit_codes,
 };
 
-static volatile sig_atomic_t stop_asked;
-
-static void on_stop(int signal_number)
-{
-        stop_asked = signal_number;
-}
-
 /* How a run ended, the worst first. */
 enum ending { END_INVARIANT, END_SIMULATED, END_SCRIPT, END_EXPECTATION, END_GOOD, END_COUNT };
 
@@ -588,14 +581,11 @@ static void clear_fault(void *data)
 int cmd_faults(int argc, char **argv)
 {
         struct faults faults = { .argc = argc, .argv = argv, .messages = messages_of("faults") };
-        struct sigaction action = { .sa_handler = on_stop }; /* no SA_RESTART: waitpid returns */
         size_t bytes;
         int code = parse_options(&faults, argc, argv);
 
         if (code < 0) {
-                sigaction(SIGINT, &action, NULL);
-                sigaction(SIGTERM, &action, NULL);
-                sigaction(SIGHUP, &action, NULL);
+                stop_watch(0); /* no SA_RESTART: waitpid returns */
                 bytes = (faults.job_count + 1) * sizeof(struct outcome);
                 faults.shared = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
                 if (faults.shared == MAP_FAILED)

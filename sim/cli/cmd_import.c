@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <gio/gio.h>
 #include <glib/gstdio.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -39,13 +38,6 @@ static const struct command_help help = {
         .arguments = "TRACE",
         .examples = examples,
 };
-
-static volatile sig_atomic_t stop_asked;
-
-static void on_stop(int signal_number)
-{
-        stop_asked = signal_number;
-}
 
 struct command {
         int argc; /* as it was typed */
@@ -346,19 +338,14 @@ int cmd_import(int argc, char **argv)
 {
         struct command command = { .argc = argc, .argv = argv, .top_count = TOP_DEFAULT, .output_fd = -1,
                                    .messages = messages_of("import") };
-        struct sigaction action = { .sa_handler = on_stop }, old_interrupt, old_terminate;
         g_autofree char **arguments = g_new0(char *, (gsize)argc + 1);
         int status;
 
         memcpy(arguments, argv, (size_t)argc * sizeof(*argv)); /* GOption takes out what it has understood */
-        stop_asked = 0;
-        sigaction(SIGINT, &action, &old_interrupt);
-        sigaction(SIGTERM, &action, &old_terminate);
+        stop_watch(0);
         status = parse_command(&command, argc, arguments);
         if (status < 0)
                 status = run(&command);
-        sigaction(SIGINT, &old_interrupt, NULL);
-        sigaction(SIGTERM, &old_terminate, NULL);
         g_free(command.path);
         g_free(command.output_path);
         g_free(command.pages_word);

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <glib.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -45,13 +44,6 @@ static const struct command_help help = {
         .examples = examples,
         .notes = exit_codes,
 };
-
-static volatile sig_atomic_t stop_asked;
-
-static void on_stop(int signal_number)
-{
-        stop_asked = signal_number;
-}
 
 enum progress_style { PROGRESS_AUTO, PROGRESS_JSON, PROGRESS_NONE };
 
@@ -669,13 +661,9 @@ static int carry_out(struct run *run)
 int cmd_run(int argc, char **argv)
 {
         struct run run = { .argc = argc, .argv = argv, .bold = "", .plain = "", .messages = messages_of("run") };
-        struct sigaction action = { .sa_handler = on_stop,
-                                    .sa_flags = (int)SA_RESETHAND }; /* a second one ends it at once */
         int code = parse_options(&run, argc, argv);
 
-        sigaction(SIGINT, &action, NULL);
-        sigaction(SIGTERM, &action, NULL);
-        sigaction(SIGHUP, &action, NULL);
+        stop_watch((int)SA_RESETHAND); /* a second one ends it at once */
         if (code < 0)
                 code = prepare(&run);
         if (code < 0)

@@ -203,6 +203,25 @@ void progress_clear(struct messages *messages)
         messages->progress_shown = FALSE;
 }
 
+/* -- interruptions ------------------------------------------------------------------------------------------------- */
+
+volatile sig_atomic_t stop_asked;
+
+static void on_stop(int signal_number)
+{
+        stop_asked = signal_number;
+}
+
+void stop_watch(int flags)
+{
+        struct sigaction action = { .sa_handler = on_stop, .sa_flags = flags }, before;
+
+        sigaction(SIGINT, &action, NULL);
+        sigaction(SIGTERM, &action, NULL);
+        if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+                sigaction(SIGHUP, &action, NULL);
+}
+
 /* -- failures ----------------------------------------------------------------------------------------------------- */
 
 const char *command_name(void)

@@ -28,7 +28,7 @@
 #define SCENARIO_ERROR scenario_error_quark()
 GQuark scenario_error_quark(void);
 
-/* The exit code of `run` that belongs to each is in cmd_run.c. */
+/* The exit code of `run` that belongs to each is in cli/common.c. */
 enum scenario_error {
         SCENARIO_ERROR_USAGE,       /* --set of an unknown key or with an impossible value */
         SCENARIO_ERROR_SCRIPT,      /* the scenario is wrong: file and line in the message */
