@@ -3,11 +3,11 @@
  */
 #include "import/block_ring.h"
 
-#include <stddef.h>
-
-void block_ring_init(struct block_ring *ring)
+void block_ring_init(struct block_ring *ring, void *blocks, size_t block_bytes)
 {
         *ring = (struct block_ring){ 0 };
+        for (unsigned i = 0; i < BLOCK_RING_COUNT; i++)
+                ring->blocks[i] = (char *)blocks + i * block_bytes;
         pthread_mutex_init(&ring->lock, NULL);
         pthread_cond_init(&ring->changed, NULL);
 }

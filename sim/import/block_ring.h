@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #define BLOCK_RING_COUNT 4u
 
@@ -21,7 +22,8 @@ struct block_ring {
         bool is_stopped;                /* no more will be taken */
 };
 
-void block_ring_init(struct block_ring *ring);
+/* blocks: BLOCK_RING_COUNT of them, one behind the other. */
+void block_ring_init(struct block_ring *ring, void *blocks, size_t block_bytes);
 void block_ring_clear(struct block_ring *ring);
 
 /* The filling side: a block to fill, NULL if the other side has stopped. */

@@ -101,9 +101,7 @@ struct line_reader *line_reader_open(const char *path, GError **error)
         reader->at = reader->end = reader->edge;
         reader->bytes_total = S_ISREG(status.st_mode) ? (uint64_t)status.st_size : 0;
         reader->blocks = g_new(struct block, BLOCK_RING_COUNT);
-        block_ring_init(&reader->ring);
-        for (unsigned i = 0; i < BLOCK_RING_COUNT; i++)
-                reader->ring.blocks[i] = &reader->blocks[i];
+        block_ring_init(&reader->ring, reader->blocks, sizeof(*reader->blocks));
         reader->all_read = is_empty;
         if (is_empty)
                 block_ring_end(&reader->ring);

@@ -680,9 +680,7 @@ bool ops_writer_write(struct ops_writer *writer, const struct ops_layout *layout
 
         if (layout->left_out_count)
                 qsort(layout->left_out, layout->left_out_count, sizeof(uint64_t), compare_ids);
-        block_ring_init(&output.ring);
-        for (unsigned i = 0; i < BLOCK_RING_COUNT; i++)
-                output.ring.blocks[i] = &blocks[i];
+        block_ring_init(&output.ring, blocks, sizeof(*blocks));
         thread = g_thread_new("make-text", make_text, &output);
         good = take_to_sink(&output, sink, error);
         block_ring_stop(&output.ring);

@@ -37,9 +37,7 @@ struct trace_reader *trace_reader_open(const char *path, GError **error)
         reader->lines = lines;
         reader->bytes_total = line_reader_bytes_total(lines);
         reader->batches = g_new0(struct trace_batch, BLOCK_RING_COUNT);
-        block_ring_init(&reader->ring);
-        for (unsigned i = 0; i < BLOCK_RING_COUNT; i++)
-                reader->ring.blocks[i] = &reader->batches[i];
+        block_ring_init(&reader->ring, reader->batches, sizeof(*reader->batches));
         return reader;
 }
 
