@@ -389,6 +389,20 @@ uint64_t memory_alien_objs(const struct memory *memory, uint32_t cache)
         return sum;
 }
 
+struct numa_counters memory_numa_counters(const struct memory *memory)
+{
+        struct numa_counters sum = { 0 };
+
+        for (uint32_t z = 0; z < memory->zone_count; z++) {
+                sum.hit += memory->numa_counters[z].hit;
+                sum.miss += memory->numa_counters[z].miss;
+                sum.foreign += memory->numa_counters[z].foreign;
+                sum.local += memory->numa_counters[z].local;
+                sum.other += memory->numa_counters[z].other;
+        }
+        return sum;
+}
+
 bool memory_rcu_waits(const struct memory *memory, uint32_t cache)
 {
         for (uint32_t cpu = 0; cpu < MACHINE_CPUS_MAX; cpu++) {

@@ -179,6 +179,9 @@ bool memory_rcu_waits(const struct memory *memory, uint32_t cache);
 /* Objects in alien arrays of a cache, all nodes; 0 without NUMA. */
 uint64_t memory_alien_objs(const struct memory *memory, uint32_t cache);
 
+/* The counters of all zones together. */
+struct numa_counters memory_numa_counters(const struct memory *memory);
+
 /* memory_audit.c: recounts everything; NULL or the first broken invariant. O(memory). under_way: ops are under way
  * and may have objects in hand that no array, slab or owner holds. */
 const char *memory_audit(const struct memory *memory, bool under_way);

@@ -102,15 +102,8 @@ static void snap_zone(const struct memory *mem, const struct zone *zone, GString
 
 static void snap_numa(const struct memory *mem, GString *text)
 {
-        struct numa_counters sum = { 0 };
+        struct numa_counters sum = memory_numa_counters(mem);
 
-        for (uint32_t z = 0; z < mem->zone_count; z++) {
-                sum.hit += mem->numa_counters[z].hit;
-                sum.miss += mem->numa_counters[z].miss;
-                sum.foreign += mem->numa_counters[z].foreign;
-                sum.local += mem->numa_counters[z].local;
-                sum.other += mem->numa_counters[z].other;
-        }
         g_string_append_printf(text, "vmstat numa_hit %" PRIu64 "\n", sum.hit);
         g_string_append_printf(text, "vmstat numa_miss %" PRIu64 "\n", sum.miss);
         g_string_append_printf(text, "vmstat numa_foreign %" PRIu64 "\n", sum.foreign);

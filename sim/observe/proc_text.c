@@ -227,15 +227,8 @@ static void append_by_zone(const struct memory *mem, const char *name, const uin
 
 static void append_numa(const struct memory *mem, GString *text)
 {
-        struct numa_counters sum = { 0 };
+        struct numa_counters sum = memory_numa_counters(mem);
 
-        for (uint32_t z = 0; z < mem->zone_count; z++) {
-                sum.hit += mem->numa_counters[z].hit;
-                sum.miss += mem->numa_counters[z].miss;
-                sum.foreign += mem->numa_counters[z].foreign;
-                sum.local += mem->numa_counters[z].local;
-                sum.other += mem->numa_counters[z].other;
-        }
         append_count(text, "numa_hit", sum.hit);
         append_count(text, "numa_miss", sum.miss);
         append_count(text, "numa_foreign", sum.foreign);
