@@ -2,24 +2,12 @@
  * test_footprint.c - what a simulated page costs in real memory: at most 40 bytes, also when every page is in use.
  */
 #include <glib.h>
-#include <stdio.h>
-#include <unistd.h>
 
+#include "support/resident.h"
 #include "support/testbed.h"
 
 #define BYTES_A_PAGE 40u
 #define FIXED_BYTES  (2u << 20) /* what is there whatever the size of the machine: code, GLib, the boot caches */
-
-static uint64_t resident_bytes(void)
-{
-        unsigned long total = 0, resident = 0;
-        FILE *file = fopen("/proc/self/statm", "r");
-
-        g_assert_nonnull(file);
-        g_assert_cmpint(fscanf(file, "%lu %lu", &total, &resident), ==, 2);
-        fclose(file);
-        return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
-}
 
 static void expect_footprint(uint32_t mib, uint64_t before, const char *when)
 {

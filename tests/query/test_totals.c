@@ -8,9 +8,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "record/record_error.h"
-#include "record/recording.h"
-#include "record/replay.h"
 #include "record/scratch.h"
 #include "record/workload.h"
 
@@ -102,18 +99,13 @@ static void check_totals(const char *path)
                   " WHERE EXISTS (SELECT 1 FROM run WHERE key = 'live_object_count')");
 }
 
-static void check_replay(const char *path)
+/* And the replay has the same totals. */
+static void check_recording(const char *path)
 {
-        g_autoptr(recording_auto) recording = NULL;
-        g_autoptr(GError) error = NULL;
         struct replay_result result;
 
-        recording = recording_open(path, &error);
-        g_assert_no_error(error);
-        replay_run(recording, 0, &result, &error);
-        g_assert_no_error(error);
-        if (result.differs)
-                g_error("%s", result.difference);
+        check_totals(path);
+        replay_equal(path, &result);
         replay_result_clear(&result);
 }
 
@@ -135,8 +127,7 @@ static void test_equal_sql(void)
                 workload.cpu_mhz = seed == 4 ? 1 : 3000; /* so slow that ops last long */
                 workload.commit_every_us = 1000 * (int64_t)seed;
                 record(&workload, path, &result);
-                check_totals(path);
-                check_replay(path);
+                check_recording(path);
         }
 }
 
@@ -191,8 +182,7 @@ static void test_interrupted(void)
                 workload.cpus = 4;
                 workload.stop_ns = stop_ns;
                 record(&workload, path, &result);
-                check_totals(path);
-                check_replay(path);
+                check_recording(path);
         }
 }
 
@@ -235,8 +225,7 @@ static void test_killed(void)
         status = sql_text(path, "SELECT value FROM run WHERE key = 'status'");
         g_assert_cmpstr(status, ==, "running");
         g_assert_cmpint(sql_int(path, "SELECT count(*) FROM run WHERE key = 'live_object_count'"), ==, 0);
-        check_totals(path);
-        check_replay(path);
+        check_recording(path);
 }
 
 static void test_empty(void)
@@ -249,8 +238,7 @@ static void test_empty(void)
         workload.op_count = 0;
         workload.irqs_per_cpu = 0;
         record(&workload, path, &result);
-        check_totals(path);
-        check_replay(path);
+        check_recording(path);
         g_assert_cmpint(sql_int(path, "SELECT count(*) FROM live_object"), ==, 0);
         g_assert_cmpint(sql_int(path, "SELECT count(*) FROM slab"), ==,
                         sql_int(path, "SELECT count(*) FROM boot_slab"));
@@ -261,16 +249,11 @@ static void test_empty(void)
 static void expect_difference(const char *path, const char *sql, const char *text)
 {
         g_autofree char *damaged = scratch_path("damaged.db");
-        g_autoptr(recording_auto) recording = NULL;
-        g_autoptr(GError) error = NULL;
         struct replay_result result;
 
         copy_file(path, damaged);
         sql_do(damaged, "%s", sql);
-        recording = recording_open(damaged, &error);
-        g_assert_no_error(error);
-        replay_run(recording, 0, &result, &error);
-        g_assert_no_error(error);
+        replay(damaged, 0, &result);
         if (!result.differs || strstr(result.difference, text) == NULL)
                 g_error("%s: the replay says %s, not %s", sql, result.differs ? result.difference : "equal", text);
         replay_result_clear(&result);

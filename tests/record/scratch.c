@@ -7,6 +7,8 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
+#include "record/recording.h"
+
 static char *folder;
 
 char *scratch_path(const char *name)
@@ -123,4 +125,22 @@ void record(const struct workload *workload, const char *path, struct workload_r
 
         workload_run(workload, path, ret, &error);
         g_assert_no_error(error);
+}
+
+void replay(const char *path, uint64_t until_op, struct replay_result *ret)
+{
+        g_autoptr(recording_auto) recording = NULL;
+        g_autoptr(GError) error = NULL;
+
+        recording = recording_open(path, &error);
+        g_assert_no_error(error);
+        replay_run(recording, until_op, ret, &error);
+        g_assert_no_error(error);
+}
+
+void replay_equal(const char *path, struct replay_result *ret)
+{
+        replay(path, 0, ret);
+        if (ret->differs)
+                g_error("%s", ret->difference);
 }

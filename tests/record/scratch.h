@@ -7,6 +7,7 @@
 #include <glib.h>
 #include <stdint.h>
 
+#include "record/replay.h"
 #include "record/workload.h"
 
 /* A path in this test program's folder. Newly allocated. */
@@ -23,5 +24,10 @@ void copy_file(const char *from, const char *to);
 
 /* Records a workload at `path`; that it fails ends the test. */
 void record(const struct workload *workload, const char *path, struct workload_result *ret);
+
+/* Replays what is at `path`, to the end of op until_op (0: all); that it cannot ends the test. replay_equal: so does a
+ * difference. */
+void replay(const char *path, uint64_t until_op, struct replay_result *ret);
+void replay_equal(const char *path, struct replay_result *ret);
 
 #endif

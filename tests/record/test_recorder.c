@@ -14,26 +14,9 @@
 #include <unistd.h>
 
 #include "record/record_error.h"
-#include "record/recording.h"
-#include "record/schema.h"
-#include "record/replay.h"
 #include "record/schema.h"
 #include "record/scratch.h"
 #include "record/workload.h"
-
-/* It replays without a difference up to where it ends. */
-static void check_replay(const char *path, struct replay_result *result)
-{
-        g_autoptr(recording_auto) recording = NULL;
-        g_autoptr(GError) error = NULL;
-
-        recording = recording_open(path, &error);
-        g_assert_no_error(error);
-        replay_run(recording, 0, result, &error);
-        g_assert_no_error(error);
-        if (result->differs)
-                g_error("%s", result->difference);
-}
 
 static void check_integrity(const char *path)
 {
@@ -97,7 +80,7 @@ static void test_force(void)
         g_assert_true(g_file_set_contents(path, "something else", -1, NULL));
         g_assert_true(g_file_set_contents(journal, "left over", -1, NULL));
         record(&workload, path, &result);
-        check_replay(path, &replayed);
+        replay_equal(path, &replayed);
         g_assert_cmpuint(replayed.op_count, ==, result.op_count);
         replay_result_clear(&replayed);
         g_assert_false(g_file_test(journal, G_FILE_TEST_EXISTS)); /* a finished run leaves one file */
@@ -329,7 +312,7 @@ static void test_kill(void)
                 }
                 if (sql_int(path, "SELECT count(*) FROM run WHERE key = 'machine_cpus'") == 0)
                         continue; /* in the few microseconds between the tables and the machine */
-                check_replay(path, &replayed);
+                replay_equal(path, &replayed);
                 g_assert_cmpstr(replayed.status, ==, status);
                 g_assert_cmpint(sql_int(path, "SELECT count(*) FROM op"), ==, (int64_t)replayed.op_count);
                 g_assert_cmpstr(replayed.digest, ==, replayed.recorded_digest);
@@ -366,7 +349,7 @@ static void check_full(const char *path, const struct workload *workload)
         check_integrity(path);
         if (sql_int(path, "SELECT count(*) FROM run WHERE key = 'machine_cpus'") == 0)
                 return;
-        check_replay(path, &replayed);
+        replay_equal(path, &replayed);
         replay_result_clear(&replayed);
 }
 

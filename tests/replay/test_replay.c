@@ -12,37 +12,26 @@
 #include "record/workload.h"
 #include "trace/gfp.h"
 
-static void replay(const char *path, uint64_t until_op, struct replay_result *result)
-{
-        g_autoptr(recording_auto) recording = NULL;
-        g_autoptr(GError) error = NULL;
-
-        recording = recording_open(path, &error);
-        g_assert_no_error(error);
-        replay_run(recording, until_op, result, &error);
-        g_assert_no_error(error);
-}
-
-static void check_equal(const char *path, const struct workload_result *run, const char *status)
+/* Records the workload at `path` and replays it: the same run. */
+static void check_equal(const struct workload *workload, const char *path)
 {
         struct replay_result result;
+        struct workload_result run;
 
-        replay(path, 0, &result);
-        if (result.differs)
-                g_error("%s", result.difference);
-        g_assert_cmpstr(result.status, ==, status);
+        record(workload, path, &run);
+        replay_equal(path, &result);
+        g_assert_cmpstr(result.status, ==, workload->stop_ns ? "interrupted" : "done");
         g_assert_true(result.is_whole);
-        g_assert_cmpuint(result.op_count, ==, run->op_count);
-        g_assert_cmpuint(result.event_count, ==, run->event_count);
-        g_assert_cmpstr(result.digest, ==, run->digest);
-        g_assert_cmpstr(result.recorded_digest, ==, run->digest);
+        g_assert_cmpuint(result.op_count, ==, run.op_count);
+        g_assert_cmpuint(result.event_count, ==, run.event_count);
+        g_assert_cmpstr(result.digest, ==, run.digest);
+        g_assert_cmpstr(result.recorded_digest, ==, run.digest);
         replay_result_clear(&result);
 }
 
 static void test_equal(void)
 {
         g_autofree char *path = scratch_path("equal.db");
-        struct workload_result run;
         struct workload workload;
 
         for (uint64_t seed = 1; seed <= 24; seed++) {
@@ -56,8 +45,7 @@ static void test_equal(void)
                 workload.mib = seed % 2 == 0 ? 16 : 64;
                 workload.live_max = seed % 2 == 0 ? 2000 : 300; /* 16 MiB run out */
                 workload.ends_asleep = seed % 4 == 1;
-                record(&workload, path, &run);
-                check_equal(path, &run, "done");
+                check_equal(&workload, path);
         }
 }
 
@@ -65,7 +53,6 @@ static void test_equal(void)
 static void test_numa(void)
 {
         g_autofree char *path = scratch_path("numa.db");
-        struct workload_result run;
         struct workload workload;
 
         for (uint64_t seed = 1; seed <= 16; seed++) {
@@ -80,8 +67,7 @@ static void test_numa(void)
                 workload.cpu_mhz = seed % 5 == 0 ? 1 : 3000;
                 workload.ends_asleep = seed % 4 == 1;
                 workload.tune = seed % 3 == 0;
-                record(&workload, path, &run);
-                check_equal(path, &run, "done");
+                check_equal(&workload, path);
                 if (workload.nodes > 1)
                         g_assert_cmpint(sql_int(path, "SELECT count(DISTINCT node_plus_1) FROM op"), >, 2);
         }
@@ -91,7 +77,6 @@ static void test_numa(void)
 static void test_tune(void)
 {
         g_autofree char *path = scratch_path("tune.db");
-        struct workload_result run;
         struct workload workload;
         int64_t done = 0, refused = 0, failed = 0;
 
@@ -103,8 +88,7 @@ static void test_tune(void)
                 workload.mib = seed % 2 == 0 ? 8 : 64;
                 workload.live_max = seed % 2 == 0 ? 3000 : 300;
                 workload.stop_ns = seed == 7 ? 2000000 : 0;
-                record(&workload, path, &run);
-                check_equal(path, &run, workload.stop_ns ? "interrupted" : "done");
+                check_equal(&workload, path);
                 done += sql_int(path, "SELECT count(*) FROM op_named WHERE kind = 'tune' AND result = 0");
                 refused += sql_int(path, "SELECT count(*) FROM op_named WHERE kind = 'tune' AND result = 22");
                 failed += sql_int(path, "SELECT count(*) FROM op_named WHERE kind = 'tune' AND result = 12");
@@ -118,7 +102,6 @@ static void test_tune(void)
 static void test_rcu(void)
 {
         g_autofree char *path = scratch_path("rcu.db");
-        struct workload_result run;
         struct workload workload;
         int64_t deferred = 0, ops = 0;
 
@@ -131,8 +114,7 @@ static void test_rcu(void)
                 workload.cpu_mhz = seed % 4 == 0 ? 1 : 3000;
                 workload.stop_ns = seed % 5 == 0 ? 50000000 : 0;
                 workload.ends_asleep = seed % 2 == 0;
-                record(&workload, path, &run);
-                check_equal(path, &run, workload.stop_ns ? "interrupted" : "done");
+                check_equal(&workload, path);
                 deferred += sql_int(path, "SELECT count(*) FROM event_named WHERE kind = 'slab_deferred'");
                 ops += sql_int(path, "SELECT count(*) FROM op_named WHERE kind = 'rcu' AND result > 0 AND origin = 1");
         }
@@ -144,7 +126,6 @@ static void test_rcu(void)
 static void test_hotplug(void)
 {
         g_autofree char *path = scratch_path("hotplug.db");
-        struct workload_result run;
         struct workload workload;
         int64_t gone = 0, moved = 0;
 
@@ -164,8 +145,7 @@ static void test_hotplug(void)
                 workload.stop_ns = seed % 6 == 0 ? 20000000 : 0;
                 workload.no_sleep = seed % 7 == 0;
                 workload.ends_asleep = seed % 3 == 1;
-                record(&workload, path, &run);
-                check_equal(path, &run, workload.stop_ns ? "interrupted" : "done");
+                check_equal(&workload, path);
                 gone += sql_int(path, "SELECT count(*) FROM event_named WHERE kind = 'cpu_offline'");
                 moved += sql_int(path, "SELECT coalesce(sum(e.b), 0) FROM event_named e WHERE kind = 'cpu_offline'");
         }
@@ -177,7 +157,6 @@ static void test_hotplug(void)
 static void test_ties(void)
 {
         g_autofree char *path = scratch_path("ties.db");
-        struct workload_result run;
         struct workload workload;
 
         for (uint64_t seed = 1; seed <= 30; seed++) {
@@ -186,15 +165,13 @@ static void test_ties(void)
                 workload.op_count = 15000;
                 workload.cpus = 1 + (uint32_t)seed % 8;
                 workload.cpu_mhz = 1;
-                record(&workload, path, &run);
-                check_equal(path, &run, "done");
+                check_equal(&workload, path);
         }
 }
 
 static void test_interrupted(void)
 {
         g_autofree char *path = scratch_path("interrupted.db");
-        struct workload_result run;
         struct workload workload;
         guint open_count = 0;
 
@@ -202,9 +179,8 @@ static void test_interrupted(void)
                 workload_default(&workload);
                 workload.cpus = 4;
                 workload.stop_ns = stop_ns;
-                record(&workload, path, &run);
+                check_equal(&workload, path);
                 open_count += (guint)sql_int(path, "SELECT count(*) FROM op_open");
-                check_equal(path, &run, "interrupted");
         }
         g_assert_cmpuint(open_count, >, 20); /* it was interrupted in the middle of ops */
 }
@@ -285,9 +261,7 @@ static void test_failure(void)
         struct replay_result result;
 
         record_double_free(path, 1);
-        replay(path, 0, &result);
-        if (result.differs)
-                g_error("%s", result.difference);
+        replay_equal(path, &result);
         g_assert_cmpstr(result.status, ==, "failed");
         g_assert_cmpuint(result.failures->len, ==, 1);
         g_assert_nonnull(strstr(result.failures->pdata[0], "double free"));

@@ -2,22 +2,10 @@
  * test_arena.c - address space is reserved once, reads as zero, costs nothing until it is touched.
  */
 #include <glib.h>
-#include <stdio.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "support/dies.h"
-
-static uint64_t resident_bytes(void)
-{
-        unsigned long total = 0, resident = 0;
-        FILE *file = fopen("/proc/self/statm", "r");
-
-        g_assert_nonnull(file);
-        g_assert_cmpint(fscanf(file, "%lu %lu", &total, &resident), ==, 2);
-        fclose(file);
-        return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
-}
+#include "support/resident.h"
 
 static void test_zero_and_aligned(void)
 {
