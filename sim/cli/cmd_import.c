@@ -114,8 +114,14 @@ static bool parse_words(struct command *command, GError **error)
                             command->cpus);
                 return false;
         }
-        if (command->mem_mib < 0 || command->top_count < 0) {
-                g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--mem-mib and --top are not negative");
+        if (command->mem_mib != 0 && (command->mem_mib < 8 || command->mem_mib > 65536)) {
+                g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--mem-mib is 8 to 65536, not %d",
+                            command->mem_mib);
+                return false;
+        }
+        if (command->top_count < 0) {
+                g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--top is 0 or more, not %d",
+                            command->top_count);
                 return false;
         }
         if (command->tsc_khz < 0 || command->tsc_khz > TSC_KHZ_MAX) {

@@ -4,6 +4,7 @@
 #include <glib.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -184,16 +185,29 @@ gboolean progress_is_due(struct messages *messages)
         return TRUE;
 }
 
+/* Of standard error; a line that is longer would not be rewritten but scroll. */
+static int terminal_columns(void)
+{
+        struct winsize size;
+
+        return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
 void progress_show(struct messages *messages, const char *format, ...)
 {
         g_autofree char *text = NULL;
+        g_autofree char *line = NULL;
         va_list arguments;
 
         va_start(arguments, format);
         text = g_strdup_vprintf(format, arguments);
         va_end(arguments);
+        line = g_strdup_printf("%s: %s", messages->command, text);
         messages->progress_shown = messages->on_terminal;
-        fprintf(stderr, messages->on_terminal ? "\r%s: %s\033[K" : "%s: %s\n", messages->command, text);
+        if (!messages->on_terminal)
+                fprintf(stderr, "%s\n", line);
+        else
+                fprintf(stderr, "\r%.*s\033[K", terminal_columns() - 1, line);
 }
 
 void progress_clear(struct messages *messages)

@@ -177,8 +177,12 @@ uint32_t value_gfp(lua_State *L, int index, const char *what, bool numa)
                            luaL_typename(L, index));
         text = lua_tostring(L, index);
         if (!gfp_parse(text, numa, &gfp, &word, &length)) {
+                char *words = gfp_words();
+
                 lua_pushlstring(L, word, length);
-                luaL_error(L, "%s: '%s' is no gfp flag", what, lua_tostring(L, -1));
+                lua_pushstring(L, words);
+                g_free(words);
+                luaL_error(L, "%s: '%s' is no gfp flag; there are %s", what, lua_tostring(L, -2), lua_tostring(L, -1));
         }
         return gfp;
 }

@@ -1,5 +1,6 @@
 #include "script/gfp_text.h"
 
+#include <glib.h>
 #include <string.h>
 
 #include "trace/gfp.h"
@@ -42,6 +43,29 @@ static const struct flag_word *find_word(const struct flag_word *words, const ch
                 if (strncmp(words->name, word, length) == 0 && words->name[length] == '\0')
                         return words;
         return NULL;
+}
+
+static void append_words(GString *text, const struct flag_word *words)
+{
+        for (; words->name; words++)
+                g_string_append_printf(text, "%s%s", text->len > 0 ? ", " : "", words->name);
+}
+
+char *gfp_words(void)
+{
+        GString *text = g_string_new(NULL);
+
+        append_words(text, gfp_bases);
+        append_words(text, gfp_modifiers);
+        return g_string_free(text, FALSE);
+}
+
+char *cache_flags_words(void)
+{
+        GString *text = g_string_new(NULL);
+
+        append_words(text, cache_flag_words);
+        return g_string_free(text, FALSE);
 }
 
 bool gfp_word(const char *word, size_t length, bool numa, uint32_t *ret_gfp, bool *ret_is_base)

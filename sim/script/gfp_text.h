@@ -21,6 +21,10 @@ extern const struct flag_word gfp_bases[];
 extern const struct flag_word gfp_modifiers[];
 extern const struct flag_word cache_flag_words[];
 
+/* "kernel, user, ..., thisnode": every word, for messages. The caller frees it. */
+char *gfp_words(void);
+char *cache_flags_words(void);
+
 /* Reads a comma-separated list. On an unknown word returns false and sets *ret_word, *ret_length to it. */
 bool gfp_parse(const char *text, bool numa, uint32_t *ret_gfp, const char **ret_word, size_t *ret_length);
 bool cache_flags_parse(const char *text, uint32_t *ret_flags, const char **ret_word, size_t *ret_length);

@@ -43,8 +43,13 @@ static uint32_t read_cache_flags(lua_State *L, const char *what)
         if (lua_type(L, -1) != LUA_TSTRING)
                 luaL_error(L, "%s: flags is a list of texts", what);
         if (!cache_flags_parse(lua_tostring(L, -1), &value, &word, &length)) {
+                char *words = cache_flags_words();
+
                 lua_pushlstring(L, word, length);
-                luaL_error(L, "%s: '%s' is no flag of a cache", what, lua_tostring(L, -1));
+                lua_pushstring(L, words);
+                g_free(words);
+                luaL_error(L, "%s: '%s' is no flag of a cache; there are %s", what, lua_tostring(L, -2),
+                           lua_tostring(L, -1));
         }
         return value;
 }

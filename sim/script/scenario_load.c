@@ -61,9 +61,14 @@ static uint64_t read_amount(lua_State *L, int index, const char *what, enum unit
 {
         uint64_t value = 0;
         enum unit found;
+        int is_integer;
 
-        if (lua_type(L, index) == LUA_TNUMBER)
-                return value_time(L, index, what);
+        if (lua_type(L, index) == LUA_TNUMBER) {
+                value = (uint64_t)lua_tointegerx(L, index, &is_integer);
+                if (!is_integer || (int64_t)value < 0)
+                        luaL_error(L, "%s: %s is no whole number, 0 or more", what, luaL_tolstring(L, index, NULL));
+                return value;
+        }
         if (lua_type(L, index) != LUA_TSTRING)
                 luaL_error(L, "%s needs a number, a time or a size, not a %s", what,
                            lua_isnoneornil(L, index) ? "missing value" : luaL_typename(L, index));
@@ -296,7 +301,9 @@ static struct dist dist_argument(lua_State *L, int index, const char *what, enum
                            luaL_typename(L, index));
         if (unit == UNIT_NONE && lua_type(L, index) == LUA_TSTRING)
                 luaL_error(L, "%s needs a number, or a distribution of them", what);
-        problem = dist_constant(&dist, unit == UNIT_SIZE ? value_size(L, index, what) : value_time(L, index, what));
+        problem = dist_constant(&dist, unit == UNIT_SIZE   ? value_size(L, index, what)
+                                       : unit == UNIT_TIME ? value_time(L, index, what)
+                                                           : read_amount(L, index, what, &unit));
         if (problem)
                 luaL_error(L, "%s %s", what, problem);
         return dist;

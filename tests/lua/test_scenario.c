@@ -63,7 +63,9 @@ static void test_argument_errors(void)
               "s.lua:2: kmalloc: \"4KX\" is no size: write bytes, or a number with K, M, G, KiB, MiB or GiB" IN_TASK(
                       "2"));
         fails(TASK("t:kmalloc(1.5)"), "s.lua:2: kmalloc: a size is a whole number, 0 or more" IN_TASK("2"));
-        fails(TASK("t:kmalloc(1, 'atomik')"), "s.lua:2: kmalloc: 'atomik' is no gfp flag" IN_TASK("2"));
+        fails(TASK("t:kmalloc(1, 'atomik')"), "s.lua:2: kmalloc: 'atomik' is no gfp flag; there are kernel, user, "
+              "highuser, atomic, nowait, noio, nofs, dma, dma32, highmem, wait, high, cold, nowarn, repeat, noretry, nofail, "
+              "nogrow, comp, zero, nomemalloc, hardwall, thisnode" IN_TASK("2"));
         fails(TASK("t:kmalloc(1, {})"),
               "s.lua:2: kmalloc: a gfp mask is a text such as \"atomic\" or \"kernel,dma\", not a table" IN_TASK("2"));
         fails(TASK("t:kmalloc(1, gfp.atomik)"), "s.lua:2: gfp has no flag 'atomik'" IN_TASK("2"));
@@ -267,7 +269,8 @@ static void test_interrupts(void)
         fails("interrupt { name = 'x', run = print }", "s.lua:1: interrupt needs every = \"...\" or at = \"...\"\n"
                                                        "  at s.lua:1 in the main part");
         fails("interrupt { name = 'x', every = '1us', run = print }",
-              "s.lua: daemons and endless interrupts alone do not say when the run is over: add stop_at(\"1s\")");
+              "s.lua: daemons, endless interrupts and endless loads alone do not say when the run is over: add "
+              "stop_at(\"1s\"), or a count or duration to a load");
 }
 
 static void test_ends(void)
@@ -327,13 +330,15 @@ static void test_declaration_errors(void)
         fails("cache { name = 'x y', size = 5 }",
               "s.lua:1: cache: a name has no blanks and no control characters" IN_MAIN);
         fails("cache { name = 'x', size = 5, align = 3 }", "s.lua:1: cache: align is a power of two" IN_MAIN);
-        fails("cache { name = 'x', size = 5, flags = { 'y' } }", "s.lua:1: cache: 'y' is no flag of a cache" IN_MAIN);
+        fails("cache { name = 'x', size = 5, flags = { 'y' } }", "s.lua:1: cache: 'y' is no flag of a cache; there are none, "
+              "hwcache_align, cache_dma, must_hwcache_align, reclaim_account, panic, destroy_by_rcu, mem_spread, "
+              "debug_initial, red_zone, poison, store_user" IN_MAIN);
         fails("cache { name = 'x', size = 50 } cache { name = 'x', size = 50 }",
               "s.lua:1: cache 'x' is declared twice" IN_MAIN);
         fails("task { name = 'a' }", "s.lua:1: task needs a function 'run'" IN_MAIN);
         fails("task { name = 'a', run = print, cpu = '0' }",
               "s.lua:1: task: cpu is a whole number from 0 to 7" IN_MAIN);
-        fails("task { name = 'a', run = print, cpu = 5 }", "s.lua:1: 'a' is on CPU 5, and the machine has 2");
+        fails("task { name = 'a', run = print, cpu = 5 }", "s.lua:1: 'a' is on CPU 5, and the machine has 2, counted from 0");
         fails("task { name = 'a', run = print } task { name = 'a', run = print }",
               "s.lua:1: task: there is a task or interrupt 'a' already" IN_MAIN);
         fails("task { name = 'a', run = print, at = 'soon' }",
