@@ -5,7 +5,7 @@
 -- touched; then user requests go on, and they get it all. Try --set memory=1GiB, where HighMem is 128 MiB, and
 -- memory=768MiB, where there is none; look at `kmemsim query i386_desktop.db "SELECT * FROM zone"`.
 
-local memory = param("memory", "2GiB", "of the desktop", "size", "8MiB..4GiB")
+local memory = param("memory", "2GiB", "of the desktop", "size", "32MiB..4GiB")
 
 local machines = require "machines"
 

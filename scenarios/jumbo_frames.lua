@@ -7,7 +7,7 @@
 -- evict=oldest: as much memory is free, but in one piece, and every frame gets its block. Look at `kmemsim query
 -- jumbo_frames.db fragmentation -p order=2`.
 
-local free = param("free", 25, "of a hundred pages, how many are free when the frames come", "pages", "0..100")
+local free = param("free", 25, "of a hundred pages, how many are free when the frames come", "pages", "10..100")
 local evict = param("evict", "random", "which pages go first", nil, "random|oldest")
 local frames = param("frames", 300, "of each order, how many", "frames", "1..")
 

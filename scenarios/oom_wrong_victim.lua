@@ -11,7 +11,7 @@ local memory = param("memory", "64MiB", "of the machine", "size", "16MiB..64GiB"
 local adj = param("adj", 0, "oom_adj of the database; -17: never killed", nil, "-17..15")
 local cpu = param("cpu", "6s", "CPU time the database has used", "time")
 local age = param("age", "600s", "time since the database was started", "time")
-local limit = param("limit", "60MiB", "the leak ends here", "size")
+local limit = param("limit", "60MiB", "the leak ends here", "size", "1MiB..")
 
 machine { cpus = 2, memory = memory }
 
@@ -35,8 +35,8 @@ task { name = "database", cpu = 1, process = database, daemon = true, run = func
         end
 end }
 
-local bytes = { KiB = 1 << 10, MiB = 1 << 20, GiB = 1 << 30 }
-local number, unit = limit:match("^(%d+)(%a+)$")
+local bytes = { [""] = 1, B = 1, K = 1 << 10, M = 1 << 20, G = 1 << 30 }
+local number, unit = limit:match("^([%d.]+) *(%a?)")
 local most = tonumber(number) * bytes[unit] // 4096
 
 local scores = {}                               -- when the leak begins

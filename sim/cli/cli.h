@@ -92,8 +92,11 @@ void progress_clear(struct messages *messages);
 /* The signal that asked the command to stop; 0: none has. */
 extern volatile sig_atomic_t stop_asked;
 
-/* From now on SIGINT, SIGTERM and SIGHUP (unless it is ignored, as under nohup) ask for it; flags: of sigaction. */
-void stop_watch(int flags);
+/*
+ * From now on SIGINT, SIGTERM and SIGHUP (unless it is ignored, as under nohup) ask for it. later_ends: one that comes a second
+ * or more after the first ends the program at once; those that come together are one (timeout(1) sends two).
+ */
+void stop_watch(gboolean later_ends);
 
 /* How the user called the program: the launcher says it in KMEMSIM_COMMAND, an installed program is "kmemsim". */
 const char *command_name(void);

@@ -585,7 +585,7 @@ int cmd_faults(int argc, char **argv)
         int code = parse_options(&faults, argc, argv);
 
         if (code < 0) {
-                stop_watch(0); /* no SA_RESTART: waitpid returns */
+                stop_watch(FALSE);
                 bytes = (faults.job_count + 1) * sizeof(struct outcome);
                 faults.shared = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
                 if (faults.shared == MAP_FAILED)

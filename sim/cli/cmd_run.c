@@ -663,7 +663,7 @@ int cmd_run(int argc, char **argv)
         struct run run = { .argc = argc, .argv = argv, .bold = "", .plain = "", .messages = messages_of("run") };
         int code = parse_options(&run, argc, argv);
 
-        stop_watch((int)SA_RESETHAND); /* a second one ends it at once */
+        stop_watch(TRUE);
         if (code < 0)
                 code = prepare(&run);
         if (code < 0)

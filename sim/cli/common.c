@@ -4,6 +4,7 @@
 #include <glib.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -221,15 +222,28 @@ void progress_clear(struct messages *messages)
 
 volatile sig_atomic_t stop_asked;
 
+static gboolean later_one_ends;
+static struct timespec first_asked;
+
 static void on_stop(int signal_number)
 {
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        if (stop_asked == 0) {
+                first_asked = now;
+        } else if (later_one_ends && now.tv_sec - first_asked.tv_sec > 1) {
+                signal(signal_number, SIG_DFL);
+                raise(signal_number);
+        }
         stop_asked = signal_number;
 }
 
-void stop_watch(int flags)
+void stop_watch(gboolean later_ends)
 {
-        struct sigaction action = { .sa_handler = on_stop, .sa_flags = flags }, before;
+        struct sigaction action = { .sa_handler = on_stop }, before; /* no SA_RESTART: waitpid returns */
 
+        later_one_ends = later_ends;
         sigaction(SIGINT, &action, NULL);
         sigaction(SIGTERM, &action, NULL);
         if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
