@@ -10,6 +10,13 @@
  * one leaf is put into the root itself; more leaves are below a root that has a cell between each two of them: the last
  * rowid of the left one, or a record between the two.
  *
+ * Where the INTEGER PRIMARY KEY of a table has no gaps SQLite need not look for each key: it can count. It does so for
+ * tables without such a key, in a third of the instructions. So the writer knows the table under a second name, without the
+ * key ("imposter table", as SQLite's own RBU extension has them; only in the memory of this connection), and all rows but
+ * the last go in there. The last one goes into the table as it is, and all entries of its index with it: SQLite copies
+ * table and index apart. A program that makes an index in the file meanwhile makes SQLite forget the second name: the
+ * rows then go in one by one.
+ *
  * An index entry (op, seq) takes no more room than the row it stands for: where the row has room, the entry has.
  */
 #include "record/row_block.h"
@@ -17,7 +24,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "record/record_error.h"
+
 #define PAGE_BYTES      65536u
+#define TARGETS_MAX     8u
 #define LEAVES_MAX      1024u  /* so many have room below one root */
 #define ROW_BYTES_MAX   512u   /* of a record with its header */
 #define ENTRIES_MAX     16384u /* of the index, in one block */
@@ -42,9 +52,18 @@ struct target {
         gboolean has_rowid;
         uint32_t field_count;
         struct field fields[OP_COLUMNS_MAX];
-        uint32_t root, index_root; /* page numbers, from 1; 0: none */
+        gboolean has_key; /* its first column is the INTEGER PRIMARY KEY */
+        uint32_t root, index_root, append_root; /* page numbers, from 1; 0: none */
         sqlite3_stmt *copy;        /* all rows, or, where SQLite cannot read the image, one by one; NULL: not yet needed */
+        sqlite3_stmt *append;      /* all rows but the last, counted by SQLite */
         sqlite3_stmt *insert;
+};
+
+/* What blocks of the same database know of its tables. */
+struct common {
+        gint can_append;      /* atomic: one thread fills, another copies */
+        uint32_t block_count;
+        int64_t max_key[TARGETS_MAX]; /* when all blocks filled so far are copied; of tables with a key */
 };
 
 struct tree {
@@ -64,14 +83,17 @@ struct entry {
 struct row_block {
         sqlite3 *db; /* NULL: not attached */
         char *name;
+        gboolean has_index; /* one of its tables */
         gboolean in_place; /* SQLite reads the image where it is */
         uint8_t *image;
         uint32_t leaves;
         uint32_t root_count;
         uint32_t target_count;
-        struct target targets[8];
+        struct target targets[TARGETS_MAX];
         struct target *target; /* whose rows follow */
+        struct common *common;
         uint32_t row_count;
+        gboolean appends; /* the keys follow the greatest one of the table without a gap */
         struct tree rows, index;
         struct entry *entries; /* of the index, as the rows came */
         gboolean entries_sorted;
@@ -213,7 +235,7 @@ static uint8_t *page_at(const struct row_block *block, uint32_t number)
 
 static size_t image_bytes(const struct row_block *block)
 {
-        uint32_t trees = block->root_count > block->target_count ? 2 : 1; /* rows, and entries of an index */
+        uint32_t trees = block->has_index ? 2 : 1;
 
         return (1 + (size_t)block->root_count + trees * (size_t)block->leaves) * PAGE_BYTES;
 }
@@ -231,15 +253,18 @@ static void begin_tree(struct tree *tree, gboolean has_rowid, uint32_t root, uin
         begin_leaf(tree, 0);
 }
 
-static void end_leaf(const struct row_block *block, struct tree *tree)
+static void put_leaf_header(uint8_t *page, const struct tree *tree)
 {
-        uint8_t *page = page_at(block, tree->first_leaf + tree->leaf);
-
         page[0] = tree->has_rowid ? TABLE_LEAF : INDEX_LEAF;
         put_be16(page + 1, 0);
         put_be16(page + 3, tree->cell_count);
         put_be16(page + 5, tree->cells_at & 0xffff);
         page[7] = 0;
+}
+
+static void end_leaf(const struct row_block *block, const struct tree *tree)
+{
+        put_leaf_header(page_at(block, tree->first_leaf + tree->leaf), tree);
 }
 
 /* The leaf is full and another one follows. Of a tree without rowids the last cell moves up into the root. */
@@ -296,6 +321,25 @@ static gboolean add_cell(const struct row_block *block, struct tree *tree, int64
         return TRUE;
 }
 
+/* Takes the last row of a table out again: it becomes the only one of the tree below `root`. */
+static void move_last(const struct row_block *block, struct tree *tree, uint32_t root_page)
+{
+        uint8_t *page = page_at(block, tree->first_leaf + tree->leaf), *root = page_at(block, root_page);
+        struct tree last = { .has_rowid = TRUE, .cell_count = 1, .cells_at = PAGE_BYTES - tree->last_bytes };
+
+        memcpy(root + last.cells_at, page + tree->cells_at, tree->last_bytes);
+        put_be16(root + LEAF_HEADER, last.cells_at);
+        put_leaf_header(root, &last);
+        tree->cells_at += tree->last_bytes;
+        tree->cell_count--;
+        if (tree->cell_count > 0 || tree->leaf == 0)
+                return;
+        tree->leaf--; /* is now the last one; what divides it from the next is not looked at */
+        page = page_at(block, tree->first_leaf + tree->leaf);
+        tree->cell_count = get_be16(page + 3);
+        tree->cells_at = get_be16(page + 5);
+}
+
 static void end_tree(const struct row_block *block, struct tree *tree)
 {
         uint8_t *root = page_at(block, tree->root);
@@ -316,12 +360,12 @@ static void end_tree(const struct row_block *block, struct tree *tree)
         put_be32(root + 8, tree->first_leaf + tree->leaf);
 }
 
-static void empty_root(const struct row_block *block, const struct tree *tree)
+static void empty_root(const struct row_block *block, uint32_t root_page, gboolean has_rowid)
 {
-        uint8_t *root = page_at(block, tree->root);
+        uint8_t *root = page_at(block, root_page);
 
         memset(root, 0, LEAF_HEADER);
-        root[0] = tree->has_rowid ? TABLE_LEAF : INDEX_LEAF; /* cells begin at 0: at 65536 */
+        root[0] = has_rowid ? TABLE_LEAF : INDEX_LEAF; /* cells begin at 0: at 65536 */
 }
 
 /* -- rows ----------------------------------------------------------------------------------------------------------- */
@@ -336,6 +380,7 @@ void row_block_begin(struct row_block *block, enum table_id table)
         g_assert(block->row_count == 0);
         begin_tree(&block->rows, block->target->has_rowid, block->target->root, 2 + block->root_count);
         begin_tree(&block->index, FALSE, block->target->index_root, block->rows.first_leaf + block->leaves);
+        block->appends = FALSE;
         block->entries_sorted = TRUE;
         begin_row(block);
 }
@@ -356,17 +401,41 @@ static gboolean add_row(struct row_block *block, int64_t rowid)
         return ok;
 }
 
+/* FALSE: a row with this key belongs into another block, of rows that can be appended or of those that cannot. */
+static gboolean suits_block(struct row_block *block, int64_t key)
+{
+        gboolean follows = key == block->common->max_key[block->target - block->targets] + 1;
+
+        if (block->row_count > 0)
+                return follows == block->appends || (!block->appends && !g_atomic_int_get(&block->common->can_append));
+        block->appends = follows && g_atomic_int_get(&block->common->can_append);
+        if (block->appends)
+                block->rows.root = block->target->append_root;
+        return TRUE;
+}
+
+/* A row with an INTEGER PRIMARY KEY. */
+static gboolean add_keyed_row(struct row_block *block, int64_t key)
+{
+        int64_t *max_key = &block->common->max_key[block->target - block->targets];
+
+        if (!add_row(block, key))
+                return FALSE;
+        *max_key = MAX(*max_key, key);
+        return TRUE;
+}
+
 gboolean row_block_add_record(struct row_block *block, const void *record)
 {
         const struct table *table = &schema_tables[block->target->table];
         int64_t rowid = (int64_t)column_field(&table->columns[0], record);
         struct entry *entry = block->target->index_root != 0 ? &block->entries[block->row_count] : NULL;
 
-        if (entry != NULL && block->row_count == ENTRIES_MAX)
+        if ((entry != NULL && block->row_count == ENTRIES_MAX) || !suits_block(block, rowid))
                 return FALSE;
         add_null(block); /* the key stands before the record */
         add_mirrors(block, 1, record);
-        if (!add_row(block, rowid))
+        if (!add_keyed_row(block, rowid))
                 return FALSE;
         if (entry == NULL)
                 return TRUE;
@@ -378,9 +447,11 @@ gboolean row_block_add_record(struct row_block *block, const void *record)
 
 gboolean row_block_add_pair(struct row_block *block, int64_t key, int64_t value)
 {
+        if (!suits_block(block, key))
+                return FALSE;
         add_null(block);
         add_int(block, value);
-        return add_row(block, key);
+        return add_keyed_row(block, key);
 }
 
 gboolean row_block_end_row(struct row_block *block)
@@ -418,6 +489,8 @@ void row_block_end(struct row_block *block)
 {
         if (block->row_count == 0)
                 return;
+        if (block->appends)
+                move_last(block, &block->rows, block->target->root);
         end_tree(block, &block->rows);
         if (block->index.root != 0)
                 make_index(block);
@@ -488,12 +561,52 @@ static int insert_cell(const struct row_block *block, const uint8_t *cell)
         return step(insert);
 }
 
+void row_block_clear(struct row_block *block)
+{
+        empty_root(block, block->target->root, block->target->has_rowid);
+        if (block->target->append_root != 0)
+                empty_root(block, block->target->append_root, TRUE);
+        if (block->target->index_root != 0)
+                empty_root(block, block->target->index_root, FALSE);
+        block->row_count = 0;
+}
+
+#define COPY_SQL   "INSERT INTO main.%s SELECT * FROM %s.%s"
+#define APPEND_SQL "INSERT INTO main.%s_appended SELECT * FROM %s.%s_appended"
+
+static int prepare(struct row_block *block, const char *sql, sqlite3_stmt **ret)
+{
+        return sqlite3_prepare_v3(block->db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL);
+}
+
+/* Not every block comes to hold rows of every table. format: of COPY_SQL. */
+static int prepare_copy(struct row_block *block, const char *format, sqlite3_stmt **ret)
+{
+        const char *table = schema_tables[block->target->table].name;
+        g_autofree char *sql = NULL;
+
+        if (*ret != NULL)
+                return SQLITE_OK;
+        sql = g_strdup_printf(format, table, block->name, table);
+        return prepare(block, sql, ret);
+}
+
+static int prepare_insert(struct row_block *block, sqlite3_stmt **ret)
+{
+        g_autofree char *sql = NULL;
+
+        if (*ret != NULL)
+                return SQLITE_OK;
+        sql = table_insert_sql(&schema_tables[block->target->table], "INSERT");
+        return prepare(block, sql, ret);
+}
+
 /* Where SQLite cannot read the image: its rows one by one, in their order. */
-static int insert_rows(const struct row_block *block)
+static int insert_rows(struct row_block *block)
 {
         const struct tree *tree = &block->rows;
         const uint8_t *root = page_at(block, tree->root);
-        int code = SQLITE_OK;
+        int code = prepare_insert(block, &block->target->insert);
 
         for (uint32_t leaf = 0; leaf <= tree->leaf && code == SQLITE_OK; leaf++) {
                 const uint8_t *page = page_at(block, tree->first_leaf + leaf);
@@ -507,51 +620,68 @@ static int insert_rows(const struct row_block *block)
         return code;
 }
 
-void row_block_clear(struct row_block *block)
+/* All rows at once, with the entries of the index. */
+static int copy_rows(struct row_block *block, uint32_t row_count)
 {
-        empty_root(block, &block->rows);
-        if (block->index.root != 0)
-                empty_root(block, &block->index);
-        block->row_count = 0;
+        int code = prepare_copy(block, COPY_SQL, &block->target->copy);
+
+        if (code == SQLITE_OK)
+                code = step(block->target->copy);
+        return code == SQLITE_OK && sqlite3_changes64(block->db) != row_count ? SQLITE_INTERNAL : code;
 }
 
-static int prepare(struct row_block *block, const char *sql, sqlite3_stmt **ret)
+/* The second name of the table is gone: its rows one by one. */
+static int insert_appended(struct row_block *block)
 {
-        return sqlite3_prepare_v3(block->db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL);
+        const uint8_t *last = page_at(block, block->target->root);
+        int code = insert_rows(block);
+
+        g_atomic_int_set(&block->common->can_append, FALSE);
+        return code == SQLITE_OK ? insert_cell(block, last + get_be16(last + LEAF_HEADER)) : code;
 }
 
-/* Not every block comes to hold rows of every table. */
-static int prepare_statement(struct row_block *block)
+/* All but the last are counted by SQLite: what it counted must be what was meant. */
+static int append_rows(struct row_block *block, uint32_t row_count)
 {
-        const char *name = schema_tables[block->target->table].name;
-        g_autofree char *copy = g_strdup_printf("INSERT INTO main.%s SELECT * FROM %s.%s", name, block->name, name);
-        g_autofree char *insert = table_insert_sql(&schema_tables[block->target->table], "INSERT");
+        int code = prepare_copy(block, APPEND_SQL, &block->target->append);
 
-        return block->in_place ? prepare(block, copy, &block->target->copy) : prepare(block, insert, &block->target->insert);
+        if (code == SQLITE_OK && row_count > 1) {
+                code = step(block->target->append);
+                if (code == SQLITE_OK && (sqlite3_changes64(block->db) != row_count - 1 ||
+                                          sqlite3_last_insert_rowid(block->db) != block->rows.rowid - 1))
+                        code = SQLITE_INTERNAL;
+        }
+        if (code == SQLITE_ERROR)
+                return insert_appended(block);
+        return code == SQLITE_OK ? copy_rows(block, 1) : code;
 }
 
 int row_block_copy(struct row_block *block)
 {
-        struct target *target = block->target;
-        uint32_t row_count = block->row_count;
-        int code = SQLITE_OK;
+        int code;
 
-        if (row_count == 0)
+        if (block->row_count == 0)
                 return SQLITE_OK;
-        if (target->copy == NULL && target->insert == NULL)
-                code = prepare_statement(block);
-        if (code == SQLITE_OK && block->in_place) {
-                code = step(target->copy);
-                if (code == SQLITE_OK && sqlite3_changes64(block->db) != row_count)
-                        code = SQLITE_INTERNAL;
-        } else if (code == SQLITE_OK) {
-                code = insert_rows(block);
-        }
+        code = !block->in_place ? insert_rows(block)
+               : block->appends ? append_rows(block, block->row_count)
+                                : copy_rows(block, block->row_count);
         row_block_clear(block);
         return code;
 }
 
 /* -- opening -------------------------------------------------------------------------------------------------------- */
+
+/* A table without its key: the same records, but what stands for the key is just NULL. */
+static char *appended_sql(enum table_id id)
+{
+        const struct table *table = &schema_tables[id];
+        GString *sql = g_string_new(NULL);
+
+        g_string_append_printf(sql, "CREATE TABLE %s_appended (", table->name);
+        for (uint32_t i = 0; i < table->column_count; i++)
+                g_string_append_printf(sql, "%s%s", i == 0 ? "" : ", ", table->columns[i].name);
+        return g_string_free(g_string_append(sql, ");"), FALSE);
+}
 
 /* What schema_create makes of it, without the comments: each block has it read. */
 static void append_table_sql(GString *sql, enum table_id id)
@@ -578,8 +708,14 @@ static int make_image(const struct row_block *block, uint8_t **ret)
         int code = sqlite3_open_v2(":memory:", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
 
         g_string_append_printf(sql, "PRAGMA page_size = %u;", PAGE_BYTES);
-        for (uint32_t i = 0; i < block->target_count; i++)
+        for (uint32_t i = 0; i < block->target_count; i++) {
                 append_table_sql(sql, block->targets[i].table);
+                if (block->targets[i].has_key) {
+                        g_autofree char *appended = appended_sql(block->targets[i].table);
+
+                        g_string_append(sql, appended);
+                }
+        }
         if (code == SQLITE_OK)
                 code = sqlite3_exec(db, sql->str, NULL, NULL, NULL);
         pages = code == SQLITE_OK ? sqlite3_serialize(db, "main", &bytes, 0) : NULL;
@@ -678,7 +814,11 @@ static struct row_block *block_new(char *name, const enum table_id *tables, uint
                 if (table->index_name != NULL) {
                         target->index_root = 2 + block->root_count++;
                         block->entries = g_renew(struct entry, block->entries, ENTRIES_MAX);
+                        block->has_index = TRUE;
                 }
+                target->has_key = strcmp(table->columns[0].declaration, "INTEGER PRIMARY KEY") == 0;
+                if (target->has_key)
+                        target->append_root = 2 + block->root_count++;
                 find_fields(target);
         }
         return block;
@@ -689,8 +829,11 @@ int row_blocks_new(const char *prefix, const enum table_id *tables, uint32_t tab
 {
         int code = SQLITE_OK;
 
-        for (uint32_t i = 0; i < count; i++)
+        for (uint32_t i = 0; i < count; i++) {
                 ret[i] = block_new(g_strdup_printf("%s%u", prefix, i), tables, table_count, leaves);
+                ret[i]->common = i == 0 ? g_rc_box_new0(struct common) : g_rc_box_acquire(ret[0]->common);
+                ret[i]->common->block_count++;
+        }
         for (uint32_t i = 0; i < count && code == SQLITE_OK; i++) {
                 if (i == 0) {
                         code = make_image(ret[0], &ret[0]->image);
@@ -704,6 +847,57 @@ int row_blocks_new(const char *prefix, const enum table_id *tables, uint32_t tab
         return code;
 }
 
+/* The second name of a table. */
+static gboolean make_imposter(struct row_block *block, const struct target *target)
+{
+        g_autofree char *select = g_strdup_printf("SELECT rootpage FROM main.sqlite_master WHERE type = 'table' AND name = '%s'",
+                                                  schema_tables[target->table].name);
+        g_autofree char *create = appended_sql(target->table);
+        int64_t root = 0;
+        int code = sqlite3_exec(block->db, select, read_int, &root, NULL);
+
+        if (code != SQLITE_OK || root == 0 ||
+            sqlite3_test_control(SQLITE_TESTCTRL_IMPOSTER, block->db, "main", 1, (int)root) != SQLITE_OK)
+                return FALSE;
+        code = sqlite3_exec(block->db, create, NULL, NULL, NULL);
+        sqlite3_test_control(SQLITE_TESTCTRL_IMPOSTER, block->db, "main", 0, 0);
+        return code == SQLITE_OK;
+}
+
+/* Does SQLite copy records as they are? Otherwise its program would take rows apart and make others. */
+static gboolean is_transfer(struct row_block *block, const char *format, const char *table)
+{
+        g_autofree char *copy = g_strdup_printf(format, table, block->name, table);
+        g_autofree char *explain = g_strconcat("EXPLAIN ", copy, NULL);
+        g_autoptr(sqlite3_stmt) program = NULL;
+        gboolean copies = FALSE;
+
+        if (prepare(block, explain, &program) != SQLITE_OK)
+                return FALSE;
+        while (sqlite3_step(program) == SQLITE_ROW) {
+                const char *step = (const char *)sqlite3_column_text(program, 1);
+
+                if (g_strcmp0(step, "MakeRecord") == 0)
+                        return FALSE;
+                copies = copies || g_strcmp0(step, "RowData") == 0 || g_strcmp0(step, "RowCell") == 0;
+        }
+        return copies;
+}
+
+/* FALSE: not with this SQLite; rows of each block then go into the table as it is. */
+static gboolean make_appendable(struct row_block *block)
+{
+        for (uint32_t i = 0; i < block->target_count; i++) {
+                const struct target *target = &block->targets[i];
+                const char *table = schema_tables[target->table].name;
+
+                if (target->has_key && (!make_imposter(block, target) || !is_transfer(block, COPY_SQL, table) ||
+                                        !is_transfer(block, APPEND_SQL, table)))
+                        return FALSE;
+        }
+        return TRUE;
+}
+
 int row_blocks_attach(sqlite3 *db, gboolean in_place, struct row_block *const *blocks, uint32_t count)
 {
         int code;
@@ -713,6 +907,8 @@ int row_blocks_attach(sqlite3 *db, gboolean in_place, struct row_block *const *b
         code = in_place ? attach_image(blocks[0]) : SQLITE_OK;
         if (code == SQLITE_OK && in_place)
                 code = try_in_place(blocks[0], &blocks[0]->in_place);
+        if (code == SQLITE_OK && blocks[0]->in_place)
+                blocks[0]->common->can_append = make_appendable(blocks[0]);
         for (uint32_t i = 1; i < count && code == SQLITE_OK; i++)
                 code = row_block_attach_like(blocks[i], blocks[0]);
         return code;
@@ -733,14 +929,18 @@ void row_block_free(struct row_block *block)
                 return;
         for (uint32_t i = 0; i < block->target_count; i++) {
                 sqlite3_finalize(block->targets[i].copy);
+                sqlite3_finalize(block->targets[i].append);
                 sqlite3_finalize(block->targets[i].insert);
         }
         if (block->db != NULL) {
                 detach = g_strdup_printf("DETACH %s", block->name);
                 sqlite3_exec(block->db, detach, NULL, NULL, NULL); /* before its memory goes */
         }
+        if (--block->common->block_count == 0 && block->db != NULL) /* second names of tables go, if there are any */
+                sqlite3_test_control(SQLITE_TESTCTRL_IMPOSTER, block->db, "main", 0, 1);
         g_free(block->image);
         g_free(block->entries);
+        g_rc_box_release(block->common);
         g_free(block->name);
         g_free(block);
 }

@@ -3,7 +3,7 @@
  * numbers, NULLs, texts, any number of rows, several blocks in one transaction, entries of an index, a table without
  * rowids.
  */
-#include <glib.h>
+#include <glib/gstdio.h>
 #include <sqlite3.h>
 #include <string.h>
 
@@ -14,17 +14,22 @@
 
 static const enum table_id tables[] = { TABLE_OP, TABLE_EVENT, TABLE_ZONE_SAMPLE, TABLE_LIVE_OBJECT };
 
-static sqlite3 *open_tables(void)
+static void make_tables(sqlite3 *db)
 {
-        sqlite3 *db;
-
-        g_assert_cmpint(sqlite3_open(":memory:", &db), ==, SQLITE_OK);
         for (guint i = 0; i < G_N_ELEMENTS(tables); i++) {
                 g_autofree char *table = schema_table_sql(tables[i]), *index = schema_index_sql(tables[i]);
 
                 g_assert_cmpint(sqlite3_exec(db, table, NULL, NULL, NULL), ==, SQLITE_OK);
                 g_assert_cmpint(sqlite3_exec(db, index, NULL, NULL, NULL), ==, SQLITE_OK);
         }
+}
+
+static sqlite3 *open_tables(void)
+{
+        sqlite3 *db;
+
+        g_assert_cmpint(sqlite3_open(":memory:", &db), ==, SQLITE_OK);
+        make_tables(db);
         return db;
 }
 
@@ -158,8 +163,8 @@ static void compare_ops(gboolean in_place, uint32_t block_rows, uint32_t blocks)
         by_block = dump(db, TABLE_OP);
         one_by_one = dump(other, TABLE_OP);
         g_assert_cmpstr(by_block, ==, one_by_one);
-        check_integrity(db);
         row_block_free(block);
+        check_integrity(db);
         sqlite3_finalize(insert);
         g_assert_cmpint(sqlite3_close(db), ==, SQLITE_OK);
         g_assert_cmpint(sqlite3_close(other), ==, SQLITE_OK);
@@ -202,8 +207,8 @@ static void test_texts(gconstpointer in_place)
         g_assert_true(g_str_has_prefix(lines[0], "1 0 integer 0 integer DMA text 0 integer "));
         g_assert_true(g_str_has_prefix(lines[1], "2 1 integer 0 integer  text -1 integer "));
         g_assert_true(g_str_has_prefix(lines[8999], "9000 8999 integer 0 integer HighMem text -8999 integer "));
-        check_integrity(db);
         row_block_free(block);
+        check_integrity(db);
         g_assert_cmpint(sqlite3_close(db), ==, SQLITE_OK);
 }
 
@@ -232,6 +237,7 @@ static void test_index(gconstpointer in_place)
                         }
                         copy_block(block);
                 }
+        row_block_free(block);
         check_integrity(db);
         g_assert_cmpint(sqlite3_exec(db, "EXPLAIN QUERY PLAN SELECT * FROM event WHERE op = 7", take_line, plan, NULL), ==,
                         SQLITE_OK);
@@ -242,7 +248,6 @@ static void test_index(gconstpointer in_place)
                                      take_line, counts, NULL),
                         ==, SQLITE_OK);
         g_assert_cmpstr(counts->str, ==, "0 207303 \n");
-        row_block_free(block);
         g_assert_cmpint(sqlite3_close(db), ==, SQLITE_OK);
 }
 
@@ -272,10 +277,10 @@ static void test_without_rowid(gconstpointer in_place)
                                 next_block(block, TABLE_LIVE_OBJECT);
                 }
                 copy_block(block);
+                row_block_free(block);
                 check_integrity(db);
                 g_assert_cmpint(sqlite3_exec(db, sql, take_line, text, NULL), ==, SQLITE_OK);
                 g_assert_cmpstr(text->str, ==, expected);
-                row_block_free(block);
                 g_assert_cmpint(sqlite3_close(db), ==, SQLITE_OK);
         }
 }
@@ -304,13 +309,85 @@ static void test_two_blocks(void)
         }
         check_code(row_block_copy(blocks[1]));
         check_code(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL));
+        row_block_free(blocks[0]);
+        row_block_free(blocks[1]);
         check_integrity(db);
         g_assert_cmpint(sqlite3_exec(db, "SELECT count(*), sum(t_ns = (id - 1) / 3000) FROM op", take_line, text, NULL), ==,
                         SQLITE_OK);
         g_assert_cmpstr(text->str, ==, "18000 18000 \n");
+        g_assert_cmpint(sqlite3_close(db), ==, SQLITE_OK);
+}
+
+static void add_events(struct row_block *block, uint64_t first_seq, uint32_t count, uint32_t step)
+{
+        row_block_begin(block, TABLE_EVENT);
+        for (uint32_t i = 0; i < count; i++) {
+                const struct event_record event = { .seq = first_seq + i * step, .op = (first_seq + i * step) / 2 };
+
+                while (!row_block_add_record(block, &event))
+                        next_block(block, TABLE_EVENT);
+        }
+        copy_block(block);
+}
+
+/* Keys without a gap are counted by SQLite, others are not; late ones come before those that are there. */
+static void test_gaps(gconstpointer in_place)
+{
+        g_autoptr(GString) text = g_string_new(NULL);
+        sqlite3 *db = open_tables();
+        struct row_block *block;
+
+        open_blocks(db, in_place != NULL, &block, 1);
+        add_events(block, 1, 5000, 1);
+        add_events(block, 5001, 1, 1);
+        add_events(block, 5010, 4000, 1);
+        add_events(block, 5002, 8, 1);
+        add_events(block, 10000, 300, 3);
+        add_events(block, 10001, 300, 3);
+        add_events(block, 11000, 20000, 1);
+        row_block_free(block);
+        check_integrity(db);
+        g_assert_cmpint(sqlite3_exec(db,
+                                     "SELECT count(*), count(DISTINCT seq), max(seq), sum(op = seq / 2), "
+                                     "(SELECT count(*) FROM event WHERE seq BETWEEN 1 AND 9009) FROM event NOT INDEXED",
+                                     take_line, text, NULL),
+                        ==, SQLITE_OK);
+        g_assert_cmpstr(text->str, ==, "29609 29609 30999 29609 9009 \n");
+        g_assert_cmpint(sqlite3_close(db), ==, SQLITE_OK);
+}
+
+/* Somebody makes an index in the file while rows go in: it has them all. */
+static void test_other_index(gconstpointer sql)
+{
+        g_autofree char *folder = g_dir_make_tmp("kmemsim-test-XXXXXX", NULL);
+        g_autofree char *path = g_build_filename(folder, "rows.db", NULL);
+        g_autoptr(GString) text = g_string_new(NULL);
+        sqlite3 *db, *other;
+        struct row_block *blocks[2];
+
+        check_code(sqlite3_open(path, &db));
+        make_tables(db);
+        check_code(sqlite3_open(path, &other));
+        check_code(sqlite3_exec(db, "PRAGMA synchronous = OFF", NULL, NULL, NULL));
+        check_code(sqlite3_exec(other, "PRAGMA synchronous = OFF", NULL, NULL, NULL));
+        open_blocks(db, TRUE, blocks, 2);
+        add_events(blocks[0], 1, 3000, 1);
+        check_code(sqlite3_exec(other, sql, NULL, NULL, NULL));
+        add_events(blocks[0], 3001, 3000, 1);
+        add_events(blocks[0], 6001, 3000, 1);
+        add_events(blocks[1], 9001, 3000, 1);
         row_block_free(blocks[0]);
         row_block_free(blocks[1]);
+        check_integrity(db);
+        check_integrity(other);
+        g_assert_cmpint(sqlite3_exec(other, "SELECT count(*), max(seq), sum(op = seq / 2) FROM event NOT INDEXED", take_line,
+                                     text, NULL),
+                        ==, SQLITE_OK);
+        g_assert_cmpstr(text->str, ==, "12000 12000 12000 \n");
         g_assert_cmpint(sqlite3_close(db), ==, SQLITE_OK);
+        g_assert_cmpint(sqlite3_close(other), ==, SQLITE_OK);
+        g_assert_cmpint(g_unlink(path), ==, 0);
+        g_assert_cmpint(g_rmdir(folder), ==, 0);
 }
 
 /* A row that is there already is an error, and not another row. */
@@ -343,6 +420,10 @@ int main(int argc, char **argv)
         g_test_add_data_func("/row_block/texts_one_by_one", NULL, test_texts);
         g_test_add_data_func("/row_block/index", "in place", test_index);
         g_test_add_data_func("/row_block/index_one_by_one", NULL, test_index);
+        g_test_add_data_func("/row_block/gaps", "in place", test_gaps);
+        g_test_add_data_func("/row_block/gaps_one_by_one", NULL, test_gaps);
+        g_test_add_data_func("/row_block/other_index", "CREATE INDEX event_by_kind ON event (kind)", test_other_index);
+        g_test_add_data_func("/row_block/index_elsewhere", "CREATE INDEX op_by_cpu ON op (cpu)", test_other_index);
         g_test_add_data_func("/row_block/without_rowid", "in place", test_without_rowid);
         g_test_add_data_func("/row_block/without_rowid_one_by_one", NULL, test_without_rowid);
         g_test_add_func("/row_block/two_blocks", test_two_blocks);
