@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "cli/cli.h"
 #include "observe/observer.h"
 #include "record/recorder.h"
@@ -587,7 +588,7 @@ static int prepare(struct run *run)
                 run->file_made = TRUE;
                 record_facts(run);
         }
-        sim_set_last_words(run->sim, last_words, run);
+        check_set_last_words(last_words, run);
         return -1;
 }
 

@@ -159,12 +159,6 @@ void sim_destroy(struct sim *sim)
         arena_release(&arena);
 }
 
-void sim_set_last_words(struct sim *sim, void (*last_words)(void *context), void *context)
-{
-        (void)sim;
-        check_set_last_words(last_words, context);
-}
-
 uint32_t sim_thread_new(struct sim *sim, enum thread_kind kind, uint32_t cpu)
 {
         struct thread *th;

@@ -107,7 +107,6 @@ uint32_t sim_mempool_declare(struct sim *sim, const struct mempool_spec *spec, c
 /* A memory pool as it is now; false: no such id. */
 struct mempool_view {
         struct mempool_spec spec;
-        uint64_t element_bytes;
         uint32_t live;    /* 0: not created, or destroyed */
         uint32_t min_nr, curr_nr, waiters;
         uint64_t taken;   /* elements that left the reserve so far */
@@ -139,8 +138,6 @@ struct process_view {
         uint64_t killed_ns; /* TIME_NEVER: not killed */
 };
 bool sim_process_get(const struct sim *sim, uint32_t process, struct process_view *ret);
-uint32_t sim_process_count(const struct sim *sim);
-uint32_t sim_process_of(const struct sim *sim, uint32_t thread); /* 0: none */
 
 uint64_t sim_now_ns(const struct sim *sim);
 uint32_t sim_jiffies(const struct sim *sim);   /* low 32 bits of the tick counter */
@@ -271,8 +268,5 @@ const char *sim_audit(const struct sim *sim);
 
 /* A 64-bit hash over the whole state of the allocator (not of the workload's threads): equal states, equal hashes. */
 uint64_t sim_state_hash(const struct sim *sim);
-
-/* Called once when a CHECK is about to abort: may flush what is recorded. */
-void sim_set_last_words(struct sim *sim, void (*last_words)(void *context), void *context);
 
 #endif

@@ -69,9 +69,6 @@ struct sim {
         uint32_t busy;         /* threads with a request, wake-up or interrupt under way */
         uint32_t task_first;   /* id of the first workload thread */
         uint64_t irq_number;   /* interrupts delivered */
-        uint64_t audit_number; /* ops audited */
-        void (*last_words)(void *context);
-        void *last_words_context;
 };
 
 static inline uint64_t sim_due_ns(const struct sim *sim) /* when the next of the queue is due */

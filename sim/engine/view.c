@@ -75,16 +75,6 @@ bool sim_process_get(const struct sim *sim, uint32_t process, struct process_vie
         return true;
 }
 
-uint32_t sim_process_count(const struct sim *sim)
-{
-        return sim->m.mem.processes.count;
-}
-
-uint32_t sim_process_of(const struct sim *sim, uint32_t thread)
-{
-        return workload_thread(sim, thread)->process;
-}
-
 bool sim_mempool_get(const struct sim *sim, uint32_t id, struct mempool_view *ret)
 {
         const struct mempool *mempool = &sim->m.mem.mempools[id];
@@ -94,7 +84,6 @@ bool sim_mempool_get(const struct sim *sim, uint32_t id, struct mempool_view *re
         memset(ret, 0, sizeof(*ret));
         ret->spec = mempool->spec;
         ret->live = mempool->state == MEMPOOL_LIVE;
-        ret->element_bytes = request_element_bytes(sim, &mempool->spec);
         ret->min_nr = mempool->min_nr;
         ret->curr_nr = mempool->curr_nr;
         ret->waiters = mempool->waiters;

@@ -70,8 +70,8 @@ bool observed_hit(struct observer *observer, uint32_t thread, const struct reque
 /* Ends: last sample, last cut. The run may end at any point between two calls of observed_run. */
 void observer_end(struct observer *observer);
 
-/* For sim_set_last_words: hands over what there is, with a cut in the middle of whatever the engine was doing, so that
- * the op that failed is known and can be repeated. */
+/* For check_set_last_words: hands over what there is, with a cut in the middle of whatever the engine was doing, so
+ * that the op that failed is known and can be repeated. */
 void observer_last_words(struct observer *observer);
 
 gboolean observer_is_broken(const struct observer *observer);

@@ -387,7 +387,6 @@ struct machine {
         uint32_t booting;       /* nothing goes to the tape */
         uint32_t audit_steps;   /* recount everything after every step */
         uint32_t single_steps;  /* why hits are not taken in one go but state by state: SINGLE_* bits */
-        uint32_t boot_lists;    /* static node lists handed out so far */
         uint32_t kswapd_thread[MACHINE_NODES_MAX];
         uint32_t kswapd_order[MACHINE_NODES_MAX]; /* kswapd_max_order: what has been asked for */
         uint32_t write_wait_first, write_wait_last; /* threads in congestion_wait(), linked through next_wait */

@@ -49,7 +49,6 @@ int actor_take_result(struct actor *actor)
                 object->dur_ns = record->dur_ns;
                 object->mempool = record->kind == OP_MEMPOOL_ALLOC ? record->result : 0;
                 object->is_pages = record->kind == OP_PAGES;
-                object->is_live = 1;
                 return 1;
         case OP_CREATE:
                 if (record->result != 0) {

@@ -132,7 +132,7 @@ struct object {
         uint8_t order, path;
         uint32_t mempool; /* id of the memory pool it is an element of, 0: none */
         uint8_t was_put; /* its cache's shrinker may have freed it */
-        uint8_t is_pages, is_live, is_freed; /* is_freed from the moment the free is submitted */
+        uint8_t is_pages, is_freed; /* is_freed from the moment the free is submitted */
 };
 
 struct actor {
@@ -213,7 +213,7 @@ struct scenario {
         struct sandbox *sandbox;
         lua_State *main; /* runs the main part, expectations and summary lines */
         struct sim_config config;
-        bool has_machine, is_declaring, is_running;
+        bool has_machine, is_declaring;
         uint32_t spare_threads;
         GArray *vm_requests;  /* struct request: swap and settings of machine{}, made before the caches */
         uint32_t vm_asked;

@@ -208,8 +208,3 @@ const struct feed_figures *feed_figures(const struct feed *feed)
 {
         return &feed->figures;
 }
-
-const struct load *feed_load(const struct feed *feed)
-{
-        return feed->load;
-}

@@ -52,6 +52,5 @@ enum feed_verdict feed_next(struct feed *feed, enum feed_role role, uint64_t now
 bool feed_done(struct feed *feed, enum feed_role role, uint32_t object);
 
 const struct feed_figures *feed_figures(const struct feed *feed);
-const struct load *feed_load(const struct feed *feed);
 
 #endif
