@@ -395,7 +395,7 @@ static void print_fragmentation(const struct run *run, const struct figures *fig
                        bytes_text(zone->view.free_pages * 4096, requested));
                 for (uint32_t k = 0; k < G_N_ELEMENTS(orders); k++)
                         printf("%s %u: %s %%", k ? "," : "", orders[k],
-                               percent(zone->unusable[orders[k]], 1000, share));
+                               percent((uint64_t)zone->unusable[orders[k]], 1000, share));
                 printf("\n");
         }
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "mm/memory.h"
+#include "observe/fragmentation.h"
 #include "observe/kmemgold.h"
 
 #define STAT_THRESHOLD_MAX 125u
@@ -342,43 +343,18 @@ void proc_meminfo(const struct sim *sim, GString *text)
 
 /* -- fragmentation, as later kernels tell it ----------------------------------------------------------------------- */
 
-/* Thousandths of free memory that cannot serve a request of this order: unusable_free_index(). */
-static int64_t unusable_index(uint64_t free_pages, uint64_t suitable_blocks, uint32_t order)
-{
-        return free_pages == 0 ? 1000 : (int64_t)((free_pages - (suitable_blocks << order)) * 1000 / free_pages);
-}
-
-/* Why it would fail: fragmentation_index(). Near 0: too little memory, near 1000: fragmentation,
- * -1000: it would not. */
-static int64_t fragmentation_index(uint64_t free_pages, uint64_t free_blocks, uint64_t suitable_blocks, uint32_t order)
-{
-        if (free_blocks == 0)
-                return 0;
-        if (suitable_blocks > 0)
-                return -1000;
-        return 1000 - (int64_t)((1000 + free_pages * 1000 / (1u << order)) / free_blocks);
-}
-
 static void append_indices(const struct memory *mem, const struct zone *zone, gboolean unusable, GString *text)
 {
-        uint64_t free_pages = 0, free_blocks = 0;
+        uint32_t free_blocks[MAX_ORDER];
 
-        for (uint32_t order = 0; order < MAX_ORDER; order++) {
-                free_blocks += zone->free_area[order].count;
-                free_pages += (uint64_t)zone->free_area[order].count << order;
-        }
+        for (uint32_t order = 0; order < MAX_ORDER; order++)
+                free_blocks[order] = zone->free_area[order].count;
         append_zone_name(mem, zone, text);
         g_string_append_c(text, ' ');
         for (uint32_t order = 0; order < MAX_ORDER; order++) {
-                uint64_t suitable = 0; /* blocks of this order that the larger ones make */
-                int64_t index;
+                int32_t index = unusable ? unusable_index(free_blocks, order) : fragmentation_index(free_blocks, order);
 
-                for (uint32_t from = order; from < MAX_ORDER; from++)
-                        suitable += (uint64_t)zone->free_area[from].count << (from - order);
-                index = unusable ? unusable_index(free_pages, suitable, order)
-                                 : fragmentation_index(free_pages, free_blocks, suitable, order);
-                g_string_append_printf(text, "%s%" PRId64 ".%03" PRId64 " ", index < 0 ? "-" : "", ABS(index) / 1000,
-                                       ABS(index) % 1000);
+                g_string_append_printf(text, "%s%d.%03d ", index < 0 ? "-" : "", ABS(index) / 1000, ABS(index) % 1000);
         }
         g_string_append_c(text, '\n');
 }

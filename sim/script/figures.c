@@ -1,45 +1,6 @@
 #include "script/figures.h"
 
-static uint64_t free_pages(const uint32_t free_blocks[11])
-{
-        uint64_t pages = 0;
-
-        for (uint32_t order = 0; order < 11; order++)
-                pages += (uint64_t)free_blocks[order] << order;
-        return pages;
-}
-
-/* Blocks of 2^order pages that can be had without merging. */
-static uint64_t suitable_blocks(const uint32_t free_blocks[11], uint32_t order)
-{
-        uint64_t blocks = 0;
-
-        for (uint32_t i = order; i < 11; i++)
-                blocks += (uint64_t)free_blocks[i] << (i - order);
-        return blocks;
-}
-
-uint32_t figures_unusable_index(const uint32_t free_blocks[11], uint32_t order)
-{
-        uint64_t pages = free_pages(free_blocks);
-
-        if (pages == 0)
-                return 1000;
-        return (uint32_t)((pages - (suitable_blocks(free_blocks, order) << order)) * 1000 / pages);
-}
-
-int32_t figures_fragmentation_index(const uint32_t free_blocks[11], uint32_t order)
-{
-        uint64_t blocks = 0;
-
-        for (uint32_t i = 0; i < 11; i++)
-                blocks += free_blocks[i];
-        if (blocks == 0)
-                return 0;
-        if (suitable_blocks(free_blocks, order) > 0)
-                return -1000;
-        return 1000 - (int32_t)((1000 + (free_pages(free_blocks) * 1000 >> order)) / blocks);
-}
+#include "observe/fragmentation.h"
 
 static void add_counts(struct figures *figures, const struct sim_counts *counts)
 {
@@ -97,9 +58,9 @@ static void add_zones(struct figures *figures, const struct sim *sim)
                         continue;
                 figures->zone_count++;
                 zone->numa = sim_memory(sim)->numa_counters[i];
-                for (uint32_t order = 0; order < 11; order++) {
-                        zone->unusable[order] = figures_unusable_index(zone->view.free_blocks, order);
-                        zone->fragmentation[order] = figures_fragmentation_index(zone->view.free_blocks, order);
+                for (uint32_t order = 0; order < MAX_ORDER; order++) {
+                        zone->unusable[order] = unusable_index(zone->view.free_blocks, order);
+                        zone->fragmentation[order] = fragmentation_index(zone->view.free_blocks, order);
                 }
         }
 }

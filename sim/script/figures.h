@@ -20,9 +20,8 @@ struct figures_latency {
 
 struct figures_zone {
         struct zone_view view;
-        uint32_t unusable[11];    /* index of each order, thousandths; 1000 if nothing is free */
-        int32_t fragmentation[11]; /* thousandths; -1000: a request of this order would succeed */
-        struct numa_counters numa; /* all 0 without NUMA */
+        int32_t unusable[MAX_ORDER], fragmentation[MAX_ORDER]; /* the indices of each order (fragmentation.h) */
+        struct numa_counters numa;                             /* all 0 without NUMA */
 };
 
 struct figures_cache {
@@ -60,9 +59,5 @@ struct figures {
 /* After observer_end. */
 struct figures *figures_new(const struct sim *sim, struct observer *observer);
 void figures_free(struct figures *figures);
-
-/* Thousandths, from the free blocks of each order (spec 03 section 12). */
-uint32_t figures_unusable_index(const uint32_t free_blocks[11], uint32_t order);
-int32_t figures_fragmentation_index(const uint32_t free_blocks[11], uint32_t order);
 
 #endif

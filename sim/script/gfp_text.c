@@ -68,7 +68,8 @@ char *cache_flags_words(void)
         return g_string_free(text, FALSE);
 }
 
-bool gfp_word(const char *word, size_t length, bool numa, uint32_t *ret_gfp, bool *ret_is_base)
+/* The gfp mask of one modifier or base, false if there is no such word. */
+static bool gfp_word(const char *word, size_t length, bool numa, uint32_t *ret_gfp, bool *ret_is_base)
 {
         const struct flag_word *found = find_word(gfp_bases, word, length);
 

@@ -29,7 +29,4 @@ char *cache_flags_words(void);
 bool gfp_parse(const char *text, bool numa, uint32_t *ret_gfp, const char **ret_word, size_t *ret_length);
 bool cache_flags_parse(const char *text, uint32_t *ret_flags, const char **ret_word, size_t *ret_length);
 
-/* The gfp mask of one modifier or base, false if there is no such word. */
-bool gfp_word(const char *word, size_t length, bool numa, uint32_t *ret_gfp, bool *ret_is_base);
-
 #endif
