@@ -771,12 +771,12 @@ function task:vm_set(name, value) end
 ---there; its interrupts go to CPU 0.
 ---@param cpu integer # 1 or more
 ---@return true? done
----@return "EINVAL"|"ENOMEM"? error # EINVAL: it is offline already
+---@return "EINVAL"? error # it is offline already
 function task:cpu_down(cpu) end
 
 ---@param cpu integer
 ---@return true? done
----@return "EINVAL"|"ENOMEM"? error # EINVAL: it is online already
+---@return "EINVAL"? error # it is online already, or there was no memory for its arrays
 function task:cpu_up(cpu) end
 
 ---@class tune_fields

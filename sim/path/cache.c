@@ -24,7 +24,7 @@ static uint64_t first_reap(const struct machine *m, const struct kmem_cache *cac
         uint64_t period = 4ull * m->mem.hz;
         uint64_t address = cache->place == PLACE_NONE ? 0 : m->mem.arch->virtual_base + cache->place;
 
-        return machine_jiffies(m) + period + address % period;
+        return machine_jiffies_in(m, period + address % period);
 }
 
 static void set_free_limit(struct machine *m, struct thread *th, uint32_t cache, uint32_t node)
@@ -926,11 +926,12 @@ enum outcome act_up_cancel(struct machine *m, struct thread *th, struct frame *f
         return OUT_CALL;
 }
 
+/* cpu_up() says the same whatever a notifier lacked. */
 enum outcome act_up_canceled(struct machine *m, struct thread *th, struct frame *f)
 {
         (void)m;
         (void)f;
-        th->op.result = ERRNO_ENOMEM;
+        th->op.result = ERRNO_EINVAL;
         th->ret = PLACE_NONE;
         th->op.path = PATH_FAILED;
         return OUT_DONE;

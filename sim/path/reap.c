@@ -77,7 +77,7 @@ enum outcome act_reap_due(struct machine *m, struct thread *th, struct frame *f)
         (void)th;
         if (jiffies_after(m, lists->next_reap, machine_jiffies(m)))
                 return OUT_NO;
-        lists->next_reap = machine_jiffies(m) + 4ull * m->mem.hz;
+        lists->next_reap = machine_jiffies_in(m, 4ull * m->mem.hz);
         return OUT_OK;
 }
 

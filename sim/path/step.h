@@ -446,12 +446,19 @@ void sched_halt(struct machine *m);                                             
 
 #define INITIAL_JIFFIES 0xfffedb08u /* for HZ 250: -300 * HZ */
 
-static inline uint64_t machine_jiffies(const struct machine *m)
+/* jiffies so many ticks from now: an unsigned long, which wraps around on i386. */
+static inline uint64_t machine_jiffies_in(const struct machine *m, uint64_t ahead_ticks)
 {
         uint64_t initial = (uint32_t)(0u - 300u * m->mem.hz);
         uint64_t ticks = m->manual_clock ? m->manual_ticks : m->booting ? 0 : m->now_ns / m->tick_ns;
+        uint64_t jiffies = initial + ticks + ahead_ticks;
 
-        return m->mem.arch->word_bytes == 4 ? (uint32_t)(initial + ticks) : initial + ticks;
+        return m->mem.arch->word_bytes == 4 ? (uint32_t)jiffies : jiffies;
+}
+
+static inline uint64_t machine_jiffies(const struct machine *m)
+{
+        return machine_jiffies_in(m, 0);
 }
 
 /* time_after(a, b) in the word of the machine. */

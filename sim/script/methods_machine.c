@@ -229,7 +229,7 @@ static int submit_hotplug(lua_State *L, enum op_kind kind, const char *what)
         return actor_submit(L, self);
 }
 
-/* t:cpu_up(cpu), t:cpu_down(cpu): true; nil and "EINVAL" if it is so already, or "ENOMEM". */
+/* t:cpu_up(cpu), t:cpu_down(cpu): true; nil and "EINVAL" if it is so already, or without memory for its arrays. */
 static int task_cpu_up(lua_State *L)
 {
         return submit_hotplug(L, OP_CPU_UP, "cpu_up");

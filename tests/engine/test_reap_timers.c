@@ -202,6 +202,30 @@ static void test_unset_next_reap(void)
         }
 }
 
+/* A time to be reaped at that lies behind the wrap of jiffies is an unsigned long of the machine: 32 bits on i386. */
+static void test_next_reap_wraps(void)
+{
+        for (uint32_t is_32 = 0; is_32 < 2; is_32++) {
+                struct sim_config config = testbed_config(1, 16);
+                g_autoptr(testbed) bed = NULL;
+                uint32_t made, reaped;
+
+                config.arch = is_32 ? ARCH_I386 : ARCH_X86_64;
+                config.line_bytes = is_32 ? 32 : 64;
+                config.manual_clock = 1;
+                bed = testbed_new(&config);
+                testbed_tick(bed, 300 * 250 - 2300);
+                reaped = testbed_create(bed, "reaped", 100, 0, 0);
+                testbed_tick(bed, 1800); /* 500 before the wrap, and a period is 1000 */
+                made = testbed_create(bed, "made", 100, 0, 0);
+                testbed_tick(bed, 499);
+                g_assert_cmpuint(testbed_lists(bed, made)->next_reap >> 32, ==, !is_32);
+                g_assert_cmpuint((uint32_t)testbed_lists(bed, made)->next_reap, <, 1500);
+                testbed_reap(bed, 0);
+                g_assert_cmpuint(testbed_lists(bed, reaped)->next_reap, ==, (is_32 ? 0 : UINT64_C(1) << 32) + 999);
+        }
+}
+
 /* Pages of high memory on a machine in time, and what a refill of the list of the zone takes. */
 static void test_high_memory(void)
 {
@@ -237,6 +261,7 @@ int main(int argc, char **argv)
         g_test_add_func("/engine/reap-timers/interrupts-come-in-during-a-pass", test_interrupted);
         g_test_add_func("/engine/reap-timers/a-manual-clock-has-none", test_manual);
         g_test_add_func("/engine/reap-timers/lists-without-a-time", test_unset_next_reap);
+        g_test_add_func("/engine/reap-timers/next-reap-wraps", test_next_reap_wraps);
         g_test_add_func("/engine/reap-timers/i386-high-memory", test_high_memory);
         return g_test_run();
 }

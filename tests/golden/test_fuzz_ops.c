@@ -308,7 +308,7 @@ static void hotplug(struct fuzz *f, uint32_t cpu)
                 return;
         g_string_append_printf(f->file, "%s %u\n", up ? "cpu_up" : "cpu_down", cpu);
         if (carry_out(f, 0, &request)->result)
-                g_string_append_printf(f->expected, "%s %u -12\n", up ? "cpu_up" : "cpu_down", cpu);
+                g_string_append_printf(f->expected, "%s %u -22\n", up ? "cpu_up" : "cpu_down", cpu);
 }
 
 static void some_hotplug(struct fuzz *f)

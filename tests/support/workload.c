@@ -259,7 +259,8 @@ static void take_result(struct workload *work, struct actor *actor)
         g_assert_cmpuint(op->kind, ==, actor->kind);
         if (op->kind == OP_CPU_DOWN || op->kind == OP_CPU_UP) {
                 work->result->hotplugs += op->result == 0;
-                work->result->failed_ups += op->result == ERRNO_ENOMEM;
+                work->result->failed_ups += op->kind == OP_CPU_UP && op->result != 0 &&
+                                            !sim_cpu_online(work->bed->sim, op->target_cpu);
                 return;
         }
         if (op->kind == OP_TUNE) { /* its gfp is the shared factor */
