@@ -25,11 +25,7 @@
 static const char *program, *checkout;
 static char *small, *empty, *failing, *killed, *traced, *fragmented;
 
-static const char *const reports[] = {
-        "cache_hits",     "cross_cpu_free", "failures",  "fragmentation", "latency",
-        "lifetimes",      "lock_waits",     "oom_kills", "pinning",       "slab_growth",
-        "slab_occupancy", "summary",        "top_sites", "waste",         "why_failed",
-};
+static GPtrArray *reports; /* names of all named queries */
 
 struct answer {
         int code;
@@ -157,14 +153,27 @@ static void expect_code(struct answer answer, int code)
         clear(&answer);
 }
 
+static void read_report_names(void)
+{
+        g_autofree char *list = SAY("query", "--list");
+        g_auto(GStrv) lines = g_strsplit(list, "\n", -1);
+
+        reports = g_ptr_array_new_with_free_func(g_free);
+        for (char **line = lines; *line != NULL; line++)
+                if (g_ascii_isalpha(**line))
+                        g_ptr_array_add(reports, g_strndup(*line, strcspn(*line, " ")));
+        g_assert_cmpuint(reports->len, >=, 15);
+}
+
 /* -- what the queries say ------------------------------------------------------------------------------------------ */
 
 static void test_expected(void)
 {
-        for (size_t i = 0; i < G_N_ELEMENTS(reports); i++) {
-                g_autofree char *file = g_strconcat(reports[i], ".txt", NULL);
+        for (size_t i = 0; i < reports->len; i++) {
+                const char *report = reports->pdata[i];
+                g_autofree char *file = g_strconcat(report, ".txt", NULL);
                 g_autofree char *path = g_build_filename(checkout, "tests", "query", "expected", file, NULL);
-                g_autofree char *said = SAY("query", small, reports[i]);
+                g_autofree char *said = SAY("query", small, report);
                 g_autofree char *expected = NULL;
                 char *wall = strstr(said, "wall time");
 
@@ -173,7 +182,7 @@ static void test_expected(void)
                 if (g_getenv("KMEMSIM_UPDATE") != NULL)
                         g_file_set_contents(path, said, -1, NULL);
                 if (!g_file_get_contents(path, &expected, NULL, NULL))
-                        g_error("there is no %s", path);
+                        g_error("there is no %s (KMEMSIM_UPDATE=1 writes it)", path);
                 g_assert_cmpstr(said, ==, expected);
         }
 }
@@ -228,10 +237,11 @@ static void test_all(void)
         const char *const recordings[] = { small, empty, failing, killed, traced };
 
         for (size_t r = 0; r < G_N_ELEMENTS(recordings); r++) {
-                for (size_t i = 0; i < G_N_ELEMENTS(reports); i++) {
-                        g_autofree char *table = SAY("query", recordings[r], reports[i]);
-                        g_autofree char *csv = SAY("query", recordings[r], reports[i], "--csv");
-                        g_autofree char *json = SAY("query", recordings[r], reports[i], "--json");
+                for (size_t i = 0; i < reports->len; i++) {
+                        const char *report = reports->pdata[i];
+                        g_autofree char *table = SAY("query", recordings[r], report);
+                        g_autofree char *csv = SAY("query", recordings[r], report, "--csv");
+                        g_autofree char *json = SAY("query", recordings[r], report, "--json");
                         g_auto(GStrv) lines = g_strsplit(table, "\n", -1);
 
                         g_assert_true(is_json(json));
@@ -249,11 +259,12 @@ static void test_documented(void)
         g_autofree char *readme = NULL;
 
         g_assert_true(g_file_get_contents(readme_path, &readme, NULL, NULL));
-        for (size_t i = 0; i < G_N_ELEMENTS(reports); i++) {
-                g_autofree char *sql = SAY("query", "--sql", reports[i]);
-                g_autofree char *csv = SAY("query", small, reports[i], "--csv");
-                g_autofree char *in_list = g_strdup_printf("%-16s", reports[i]);
-                g_autofree char *in_readme = g_strdup_printf("| `%s` | %.*s |", reports[i], (int)strcspn(sql + 3, "\n"),
+        for (size_t i = 0; i < reports->len; i++) {
+                const char *report = reports->pdata[i];
+                g_autofree char *sql = SAY("query", "--sql", report);
+                g_autofree char *csv = SAY("query", small, report, "--csv");
+                g_autofree char *in_list = g_strdup_printf("%-16s", report);
+                g_autofree char *in_readme = g_strdup_printf("| `%s` | %.*s |", report, (int)strcspn(sql + 3, "\n"),
                                                              sql + 3);
                 const char *comment_end = strstr(sql, "\nSELECT") != NULL ? strstr(sql, "\nSELECT") : sql;
                 g_autofree char *comment = g_strndup(sql, (gsize)(comment_end - sql));
@@ -269,7 +280,7 @@ static void test_documented(void)
                         g_autofree char *pattern = g_strdup_printf("\n--   ([a-z0-9_]+, )*%s\\b", *column);
 
                         if (!g_regex_match_simple(pattern, comment, 0, 0))
-                                g_error("%s.sql does not explain %s", reports[i], *column);
+                                g_error("%s.sql does not explain %s", report, *column);
                 }
         }
         /* every parameter has a meaning */
@@ -882,6 +893,7 @@ int main(int argc, char **argv)
                 g_error("PROGRAM CHECKOUT are the arguments");
         program = argv[1];
         checkout = argv[2];
+        read_report_names();
         small = record_scenario("small");
         empty = record_scenario("empty");
         failing = record_scenario("failing");
