@@ -9,8 +9,7 @@
 #include "script/scenario_parts.h"
 #include "trace/gfp.h"
 
-/* Pushes "a, b, c". */
-static void push_list(lua_State *L, const char *const *words)
+void fields_push_list(lua_State *L, const char *const *words)
 {
         luaL_Buffer list;
 
@@ -36,7 +35,7 @@ void fields_check(lua_State *L, int index, const char *what, const char *const *
                                 found = strcmp(known[i], lua_tostring(L, -2)) == 0;
                 if (found)
                         continue;
-                push_list(L, known);
+                fields_push_list(L, known);
                 if (lua_type(L, -3) == LUA_TSTRING)
                         luaL_error(L, "%s has no field '%s'; it has %s", what, lua_tostring(L, -3),
                                    lua_tostring(L, -1));
@@ -98,6 +97,27 @@ bool fields_boolean(lua_State *L, int index, const char *what, const char *field
         *ret = lua_toboolean(L, -1);
         lua_pop(L, 1);
         return true;
+}
+
+void result_set(lua_State *L, const char *field, uint64_t value)
+{
+        lua_pushinteger(L, (lua_Integer)MIN(value, INT64_MAX));
+        lua_setfield(L, -2, field);
+}
+
+/* Upvalue 1: what there is none of. */
+static int is_not_there(lua_State *L)
+{
+        return luaL_error(L, "there is no %s '%s'", lua_tostring(L, lua_upvalueindex(1)), luaL_tolstring(L, 2, NULL));
+}
+
+void result_seal(lua_State *L, const char *noun)
+{
+        lua_newtable(L);
+        lua_pushstring(L, noun);
+        lua_pushcclosure(L, is_not_there, 1);
+        lua_setfield(L, -2, "__index");
+        lua_setmetatable(L, -2);
 }
 
 static uint64_t read_quantity(lua_State *L, int index, const char *what, const char *noun,

@@ -389,6 +389,13 @@ static int task_drop_caches(lua_State *L)
 
 /* -- settings ------------------------------------------------------------------------------------------------------ */
 
+static const char *const setting_names[] = {
+        "swappiness",         "write_time",     "congested",
+        "laptop_mode",        "dirty_ratio",    "dirty_background_ratio",
+        "vfs_cache_pressure", "zone_reclaim_mode", "min_unmapped_ratio",
+        "min_slab_ratio",     "panic_on_oom",   NULL,
+};
+
 /* A setting by the name a scenario knows it by, and its value at stack index `value`. */
 static void setting_of(lua_State *L, const char *what, const char *name, int value, struct request *ret)
 {
@@ -409,11 +416,10 @@ static void setting_of(lua_State *L, const char *what, const char *name, int val
                 while ((info = sim_vm_setting(setting)) && (strcmp(info->name, name) != 0 || setting == VM_SWAP_PAGES ||
                                                             setting == VM_WRITE_NS))
                         setting++;
-                if (!info)
-                        luaL_error(L, "%s: there is no setting '%s' (swap, swappiness, write_time, "
-                                      "congested, laptop_mode, dirty_ratio, dirty_background_ratio, "
-                                      "vfs_cache_pressure, zone_reclaim_mode, min_unmapped_ratio, "
-                                      "min_slab_ratio, panic_on_oom)", what, name);
+                if (!info) {
+                        fields_push_list(L, setting_names);
+                        luaL_error(L, "%s: there is no setting '%s' (swap, %s)", what, name, lua_tostring(L, -1));
+                }
                 if (lua_type(L, value) == LUA_TBOOLEAN && info->most == 1)
                         number = (uint64_t)lua_toboolean(L, value);
                 else if (lua_isinteger(L, value) && lua_tointeger(L, value) >= 0)
@@ -440,10 +446,6 @@ static int task_vm_set(lua_State *L)
 /* machine { swap = ..., vm = { ... } }: requests that are made before the first task begins, in order of the list. */
 void declare_vm(struct scenario *scenario, lua_State *L, int index)
 {
-        static const char *const names[] = { "swappiness",  "write_time",         "congested",
-                                             "laptop_mode", "dirty_ratio",        "dirty_background_ratio",
-                                             "vfs_cache_pressure", "zone_reclaim_mode", "min_unmapped_ratio",
-                                             "min_slab_ratio", "panic_on_oom", NULL };
         struct request request;
 
         if (lua_getfield(L, index, "swap") != LUA_TNIL) {
@@ -453,10 +455,10 @@ void declare_vm(struct scenario *scenario, lua_State *L, int index)
         lua_pop(L, 1);
         if (lua_getfield(L, index, "vm") != LUA_TNIL) {
                 luaL_checktype(L, -1, LUA_TTABLE);
-                fields_check(L, lua_gettop(L), "machine: vm", names);
-                for (int i = 0; names[i]; i++) {
-                        if (lua_getfield(L, -1, names[i]) != LUA_TNIL) {
-                                setting_of(L, "machine: vm", names[i], lua_gettop(L), &request);
+                fields_check(L, lua_gettop(L), "machine: vm", setting_names);
+                for (int i = 0; setting_names[i]; i++) {
+                        if (lua_getfield(L, -1, setting_names[i]) != LUA_TNIL) {
+                                setting_of(L, "machine: vm", setting_names[i], lua_gettop(L), &request);
                                 g_array_append_val(scenario->vm_requests, request);
                         }
                         lua_pop(L, 1);
@@ -466,12 +468,6 @@ void declare_vm(struct scenario *scenario, lua_State *L, int index)
 }
 
 /* -- /proc/vmstat -------------------------------------------------------------------------------------------------- */
-
-static void set_count(lua_State *L, const char *name, uint64_t value)
-{
-        lua_pushinteger(L, (lua_Integer)value);
-        lua_setfield(L, -2, name);
-}
 
 static void set_by_zone(lua_State *L, const struct sim *sim, const char *name, const uint64_t counts[3])
 {
@@ -486,10 +482,10 @@ static void set_by_zone(lua_State *L, const struct sim *sim, const char *name, c
                 lower = g_ascii_strdown(zone.name, -1);
                 g_snprintf(text, sizeof(text), "%s_%s", name, strcmp(lower, "highmem") == 0 ? "high" : lower);
                 g_free(lower);
-                set_count(L, text, counts[type]);
+                result_set(L, text, counts[type]);
                 sum += counts[type];
         }
-        set_count(L, name, sum);
+        result_set(L, name, sum);
 }
 
 /* The counters by their names in /proc/vmstat; of those by zone their sums as well, under the name without the zone. */
@@ -505,37 +501,37 @@ void pressure_push_vmstat(lua_State *L, const struct sim *sim)
         sim_vm_get(sim, &vm);
         lua_createtable(L, 0, 48);
         for (uint32_t i = 0; i < ZONE_STAT_COUNT; i++)
-                set_count(L, stat_names[i], vm.stat[i]);
+                result_set(L, stat_names[i], vm.stat[i]);
         set_by_zone(L, sim, "pgalloc", vm.pgalloc);
         set_by_zone(L, sim, "pgrefill", vm.pgrefill);
         set_by_zone(L, sim, "pgsteal", vm.pgsteal);
         set_by_zone(L, sim, "pgscan_kswapd", vm.pgscan_kswapd);
         set_by_zone(L, sim, "pgscan_direct", vm.pgscan_direct);
-        set_count(L, "pgfree", vm.pgfree);
-        set_count(L, "pgactivate", vm.events.pgactivate);
-        set_count(L, "pgdeactivate", vm.events.pgdeactivate);
-        set_count(L, "pswpout", vm.events.pswpout);
-        set_count(L, "slabs_scanned", vm.events.slabs_scanned);
-        set_count(L, "kswapd_steal", vm.events.kswapd_steal);
-        set_count(L, "pageoutrun", vm.events.pageoutrun);
-        set_count(L, "allocstall", vm.events.allocstall);
-        set_count(L, "pgrotated", vm.events.pgrotated);
-        set_count(L, "active", vm.active);
-        set_count(L, "inactive", vm.inactive);
-        set_count(L, "swap_total", vm.swap_total);
-        set_count(L, "swap_free", vm.swap_free);
+        result_set(L, "pgfree", vm.pgfree);
+        result_set(L, "pgactivate", vm.events.pgactivate);
+        result_set(L, "pgdeactivate", vm.events.pgdeactivate);
+        result_set(L, "pswpout", vm.events.pswpout);
+        result_set(L, "slabs_scanned", vm.events.slabs_scanned);
+        result_set(L, "kswapd_steal", vm.events.kswapd_steal);
+        result_set(L, "pageoutrun", vm.events.pageoutrun);
+        result_set(L, "allocstall", vm.events.allocstall);
+        result_set(L, "pgrotated", vm.events.pgrotated);
+        result_set(L, "active", vm.active);
+        result_set(L, "inactive", vm.inactive);
+        result_set(L, "swap_total", vm.swap_total);
+        result_set(L, "swap_free", vm.swap_free);
 }
 
 static int task_vmstat(lua_State *L)
 {
         struct actor *self = actor_self_of(L);
 
-        if (lua_isnoneornil(L, 2)) {
-                pressure_push_vmstat(L, self->scenario->sim);
-                return 1;
-        }
-        luaL_checktype(L, 2, LUA_TSTRING);
+        lua_settop(L, 2);
+        if (!lua_isnil(L, 2))
+                luaL_checktype(L, 2, LUA_TSTRING);
         pressure_push_vmstat(L, self->scenario->sim);
+        if (lua_isnil(L, 2))
+                return 1;
         lua_pushvalue(L, 2);
         if (lua_rawget(L, -2) == LUA_TNIL)
                 return luaL_error(L, "vmstat: there is no counter '%s'", lua_tostring(L, 2));

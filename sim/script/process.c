@@ -281,22 +281,17 @@ bool process_next_anon(struct scenario *scenario, struct request *ret, const str
 static void push_one(lua_State *L, const struct process_view *view)
 {
         lua_newtable(L);
-        lua_pushinteger(L, view->spec.pid);
-        lua_setfield(L, -2, "pid");
+        result_set(L, "pid", view->spec.pid);
+        result_set(L, "score", view->points);
+        result_set(L, "total_vm", view->spec.total_vm_pages * PAGE_BYTES);
         lua_pushinteger(L, view->spec.oom_adj);
         lua_setfield(L, -2, "oom_adj");
-        lua_pushinteger(L, (lua_Integer)MIN(view->points, INT64_MAX));
-        lua_setfield(L, -2, "score");
-        lua_pushinteger(L, (lua_Integer)(view->spec.total_vm_pages * PAGE_BYTES));
-        lua_setfield(L, -2, "total_vm");
         lua_pushboolean(L, view->killed != 0);
         lua_setfield(L, -2, "killed");
         lua_pushboolean(L, view->exited != 0);
         lua_setfield(L, -2, "exited");
-        if (view->killed) {
-                lua_pushinteger(L, (lua_Integer)view->killed_ns);
-                lua_setfield(L, -2, "killed_ns");
-        }
+        if (view->killed)
+                result_set(L, "killed_ns", view->killed_ns);
 }
 
 /* r.processes.NAME */

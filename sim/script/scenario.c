@@ -409,12 +409,6 @@ bool scenario_run(struct scenario *scenario, struct sim *sim, struct observer *o
 
 /* -- expectations ------------------------------------------------------------------------------------------------- */
 
-static void set_integer(lua_State *L, const char *name, uint64_t value)
-{
-        lua_pushinteger(L, (lua_Integer)MIN(value, INT64_MAX));
-        lua_setfield(L, -2, name);
-}
-
 static void set_ratio(lua_State *L, const char *name, uint64_t part, uint64_t whole)
 {
         lua_pushnumber(L, whole ? (lua_Number)part / (lua_Number)whole : 0);
@@ -428,7 +422,7 @@ static void push_paths(lua_State *L, const struct figures *figures)
         for (uint32_t kind = 1; kind < OP_KIND_COUNT; kind++) {
                 lua_newtable(L);
                 for (uint32_t path = 0; path < OP_PATH_COUNT; path++)
-                        set_integer(L, op_path_names[path], figures->by_path[kind][path]);
+                        result_set(L, op_path_names[path], figures->by_path[kind][path]);
                 lua_setfield(L, -2, op_kind_names[kind]);
         }
 }
@@ -440,19 +434,14 @@ static void push_latency(lua_State *L, const struct figures *figures)
                 const struct figures_latency *latency = &figures->latency[i];
 
                 lua_newtable(L);
-                set_integer(L, "count", latency->count);
-                set_integer(L, "p50", latency->p50_ns);
-                set_integer(L, "p90", latency->p90_ns);
-                set_integer(L, "p99", latency->p99_ns);
-                set_integer(L, "p999", latency->p999_ns);
-                set_integer(L, "max", latency->max_ns);
+                result_set(L, "count", latency->count);
+                result_set(L, "p50", latency->p50_ns);
+                result_set(L, "p90", latency->p90_ns);
+                result_set(L, "p99", latency->p99_ns);
+                result_set(L, "p999", latency->p999_ns);
+                result_set(L, "max", latency->max_ns);
                 lua_setfield(L, -2, latency_class_names[i]);
         }
-}
-
-static int unknown_cache(lua_State *L)
-{
-        return luaL_error(L, "there is no cache '%s'", luaL_tolstring(L, 2, NULL));
 }
 
 static void push_caches(lua_State *L, const struct figures *figures)
@@ -463,31 +452,28 @@ static void push_caches(lua_State *L, const struct figures *figures)
                 const struct cache_stock *stock = &cache->stock;
 
                 lua_newtable(L);
-                set_integer(L, "size", cache->view.buffer_size);
-                set_integer(L, "objects_per_slab", cache->view.num);
-                set_integer(L, "order", cache->view.gfporder);
-                set_integer(L, "active_objs", stock->active_objs);
-                set_integer(L, "num_objs", stock->num_objs);
-                set_integer(L, "live_objs", stock->live_objs);
-                set_integer(L, "magazine_objs", stock->magazine_objs);
-                set_integer(L, "shared_objs", stock->shared_objs);
-                set_integer(L, "alien_objs", cache->alien_objs);
-                set_integer(L, "node_allocs", cache->node_allocs);
-                set_integer(L, "node_frees", cache->node_frees);
-                set_integer(L, "alien_overflows", cache->alien_overflows);
-                set_integer(L, "slabs_full", stock->slabs_full);
-                set_integer(L, "slabs_partial", stock->slabs_partial);
-                set_integer(L, "slabs_free", stock->slabs_free);
-                set_integer(L, "slabs", (uint64_t)stock->slabs_full + stock->slabs_partial + stock->slabs_free);
-                set_integer(L, "requested_bytes", stock->requested_bytes);
-                set_integer(L, "allocated_bytes", stock->allocated_bytes);
-                set_integer(L, "slab_bytes", stock->slab_bytes);
+                result_set(L, "size", cache->view.buffer_size);
+                result_set(L, "objects_per_slab", cache->view.num);
+                result_set(L, "order", cache->view.gfporder);
+                result_set(L, "active_objs", stock->active_objs);
+                result_set(L, "num_objs", stock->num_objs);
+                result_set(L, "live_objs", stock->live_objs);
+                result_set(L, "magazine_objs", stock->magazine_objs);
+                result_set(L, "shared_objs", stock->shared_objs);
+                result_set(L, "alien_objs", cache->alien_objs);
+                result_set(L, "node_allocs", cache->node_allocs);
+                result_set(L, "node_frees", cache->node_frees);
+                result_set(L, "alien_overflows", cache->alien_overflows);
+                result_set(L, "slabs_full", stock->slabs_full);
+                result_set(L, "slabs_partial", stock->slabs_partial);
+                result_set(L, "slabs_free", stock->slabs_free);
+                result_set(L, "slabs", (uint64_t)stock->slabs_full + stock->slabs_partial + stock->slabs_free);
+                result_set(L, "requested_bytes", stock->requested_bytes);
+                result_set(L, "allocated_bytes", stock->allocated_bytes);
+                result_set(L, "slab_bytes", stock->slab_bytes);
                 lua_setfield(L, -2, cache->view.name);
         }
-        lua_newtable(L);
-        lua_pushcfunction(L, unknown_cache);
-        lua_setfield(L, -2, "__index");
-        lua_setmetatable(L, -2);
+        result_seal(L, "cache");
 }
 
 /* r.zones[1].free_blocks[0], .unusable[4] (thousandths) ... */
@@ -500,17 +486,17 @@ static void push_zones(lua_State *L, const struct figures *figures)
                 lua_newtable(L);
                 lua_pushstring(L, zone->view.name);
                 lua_setfield(L, -2, "name");
-                set_integer(L, "node", zone->view.node);
-                set_integer(L, "present_pages", zone->view.present_pages);
-                set_integer(L, "free_pages", zone->view.free_pages);
-                set_integer(L, "pages_min", zone->view.pages_min);
-                set_integer(L, "pages_low", zone->view.pages_low);
-                set_integer(L, "pages_high", zone->view.pages_high);
-                set_integer(L, "numa_hit", zone->numa.hit);
-                set_integer(L, "numa_miss", zone->numa.miss);
-                set_integer(L, "numa_foreign", zone->numa.foreign);
-                set_integer(L, "numa_local", zone->numa.local);
-                set_integer(L, "numa_other", zone->numa.other);
+                result_set(L, "node", zone->view.node);
+                result_set(L, "present_pages", zone->view.present_pages);
+                result_set(L, "free_pages", zone->view.free_pages);
+                result_set(L, "pages_min", zone->view.pages_min);
+                result_set(L, "pages_low", zone->view.pages_low);
+                result_set(L, "pages_high", zone->view.pages_high);
+                result_set(L, "numa_hit", zone->numa.hit);
+                result_set(L, "numa_miss", zone->numa.miss);
+                result_set(L, "numa_foreign", zone->numa.foreign);
+                result_set(L, "numa_local", zone->numa.local);
+                result_set(L, "numa_other", zone->numa.other);
                 lua_newtable(L);
                 lua_newtable(L);
                 lua_newtable(L);
@@ -539,13 +525,13 @@ static void push_mempools(lua_State *L, const struct scenario *scenario)
                 if (!sim_mempool_get(scenario->sim, mempool->id, &view))
                         continue;
                 lua_newtable(L);
-                set_integer(L, "min_nr", view.min_nr);
-                set_integer(L, "curr_nr", view.curr_nr);
-                set_integer(L, "waiters", view.waiters);
-                set_integer(L, "taken", view.taken);
-                set_integer(L, "put", view.put);
-                set_integer(L, "waits", view.waits);
-                set_integer(L, "refused", view.refused);
+                result_set(L, "min_nr", view.min_nr);
+                result_set(L, "curr_nr", view.curr_nr);
+                result_set(L, "waiters", view.waiters);
+                result_set(L, "taken", view.taken);
+                result_set(L, "put", view.put);
+                result_set(L, "waits", view.waits);
+                result_set(L, "refused", view.refused);
                 lua_setfield(L, -2, mempool->spec.name);
         }
         lua_setfield(L, -2, "mempools");
@@ -560,14 +546,14 @@ static void push_trace(lua_State *L, const struct scenario *scenario)
         lua_newtable(L);
         lua_pushstring(L, trace.file);
         lua_setfield(L, -2, "file");
-        set_integer(L, "lines", trace.lines);
-        set_integer(L, "allocations", trace.allocations);
-        set_integer(L, "failures", trace.failures);
-        set_integer(L, "requested_bytes", trace.simulated_requested_bytes);
-        set_integer(L, "allocated_bytes", trace.simulated_allocated_bytes);
+        result_set(L, "lines", trace.lines);
+        result_set(L, "allocations", trace.allocations);
+        result_set(L, "failures", trace.failures);
+        result_set(L, "requested_bytes", trace.simulated_requested_bytes);
+        result_set(L, "allocated_bytes", trace.simulated_allocated_bytes);
         if (trace.has_own_bytes) {
-                set_integer(L, "own_requested_bytes", trace.own_requested_bytes);
-                set_integer(L, "own_allocated_bytes", trace.own_allocated_bytes);
+                result_set(L, "own_requested_bytes", trace.own_requested_bytes);
+                result_set(L, "own_allocated_bytes", trace.own_allocated_bytes);
         }
         lua_setfield(L, -2, "trace");
 }
@@ -581,23 +567,23 @@ static int make_result(lua_State *L)
 
         lua_settop(L, 0);
         lua_newtable(L);
-        set_integer(L, "time_ns", figures->time_ns);
-        set_integer(L, "ops", figures->ops);
-        set_integer(L, "events", figures->events);
-        set_integer(L, "failures", figures->objects_failed + figures->pages_failed);
-        set_integer(L, "faults_slab", figures->faults_injected[FAULT_SLAB]);
-        set_integer(L, "faults_page", figures->faults_injected[FAULT_PAGE]);
-        set_integer(L, "allocs", figures->objects_asked);
-        set_integer(L, "frees", figures->frees);
-        set_integer(L, "pages", figures->pages_asked);
-        set_integer(L, "magazine_hits", figures->magazine_hits);
-        set_integer(L, "refills", figures->refills);
-        set_integer(L, "slab_errors", figures->slab_errors);
-        set_integer(L, "slabs_made", figures->slabs_made);
-        set_integer(L, "live_objs", figures->live_objs);
-        set_integer(L, "requested_bytes", figures->requested_bytes);
-        set_integer(L, "allocated_bytes", figures->allocated_bytes);
-        set_integer(L, "slab_bytes", figures->slab_bytes);
+        result_set(L, "time_ns", figures->time_ns);
+        result_set(L, "ops", figures->ops);
+        result_set(L, "events", figures->events);
+        result_set(L, "failures", figures->objects_failed + figures->pages_failed);
+        result_set(L, "faults_slab", figures->faults_injected[FAULT_SLAB]);
+        result_set(L, "faults_page", figures->faults_injected[FAULT_PAGE]);
+        result_set(L, "allocs", figures->objects_asked);
+        result_set(L, "frees", figures->frees);
+        result_set(L, "pages", figures->pages_asked);
+        result_set(L, "magazine_hits", figures->magazine_hits);
+        result_set(L, "refills", figures->refills);
+        result_set(L, "slab_errors", figures->slab_errors);
+        result_set(L, "slabs_made", figures->slabs_made);
+        result_set(L, "live_objs", figures->live_objs);
+        result_set(L, "requested_bytes", figures->requested_bytes);
+        result_set(L, "allocated_bytes", figures->allocated_bytes);
+        result_set(L, "slab_bytes", figures->slab_bytes);
         set_ratio(L, "hit_rate", figures->magazine_hits, figures->objects_asked);
         for (uint32_t i = 0; i < scenario->actors->len; i++) {
                 const struct actor *actor = scenario->actors->pdata[i];
@@ -605,8 +591,8 @@ static int make_result(lua_State *L)
                 lost += actor->lost;
                 delivered += actor->delivered;
         }
-        set_integer(L, "interrupts", delivered);
-        set_integer(L, "interrupts_lost", lost);
+        result_set(L, "interrupts", delivered);
+        result_set(L, "interrupts_lost", lost);
         push_paths(L, figures);
         lua_setfield(L, -2, "paths");
         push_latency(L, figures);

@@ -850,17 +850,6 @@ void load_step(struct actor *actor, enum sim_what what)
 
 /* -- results ------------------------------------------------------------------------------------------------------ */
 
-static void set_count(lua_State *L, const char *name, uint64_t value)
-{
-        lua_pushinteger(L, (lua_Integer)MIN(value, INT64_MAX));
-        lua_setfield(L, -2, name);
-}
-
-static int unknown_load(lua_State *L)
-{
-        return luaL_error(L, "there is no load '%s'", luaL_tolstring(L, 2, NULL));
-}
-
 void load_push_results(const struct scenario *scenario, lua_State *L)
 {
         static const struct feed_figures nothing;
@@ -871,19 +860,16 @@ void load_push_results(const struct scenario *scenario, lua_State *L)
                 const struct feed_figures *figures = source->feed ? feed_figures(source->feed) : &nothing;
 
                 lua_newtable(L);
-                set_count(L, "requests", figures->allocs + figures->frees);
-                set_count(L, "allocs", figures->allocs);
-                set_count(L, "frees", figures->frees);
-                set_count(L, "failed", figures->failed);
-                set_count(L, "late", figures->late);
-                set_count(L, "late_ns_max", figures->late_ns_max);
-                set_count(L, "late_ns_total", figures->late_ns_total);
-                set_count(L, "live", figures->live);
-                set_count(L, "live_peak", figures->live_peak);
+                result_set(L, "requests", figures->allocs + figures->frees);
+                result_set(L, "allocs", figures->allocs);
+                result_set(L, "frees", figures->frees);
+                result_set(L, "failed", figures->failed);
+                result_set(L, "late", figures->late);
+                result_set(L, "late_ns_max", figures->late_ns_max);
+                result_set(L, "late_ns_total", figures->late_ns_total);
+                result_set(L, "live", figures->live);
+                result_set(L, "live_peak", figures->live_peak);
                 lua_setfield(L, -2, source->name);
         }
-        lua_newtable(L);
-        lua_pushcfunction(L, unknown_load);
-        lua_setfield(L, -2, "__index");
-        lua_setmetatable(L, -2);
+        result_seal(L, "load");
 }

@@ -437,6 +437,14 @@ bool fields_boolean(lua_State *L, int index, const char *what, const char *field
 bool fields_push(lua_State *L, int index, const char *field);
 void fields_need(lua_State *L, bool is_there, const char *what, const char *field);
 
+/* Pushes "a, b, c"; words end with NULL. */
+void fields_push_list(lua_State *L, const char *const *words);
+
+/* Of the table on top, which results are given in: the field becomes the number; reading a field that is not there is
+ * the error "there is no NOUN 'x'". */
+void result_set(lua_State *L, const char *field, uint64_t value);
+void result_seal(lua_State *L, const char *noun);
+
 /* Values that are an integer or a text with a unit. */
 uint64_t value_size(lua_State *L, int index, const char *what);
 uint64_t value_time(lua_State *L, int index, const char *what);
