@@ -93,8 +93,9 @@ void progress_clear(struct messages *messages);
 extern volatile sig_atomic_t stop_asked;
 
 /*
- * From now on SIGINT, SIGTERM and SIGHUP (unless it is ignored, as under nohup) ask for it. later_ends: one that comes a second
- * or more after the first ends the program at once; those that come together are one (timeout(1) sends two).
+ * From now on SIGINT, SIGTERM and SIGHUP (unless it is ignored, as under nohup) ask for it. later_ends: one that comes
+ * a second or more after the first ends the program at once; those that come together are one (timeout(1)
+ * sends two).
  */
 void stop_watch(gboolean later_ends);
 

@@ -1,6 +1,6 @@
 /*
- * declare_machine.c - machine { ... }: what the scenario says of CPUs, memory, nodes and costs becomes the configuration
- * of the sim.
+ * declare_machine.c - machine { ... }: what the scenario says of CPUs, memory, nodes and costs becomes the
+ * configuration of the sim.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /*
- * fields.c - arguments of a scenario's functions: the fields of a table, and values that are an integer or a text with a
- * unit. Every table is read strictly: a field that is not known is an error that names the known ones.
+ * fields.c - arguments of a scenario's functions: the fields of a table, and values that are an integer or a text with
+ * a unit. Every table is read strictly: a field that is not known is an error that names the known ones.
  */
 #include <string.h>
 

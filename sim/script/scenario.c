@@ -260,16 +260,16 @@ static bool check_declarations(struct scenario *scenario)
                         endless++;
                 if (actor->cpu >= scenario->config.cpus) {
                         scenario_fail(scenario, SCENARIO_ERROR_SCRIPT,
-                                      "%s: '%s' is on CPU %u, and the machine has %u, counted from 0", where, actor->name,
-                                      actor->cpu, scenario->config.cpus);
+                                      "%s: '%s' is on CPU %u, and the machine has %u, counted from 0", where,
+                                      actor->name, actor->cpu, scenario->config.cpus);
                         return false;
                 }
         }
         scenario->runs_until_stop = finite == 0 && scenario->stop_at_ns != TIME_NEVER;
         if (finite == 0 && !scenario->runs_until_stop) {
                 scenario_fail(scenario, SCENARIO_ERROR_SCRIPT,
-                              endless ? "%s: daemons, endless interrupts and endless loads alone do not say when the run is "
-                                        "over: add stop_at(\"1s\"), or a count or duration to a load"
+                              endless ? "%s: daemons, endless interrupts and endless loads alone do not say when the "
+                                        "run is over: add stop_at(\"1s\"), or a count or duration to a load"
                                       : "%s: there is no task, so nothing would happen",
                               scenario->path);
                 return false;

@@ -1,6 +1,6 @@
 /*
- * scenario_declare.c - the functions a scenario's main part is written with: caches, tasks, expectations, parameters and
- * so on; machine{} is in declare_machine.c, load{} in scenario_load.c.
+ * scenario_declare.c - the functions a scenario's main part is written with: caches, tasks, expectations, parameters
+ * and so on; machine{} is in declare_machine.c, load{} in scenario_load.c.
  */
 #include <math.h>
 #include <string.h>
@@ -398,7 +398,8 @@ static bool push_param(lua_State *L, const struct scenario_param *param, const c
                 return strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
         case PARAM_TIME:
         case PARAM_SIZE:
-                if ((param->type == PARAM_TIME ? quantity_time(text, &quantity) : quantity_size(text, &quantity)) != NULL)
+                if ((param->type == PARAM_TIME ? quantity_time(text, &quantity) : quantity_size(text, &quantity)) !=
+                    NULL)
                         return false;
                 if (param->is_amount)
                         lua_pushinteger(L, (lua_Integer)quantity);
@@ -428,7 +429,8 @@ static bool param_amount(const struct scenario_param *param, const char *text, d
         return problem == NULL;
 }
 
-/* "0..100" into "0" and "100", either of them empty. False: no such text, or the bounds are not of the parameter's type. */
+/* "0..100" into "0" and "100", either of them empty. False: no such text,
+ * or the bounds are not of the parameter's type. */
 static bool param_bounds(const struct scenario_param *param, char **ret_first, char **ret_last)
 {
         const char *dots = strstr(param->values, "..");
@@ -486,7 +488,8 @@ static char *param_wanted(const struct scenario_param *param)
                 g_autofree char *commas = g_strjoinv(", ", words);
                 char *comma = g_strrstr(commas, ", ");
 
-                return comma ? g_strdup_printf("%.*s or %s", (int)(comma - commas), commas, comma + 2) : g_strdup(commas);
+                return comma ? g_strdup_printf("%.*s or %s", (int)(comma - commas), commas, comma + 2)
+                             : g_strdup(commas);
         }
         param_bounds(param, &first, &last);
         return !*last    ? g_strdup_printf("%s, %s or more", type, first)

@@ -64,7 +64,8 @@ static void test_argument_errors(void)
                       "2"));
         fails(TASK("t:kmalloc(1.5)"), "s.lua:2: kmalloc: a size is a whole number, 0 or more" IN_TASK("2"));
         fails(TASK("t:kmalloc(1, 'atomik')"), "s.lua:2: kmalloc: 'atomik' is no gfp flag; there are kernel, user, "
-              "highuser, atomic, nowait, noio, nofs, dma, dma32, highmem, wait, high, cold, nowarn, repeat, noretry, nofail, "
+              "highuser, atomic, nowait, noio, nofs, dma, dma32, highmem, wait, high, cold, nowarn, repeat, "
+              "noretry, nofail, "
               "nogrow, comp, zero, nomemalloc, hardwall, thisnode" IN_TASK("2"));
         fails(TASK("t:kmalloc(1, {})"),
               "s.lua:2: kmalloc: a gfp mask is a text such as \"atomic\" or \"kernel,dma\", not a table" IN_TASK("2"));
@@ -330,7 +331,8 @@ static void test_declaration_errors(void)
         fails("cache { name = 'x y', size = 5 }",
               "s.lua:1: cache: a name has no blanks and no control characters" IN_MAIN);
         fails("cache { name = 'x', size = 5, align = 3 }", "s.lua:1: cache: align is a power of two" IN_MAIN);
-        fails("cache { name = 'x', size = 5, flags = { 'y' } }", "s.lua:1: cache: 'y' is no flag of a cache; there are none, "
+        fails("cache { name = 'x', size = 5, flags = { 'y' } }", "s.lua:1: cache: 'y' is no flag of a cache; "
+                                                                 "there are none, "
               "hwcache_align, cache_dma, must_hwcache_align, reclaim_account, panic, destroy_by_rcu, mem_spread, "
               "debug_initial, red_zone, poison, store_user" IN_MAIN);
         fails("cache { name = 'x', size = 50 } cache { name = 'x', size = 50 }",
@@ -338,7 +340,8 @@ static void test_declaration_errors(void)
         fails("task { name = 'a' }", "s.lua:1: task needs a function 'run'" IN_MAIN);
         fails("task { name = 'a', run = print, cpu = '0' }",
               "s.lua:1: task: cpu is a whole number from 0 to 7" IN_MAIN);
-        fails("task { name = 'a', run = print, cpu = 5 }", "s.lua:1: 'a' is on CPU 5, and the machine has 2, counted from 0");
+        fails("task { name = 'a', run = print, cpu = 5 }", "s.lua:1: 'a' is on CPU 5, and the machine has 2, counted "
+                                                           "from 0");
         fails("task { name = 'a', run = print } task { name = 'a', run = print }",
               "s.lua:1: task: there is a task or interrupt 'a' already" IN_MAIN);
         fails("task { name = 'a', run = print, at = 'soon' }",
@@ -397,8 +400,10 @@ static void test_params(void)
 static void test_param_values(void)
 {
         static const char text[] =
-                "local n = param('n', 10, 'how many', 'objects', '1..20')\nlocal f = param('f', 0.5, 'share', nil, '0..1')\n"
-                "local w = param('w', 'first', 'which', nil, 'first|last|any')\nlocal m = param('m', 100, 'room', 'size', '8..1KiB')\n"
+                "local n = param('n', 10, 'how many', 'objects', '1..20')\nlocal f = param('f', 0.5, 'share', "
+                "nil, '0..1')\n"
+                "local w = param('w', 'first', 'which', nil, 'first|last|any')\n"
+                "local m = param('m', 100, 'room', 'size', '8..1KiB')\n"
                 "local p = param('p', '1ms', 'pause', 'time', '1us..')\nlocal d = param('d', 5, 'delay', 'time')\n"
                 "local l = param('l', -3, 'least', nil, '..0')\n"
                 "print(n, f, w, m, p, d, l)\n" TASK("");
@@ -431,13 +436,15 @@ static void test_param_values(void)
                 g_assert_cmpstr(outcome->error, ==, error);
                 g_assert_cmpint(outcome->code, ==, SCENARIO_ERROR_USAGE);
         }
-        fails("param('x', 1, 'y', nil, '2..3')", "s.lua:1: param 'x': the default \"1\" is not a whole number from 2 to 3" IN_MAIN);
+        fails("param('x', 1, 'y', nil, '2..3')", "s.lua:1: param 'x': the default \"1\" is not a whole number from 2 "
+                                                 "to 3" IN_MAIN);
         fails("param('x', 'a', 'y', nil, 'b|c')", "s.lua:1: param 'x': the default \"a\" is not b or c" IN_MAIN);
         fails("param('x', 1, 'y', nil, '3..2')", "s.lua:1: param 'x': the values \"3..2\" are not FIRST..LAST" IN_MAIN);
         fails("param('x', 1, 'y', nil, '..')", "s.lua:1: param 'x': the values \"..\" are not FIRST..LAST" IN_MAIN);
         fails("param('x', '1us', 'y', 'time', '1..2')",
               "s.lua:1: param 'x': the values \"1..2\" are not FIRST..LAST" IN_MAIN);
-        fails("param('x', true, 'y', nil, '0..1')", "s.lua:1: param 'x': the values \"0..1\" are not FIRST..LAST" IN_MAIN);
+        fails("param('x', true, 'y', nil, '0..1')", "s.lua:1: param 'x': the values \"0..1\" are not "
+                                                    "FIRST..LAST" IN_MAIN);
 }
 
 static void test_expectations(void)

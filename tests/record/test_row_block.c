@@ -212,7 +212,8 @@ static void test_texts(gconstpointer in_place)
         g_assert_cmpint(sqlite3_close(db), ==, SQLITE_OK);
 }
 
-/* Events find their way into the index by op, whatever order their ops have; integrity_check compares index and table. */
+/* Events find their way into the index by op, whatever order their ops have;
+ * integrity_check compares index and table. */
 static void test_index(gconstpointer in_place)
 {
         static const uint32_t rows[] = { 0, 1, 100, 9000, 60000 };
@@ -239,8 +240,8 @@ static void test_index(gconstpointer in_place)
                 }
         row_block_free(block);
         check_integrity(db);
-        g_assert_cmpint(sqlite3_exec(db, "EXPLAIN QUERY PLAN SELECT * FROM event WHERE op = 7", take_line, plan, NULL), ==,
-                        SQLITE_OK);
+        g_assert_cmpint(sqlite3_exec(db, "EXPLAIN QUERY PLAN SELECT * FROM event WHERE op = 7", take_line, plan, NULL),
+                        ==, SQLITE_OK);
         g_assert_nonnull(strstr(plan->str, "event_by_op"));
         g_assert_cmpint(sqlite3_exec(db,
                                      "SELECT (SELECT count(*) FROM event INDEXED BY event_by_op WHERE op >= 0)"
@@ -258,7 +259,8 @@ static void test_without_rowid(gconstpointer in_place)
 
         for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
                 g_autofree char *sql = g_strdup_printf(
-                        "SELECT count(*), count(DISTINCT pfn), sum(pfn = op / 3 * 40 AND offset = op %% 3) = %u FROM live_object",
+                        "SELECT count(*), count(DISTINCT pfn), sum(pfn = op / 3 * 40 AND offset = op %% 3) = %u "
+                        "FROM live_object",
                         rows[i]);
                 g_autofree char *expected = g_strdup_printf("%u %u 1 \n", rows[i], (rows[i] + 2) / 3);
                 g_autoptr(GString) text = g_string_new(NULL);
@@ -312,8 +314,8 @@ static void test_two_blocks(void)
         row_block_free(blocks[0]);
         row_block_free(blocks[1]);
         check_integrity(db);
-        g_assert_cmpint(sqlite3_exec(db, "SELECT count(*), sum(t_ns = (id - 1) / 3000) FROM op", take_line, text, NULL), ==,
-                        SQLITE_OK);
+        g_assert_cmpint(sqlite3_exec(db, "SELECT count(*), sum(t_ns = (id - 1) / 3000) FROM op", take_line, text, NULL),
+                        ==, SQLITE_OK);
         g_assert_cmpstr(text->str, ==, "18000 18000 \n");
         g_assert_cmpint(sqlite3_close(db), ==, SQLITE_OK);
 }
@@ -380,7 +382,8 @@ static void test_other_index(gconstpointer sql)
         row_block_free(blocks[1]);
         check_integrity(db);
         check_integrity(other);
-        g_assert_cmpint(sqlite3_exec(other, "SELECT count(*), max(seq), sum(op = seq / 2) FROM event NOT INDEXED", take_line,
+        g_assert_cmpint(sqlite3_exec(other, "SELECT count(*), max(seq), sum(op = seq / 2) FROM event NOT "
+                                            "INDEXED", take_line,
                                      text, NULL),
                         ==, SQLITE_OK);
         g_assert_cmpstr(text->str, ==, "12000 12000 12000 \n");
