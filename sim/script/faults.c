@@ -159,13 +159,15 @@ int faults_declare(struct scenario *scenario, lua_State *L, enum fault_capabilit
 
 /* -- the command line --------------------------------------------------------------------------------------------- */
 
-/* Which capability a setting "failslab.times=3" or "failslab=1,10,0,-1" is about, FAULT_CAPABILITY_COUNT: none. */
+/* Which capability a setting "failslab.times=3" or "failslab=1,10,0,-1" is about, or the name of one alone;
+ * FAULT_CAPABILITY_COUNT: none. */
 static enum fault_capability capability_of(const char *setting, const char **ret_rest)
 {
         for (int i = 0; i < FAULT_CAPABILITY_COUNT; i++) {
                 size_t length = strlen(fault_capability_names[i]);
 
-                if (strncmp(setting, fault_capability_names[i], length) == 0 && strchr(".=", setting[length])) {
+                if (strncmp(setting, fault_capability_names[i], length) == 0 &&
+                    (setting[length] == '\0' || setting[length] == '.' || setting[length] == '=')) {
                         *ret_rest = setting + length;
                         return (enum fault_capability)i;
                 }

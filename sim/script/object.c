@@ -30,13 +30,17 @@ static const char *cache_name(const struct scenario *scenario, uint32_t cache)
         return scenario->sim && cache != CACHE_ID_NONE && sim_cache_get(scenario->sim, cache, &view) ? view.name : "?";
 }
 
+/* NULL: it is no element of a memory pool. */
+static const char *mempool_name(const struct scenario *scenario, const struct object *object)
+{
+        return object->mempool ? sim_memory(scenario->sim)->mempools[object->mempool].spec.name : NULL;
+}
+
 char *object_text(const struct scenario *scenario, const struct object *object)
 {
-        struct mempool_view mempool;
-
-        if (object->mempool && scenario->sim && sim_mempool_get(scenario->sim, object->mempool, &mempool))
+        if (object->mempool)
                 return g_strdup_printf("mempool element of '%s' (op %" G_GUINT64_FORMAT ", page %u, offset %u)",
-                                       mempool.spec.name, object->op, place_pfn(object->place),
+                                       mempool_name(scenario, object), object->op, place_pfn(object->place),
                                        place_offset(object->place));
         if (object->is_pages)
                 return g_strdup_printf("block of order %u (op %" G_GUINT64_FORMAT ", page %u)", object->order,
@@ -54,7 +58,6 @@ static int object_index(lua_State *L)
         const struct scenario *scenario = lua_touserdata(L, lua_upvalueindex(1));
         const struct object *object = lua_touserdata(L, 1);
         const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
-        struct mempool_view mempool;
         int field = 0;
 
         while (fields[field] && strcmp(fields[field], name) != 0)
@@ -75,12 +78,7 @@ static int object_index(lua_State *L)
         case 7: lua_pushboolean(L, object->is_freed); break;
         case 8: lua_pushstring(L, op_path_names[object->path]); break;
         case 9: lua_pushinteger(L, (lua_Integer)object->dur_ns); break;
-        case 10:
-                if (object->mempool && scenario->sim && sim_mempool_get(scenario->sim, object->mempool, &mempool))
-                        lua_pushstring(L, mempool.spec.name);
-                else
-                        lua_pushnil(L);
-                break;
+        case 10: lua_pushstring(L, mempool_name(scenario, object)); break; /* nil if there is none */
         default: return luaL_error(L, "an object has no field '%s'", name);
         }
         return 1;
@@ -91,10 +89,9 @@ static int object_tostring(lua_State *L)
         const struct scenario *scenario = lua_touserdata(L, lua_upvalueindex(1));
         const struct object *object = lua_touserdata(L, 1);
 
-        struct mempool_view mempool;
-
-        if (object->mempool && scenario->sim && sim_mempool_get(scenario->sim, object->mempool, &mempool))
-                lua_pushfstring(L, "element of mempool \"%s\", op %I", mempool.spec.name, (LUAI_UACINT)object->op);
+        if (object->mempool)
+                lua_pushfstring(L, "element of mempool \"%s\", op %I", mempool_name(scenario, object),
+                                (LUAI_UACINT)object->op);
         else if (object->is_pages)
                 lua_pushfstring(L, "block of order %d, op %I", object->order, (LUAI_UACINT)object->op);
         else

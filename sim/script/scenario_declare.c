@@ -543,10 +543,8 @@ static int declare_param(lua_State *L)
         luaL_optstring(L, 5, "");
         if (*name == '\0' || strpbrk(name, "= \t\n"))
                 return luaL_error(L, "param: '%s' is no name", name);
-        lua_pushfstring(L, "%s=", name);
-        if (faults_is_setting(name) || faults_is_setting(lua_tostring(L, -1)))
+        if (faults_is_setting(name))
                 return luaL_error(L, "param: '%s' belongs to fault injection", name);
-        lua_pop(L, 1);
         for (uint32_t i = 0; i < scenario->params->len; i++)
                 if (strcmp(((struct scenario_param *)scenario->params->pdata[i])->name, name) == 0)
                         return luaL_error(L, "param '%s' is declared twice", name);
