@@ -36,12 +36,14 @@ void call_site_submitted(struct actor *actor)
 void call_site_note(struct actor *actor)
 {
         struct scenario *scenario = actor->scenario;
-        struct sandbox_place place = sandbox_place(scenario->sandbox, actor->L, 1);
-        struct call_site site = { place.source, place.line, actor->thread };
+        struct sandbox_place place;
+        struct call_site site;
         uint32_t id;
 
         if (!scenario->config.debug_slab)
                 return;
+        place = sandbox_place(scenario->sandbox, actor->L, 1);
+        site = (struct call_site){ place.source, place.line, actor->thread };
         if (!scenario->call_sites) {
                 scenario->call_sites = g_hash_table_new_full(site_hash, site_equal, g_free, NULL);
                 scenario->call_site_names = g_ptr_array_new_with_free_func(g_free);
