@@ -43,7 +43,7 @@ struct value {
         int text_bytes;
 };
 
-#define BLOCKS 4u /* of rows, each about 1 MB */
+#define BLOCKS 3u /* of rows, each about 1.3 MB: one is filled, one copied, one between the two */
 
 /* What passes from one thread to the next: a batch (to the writer for its cut), a block of rows, or a statement with its
  * values. */
@@ -83,7 +83,7 @@ struct recorder {
         gboolean is_cutting; /* a cut is on its way to the writer or written */
         gint64 commit_every_us;
         gint state; /* SINK_*, atomic */
-        struct row_block *live; /* what the workload holds at the end; first the encoder's, then of recorder_finish */
+        gboolean is_done; /* the run came to its end: what the workload still holds is known */
 
         /* the encoder's, but while a cut is written */
         struct row_block *block; /* being filled, NULL: none */
@@ -211,7 +211,6 @@ static void close_database(struct recorder *recorder)
         recorder->last_sql = NULL;
         for (uint32_t i = 0; i < BLOCKS; i++)
                 g_clear_pointer(&recorder->blocks[i], row_block_free);
-        g_clear_pointer(&recorder->live, row_block_free);
         sqlite3_close_v2(recorder->db);
         recorder->db = NULL;
 }
@@ -722,36 +721,36 @@ static void encode_samples(struct recorder *recorder, const GPtrArray *samples)
         end_rows(recorder);
 }
 
-/* The block of what the workload holds, when nothing more comes. */
-static int fill_live(struct recorder *recorder)
+static gboolean add_live_row(struct row_block *block, const struct live_object *object)
 {
-        static const enum table_id table = TABLE_LIVE_OBJECT;
-        uint32_t leaves = row_block_leaves(totals_live_count(recorder->totals), table);
-        int code;
-
-        if (recorder->live != NULL)
-                return SQLITE_OK;
-        code = row_blocks_new("live", &table, 1, leaves, &recorder->live, 1);
-        if (code == SQLITE_OK)
-                totals_fill_live(recorder->totals, recorder->live);
-        return code;
+        row_block_int(block, object->pfn);
+        row_block_int(block, object->offset);
+        row_block_int(block, (int64_t)object->op);
+        return row_block_end_row(block);
 }
 
-/* Sums and totals stand still until the writer has written them. Meanwhile the end is prepared, if this is it. */
+/* What the workload still holds; committed with the end. */
+static void encode_live(struct recorder *recorder)
+{
+        g_autoptr(GArray) objects = totals_live_objects(recorder->totals);
+
+        if (objects->len == 0)
+                return;
+        begin_rows(recorder, TABLE_LIVE_OBJECT);
+        for (guint i = 0; i < objects->len; i++)
+                while (!add_live_row(recorder->block, &g_array_index(objects, struct live_object, i)))
+                        next_block(recorder, TABLE_LIVE_OBJECT);
+        end_rows(recorder);
+}
+
+/* Sums and totals stand still until the writer has written them. */
 static void cut(struct recorder *recorder, struct item *item)
 {
-        gboolean is_end;
-
         thin_samples(recorder, item->batch->cut->sample_interval_ns);
         encode_samples(recorder, item->batch->cut->samples);
         g_mutex_lock(&recorder->lock);
         recorder->is_cutting = TRUE;
         stage_push(&recorder->to_write, *item);
-        is_end = recorder->to_encode.is_over && g_queue_is_empty(&recorder->to_encode.items);
-        g_mutex_unlock(&recorder->lock);
-        if (is_end)
-                fill_live(recorder); /* when that fails it is tried again, and said */
-        g_mutex_lock(&recorder->lock);
         while (recorder->is_cutting)
                 g_cond_wait(&recorder->cut_written, &recorder->lock);
         g_mutex_unlock(&recorder->lock);
@@ -817,6 +816,11 @@ static gpointer encoder(gpointer context)
                 g_queue_push_tail(&recorder->free_batches, item->batch);
                 g_cond_signal(&recorder->batch_freed);
                 item_free(item);
+        }
+        if (recorder->is_done) {
+                g_mutex_unlock(&recorder->lock);
+                encode_live(recorder);
+                g_mutex_lock(&recorder->lock);
         }
         stage_end(&recorder->to_write);
         g_mutex_unlock(&recorder->lock);
@@ -1133,7 +1137,7 @@ static gboolean create_file(struct recorder *recorder, gboolean force, GError **
 static gboolean prepare_writer(struct recorder *recorder)
 {
         static const enum table_id tables[] = { TABLE_OP, TABLE_EVENT, TABLE_ZONE_SAMPLE, TABLE_CACHE_SAMPLE,
-                                               TABLE_OP_SITE };
+                                               TABLE_OP_SITE, TABLE_LIVE_OBJECT };
         int code;
 
         if (!open_database(recorder, recorder->path))
@@ -1142,7 +1146,7 @@ static gboolean prepare_writer(struct recorder *recorder)
         if (!exec(recorder, "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = OFF; PRAGMA cache_size = -65536;"
                             "PRAGMA temp_store = MEMORY; PRAGMA secure_delete = OFF"))
                 return FALSE;
-        code = row_blocks_new("block", tables, G_N_ELEMENTS(tables), ROW_BLOCK_LEAVES, recorder->blocks, BLOCKS);
+        code = row_blocks_new(tables, G_N_ELEMENTS(tables), recorder->blocks, BLOCKS);
         if (code == SQLITE_OK)
                 code = row_blocks_attach(recorder->db, TRUE, recorder->blocks, BLOCKS);
         for (uint32_t i = 0; i < BLOCKS && code == SQLITE_OK; i++)
@@ -1194,9 +1198,10 @@ void recorder_set_commit_every(struct recorder *recorder, gint64 wall_us)
         g_mutex_unlock(&recorder->lock);
 }
 
-static void join(struct recorder *recorder)
+static void join(struct recorder *recorder, gboolean is_done)
 {
         g_mutex_lock(&recorder->lock);
+        recorder->is_done = is_done;
         stage_end(&recorder->to_encode);
         g_mutex_unlock(&recorder->lock);
         g_thread_join(recorder->encoder);
@@ -1229,33 +1234,13 @@ static gboolean write_latency(struct recorder *recorder, const struct latency *l
         return TRUE;
 }
 
-/* What the workload still holds: known of a run that came to its end, however it ended. */
-static gboolean write_live(struct recorder *recorder)
-{
-        int code = SQLITE_OK;
-
-        while (!row_block_is_empty(recorder->live) && code == SQLITE_OK) {
-                code = row_block_copy(recorder->live);
-                totals_fill_live(recorder->totals, recorder->live);
-        }
-        return code != SQLITE_OK ? fail(recorder, code)
-                                 : set_key(recorder, "live_object_count",
-                                           int_value((int64_t)totals_live_count(recorder->totals)));
-}
-
 static gboolean write_end(struct recorder *recorder, const struct observer *observer, const char *status)
 {
         double seconds = (double)(g_get_monotonic_time() - recorder->started_us) / 1e6;
-        int code = fill_live(recorder);
+        int64_t live_count = (int64_t)totals_live_count(recorder->totals);
 
-        /* facts that came behind the last cut, such as a broken expectation, have begun a transaction */
-        if (!commit(recorder))
-                return FALSE;
-        if (code == SQLITE_OK)
-                code = row_block_attach_like(recorder->live, recorder->blocks[0]);
-        if (code != SQLITE_OK)
-                return fail(recorder, code);
-        if (!begin(recorder) || !write_latency(recorder, observer_latency(observer)) || !write_live(recorder) ||
+        if (!begin(recorder) || !write_latency(recorder, observer_latency(observer)) ||
+            !set_key(recorder, "live_object_count", int_value(live_count)) ||
             !set_key(recorder, "wall_seconds", real_value(seconds)) ||
             !set_key(recorder, "wall_op_rows_per_s", real_value((double)recorder->op_row_count / MAX(seconds, 1e-6))) ||
             !set_key(recorder, "status", text_value(status, -1)))
@@ -1265,7 +1250,7 @@ static gboolean write_end(struct recorder *recorder, const struct observer *obse
 
 gboolean recorder_finish(struct recorder *recorder, struct observer *observer, const char *status, GError **error)
 {
-        join(recorder);
+        join(recorder, TRUE);
         if (recorder->error == NULL && !write_end(recorder, observer, status))
                 give_up(recorder);
         if (recorder->error != NULL) {
@@ -1280,7 +1265,7 @@ gboolean recorder_finish(struct recorder *recorder, struct observer *observer, c
 
 void recorder_last_words(struct recorder *recorder, const char *status)
 {
-        join(recorder);
+        join(recorder, FALSE);
         if (recorder->error == NULL && begin(recorder) && set_key(recorder, "status", text_value(status, -1)))
                 exec(recorder, "COMMIT");
         close_database(recorder);
@@ -1288,7 +1273,7 @@ void recorder_last_words(struct recorder *recorder, const char *status)
 
 void recorder_abandon(struct recorder *recorder)
 {
-        join(recorder);
+        join(recorder, FALSE);
         if (recorder->in_transaction)
                 sqlite3_exec(recorder->db, "ROLLBACK", NULL, NULL, NULL);
         recorder_free(recorder);

@@ -5,8 +5,7 @@
  *      pages 2 .. 1 + n      the roots of tables and indexes: empty leaves, or with rows
  *      then                  leaves of rows, and as many of entries if there is an index; one table at a time has rows
  *
- * There are two kinds of tree: that of a table, by rowid, and that of an index or a table WITHOUT ROWID, by the values of
- * the record. A leaf is filled with cells from its end towards the array of their places at its beginning. What fits into
+ * There are two kinds of tree: that of a table, by rowid, and that of an index, by the values of the record. A leaf is filled with cells from its end towards the array of their places at its beginning. What fits into
  * one leaf is put into the root itself; more leaves are below a root that has a cell between each two of them: the last
  * rowid of the left one, or a record between the two.
  *
@@ -28,7 +27,7 @@
 
 #define PAGE_BYTES      65536u
 #define TARGETS_MAX     8u
-#define LEAVES_MAX      1024u  /* so many have room below one root */
+#define LEAVES          6u     /* of about 1300 rows of op, or 2500 of event */
 #define ROW_BYTES_MAX   512u   /* of a record with its header */
 #define ENTRIES_MAX     16384u /* of the index, in one block */
 #define LEAF_HEADER     8u
@@ -49,7 +48,6 @@ struct field {
 
 struct target {
         enum table_id table;
-        gboolean has_rowid;
         uint32_t field_count;
         struct field fields[OP_COLUMNS_MAX];
         gboolean has_key; /* its first column is the INTEGER PRIMARY KEY */
@@ -86,7 +84,6 @@ struct row_block {
         gboolean has_index; /* one of its tables */
         gboolean in_place; /* SQLite reads the image where it is */
         uint8_t *image;
-        uint32_t leaves;
         uint32_t root_count;
         uint32_t target_count;
         struct target targets[TARGETS_MAX];
@@ -237,7 +234,7 @@ static size_t image_bytes(const struct row_block *block)
 {
         uint32_t trees = block->has_index ? 2 : 1;
 
-        return (1 + (size_t)block->root_count + trees * (size_t)block->leaves) * PAGE_BYTES;
+        return (1 + (size_t)block->root_count + trees * LEAVES) * PAGE_BYTES;
 }
 
 static void begin_leaf(struct tree *tree, uint32_t leaf)
@@ -302,7 +299,7 @@ static gboolean add_cell(const struct row_block *block, struct tree *tree, int64
                 end = put_varint(end, (uint64_t)rowid);
         bytes = (uint32_t)(end - head) + header_bytes + body_bytes;
         if (LEAF_HEADER + 2 * (tree->cell_count + 1) + bytes > tree->cells_at) {
-                if (tree->leaf + 1 == block->leaves)
+                if (tree->leaf + 1 == LEAVES)
                         return FALSE;
                 divide(block, tree);
         }
@@ -378,8 +375,8 @@ void row_block_begin(struct row_block *block, enum table_id table)
                         block->target = &block->targets[i];
         g_assert(block->target != NULL);
         g_assert(block->row_count == 0);
-        begin_tree(&block->rows, block->target->has_rowid, block->target->root, 2 + block->root_count);
-        begin_tree(&block->index, FALSE, block->target->index_root, block->rows.first_leaf + block->leaves);
+        begin_tree(&block->rows, TRUE, block->target->root, 2 + block->root_count);
+        begin_tree(&block->index, FALSE, block->target->index_root, block->rows.first_leaf + LEAVES);
         block->appends = FALSE;
         block->entries_sorted = TRUE;
         begin_row(block);
@@ -496,14 +493,6 @@ void row_block_end(struct row_block *block)
                 make_index(block);
 }
 
-uint32_t row_block_leaves(uint64_t rows, enum table_id table)
-{
-        uint32_t columns = schema_tables[table].column_count;
-        uint64_t row_bytes = 2 + 9 + 9 + 1 + columns + 8 * columns; /* its place, two numbers, header, numbers of 8 bytes */
-
-        return (uint32_t)CLAMP(rows / ((PAGE_BYTES - LEAF_HEADER) / row_bytes - 1) + 1, 2, LEAVES_MAX);
-}
-
 /* -- into the database ---------------------------------------------------------------------------------------------- */
 
 static int step(sqlite3_stmt *statement)
@@ -536,8 +525,7 @@ static int insert_cell(const struct row_block *block, const uint8_t *cell)
         uint64_t payload_bytes, rowid = 0;
 
         at = get_varint(cell, &payload_bytes);
-        if (block->rows.has_rowid)
-                at = get_varint(at, &rowid);
+        at = get_varint(at, &rowid);
         types = at + 1;
         at = types + columns;
         for (uint32_t i = 0; i < columns; i++) {
@@ -563,7 +551,7 @@ static int insert_cell(const struct row_block *block, const uint8_t *cell)
 
 void row_block_clear(struct row_block *block)
 {
-        empty_root(block, block->target->root, block->target->has_rowid);
+        empty_root(block, block->target->root, TRUE);
         if (block->target->append_root != 0)
                 empty_root(block, block->target->append_root, TRUE);
         if (block->target->index_root != 0)
@@ -605,7 +593,6 @@ static int prepare_insert(struct row_block *block, sqlite3_stmt **ret)
 static int insert_rows(struct row_block *block)
 {
         const struct tree *tree = &block->rows;
-        const uint8_t *root = page_at(block, tree->root);
         int code = prepare_insert(block, &block->target->insert);
 
         for (uint32_t leaf = 0; leaf <= tree->leaf && code == SQLITE_OK; leaf++) {
@@ -614,8 +601,6 @@ static int insert_rows(struct row_block *block)
 
                 for (uint32_t i = 0; i < count && code == SQLITE_OK; i++)
                         code = insert_cell(block, page + get_be16(page + LEAF_HEADER + 2 * (size_t)i));
-                if (!tree->has_rowid && leaf < tree->leaf && code == SQLITE_OK)
-                        code = insert_cell(block, root + get_be16(root + INNER_HEADER + 2 * (size_t)leaf) + 4);
         }
         return code;
 }
@@ -750,8 +735,7 @@ static int try_in_place(struct row_block *block, gboolean *ret_in_place)
                 int64_t found = 0;
 
                 row_block_begin(block, block->targets[0].table);
-                if (block->rows.has_rowid)
-                        add_null(block); /* the key stands before the record */
+                add_null(block); /* the key stands before the record */
                 while (block->column_count < table->column_count)
                         add_int(block, key);
                 add_row(block, key);
@@ -795,21 +779,18 @@ static void find_fields(struct target *target)
         }
 }
 
-static struct row_block *block_new(char *name, const enum table_id *tables, uint32_t table_count,
-                                   uint32_t leaves)
+static struct row_block *block_new(char *name, const enum table_id *tables, uint32_t table_count)
 {
         struct row_block *block = g_new0(struct row_block, 1);
 
         g_assert(table_count <= G_N_ELEMENTS(block->targets));
-        g_assert(leaves <= LEAVES_MAX);
         block->name = name;
-        block->leaves = leaves;
         block->target_count = table_count;
         for (uint32_t i = 0; i < table_count; i++) {
                 const struct table *table = &schema_tables[tables[i]];
                 struct target *target = &block->targets[i];
 
-                *target = (struct target){ .table = tables[i], .has_rowid = table->options == NULL };
+                *target = (struct target){ .table = tables[i] };
                 target->root = 2 + block->root_count++;
                 if (table->index_name != NULL) {
                         target->index_root = 2 + block->root_count++;
@@ -824,13 +805,12 @@ static struct row_block *block_new(char *name, const enum table_id *tables, uint
         return block;
 }
 
-int row_blocks_new(const char *prefix, const enum table_id *tables, uint32_t table_count, uint32_t leaves,
-                   struct row_block **ret, uint32_t count)
+int row_blocks_new(const enum table_id *tables, uint32_t table_count, struct row_block **ret, uint32_t count)
 {
         int code = SQLITE_OK;
 
         for (uint32_t i = 0; i < count; i++) {
-                ret[i] = block_new(g_strdup_printf("%s%u", prefix, i), tables, table_count, leaves);
+                ret[i] = block_new(g_strdup_printf("block%u", i), tables, table_count);
                 ret[i]->common = i == 0 ? g_rc_box_new0(struct common) : g_rc_box_acquire(ret[0]->common);
                 ret[i]->common->block_count++;
         }
@@ -909,16 +889,12 @@ int row_blocks_attach(sqlite3 *db, gboolean in_place, struct row_block *const *b
                 code = try_in_place(blocks[0], &blocks[0]->in_place);
         if (code == SQLITE_OK && blocks[0]->in_place)
                 blocks[0]->common->can_append = make_appendable(blocks[0]);
-        for (uint32_t i = 1; i < count && code == SQLITE_OK; i++)
-                code = row_block_attach_like(blocks[i], blocks[0]);
+        for (uint32_t i = 1; i < count && code == SQLITE_OK; i++) {
+                blocks[i]->db = db;
+                blocks[i]->in_place = blocks[0]->in_place;
+                code = blocks[i]->in_place ? attach_image(blocks[i]) : SQLITE_OK;
+        }
         return code;
-}
-
-int row_block_attach_like(struct row_block *block, const struct row_block *other)
-{
-        block->db = other->db;
-        block->in_place = other->in_place;
-        return block->in_place ? attach_image(block) : SQLITE_OK;
 }
 
 void row_block_free(struct row_block *block)

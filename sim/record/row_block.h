@@ -26,25 +26,17 @@
 
 #include "record/schema.h"
 
-#define ROW_BLOCK_LEAVES 6u /* pages of rows: each about 1300 rows of op, or 2500 of event */
-
 struct row_block;
 
-/*
- * `count` blocks, each for any of these tables; leaves: pages of rows in each. They can be filled at once. The
- * name of a block in SQL is prefix0, prefix1, ... Returns an SQLite code; ret is all NULL unless that is SQLITE_OK.
- */
-int row_blocks_new(const char *prefix, const enum table_id *tables, uint32_t table_count, uint32_t leaves,
-                   struct row_block **ret, uint32_t count);
+/* `count` blocks, each for any of these tables. Returns an SQLite code; ret is all NULL unless that is SQLITE_OK. */
+int row_blocks_new(const enum table_id *tables, uint32_t table_count, struct row_block **ret, uint32_t count);
 
 /*
- * Before the first is copied: attaches empty blocks to the database, which has their tables; outside of a transaction.
- * in_place FALSE: as if this SQLite could not read the pages where they are, for tests. Returns an SQLite code.
+ * Before anything is added: attaches the blocks to the database, which has their tables, empty as yet, as block0, block1,
+ * ...; outside of a transaction. in_place FALSE: as if this SQLite could not read the pages where they are, for
+ * tests. Returns an SQLite code.
  */
 int row_blocks_attach(sqlite3 *db, gboolean in_place, struct row_block *const *blocks, uint32_t count);
-
-/* The same of a block that may have rows, to the database of `other` in the way that was found to work there. */
-int row_block_attach_like(struct row_block *block, const struct row_block *other);
 
 void row_block_free(struct row_block *block); /* before the database is closed, outside of a transaction */
 
@@ -73,8 +65,5 @@ int row_block_copy(struct row_block *block);
 
 /* Its rows are dropped. */
 void row_block_clear(struct row_block *block);
-
-/* Leaves that so many rows need at most. */
-uint32_t row_block_leaves(uint64_t rows, enum table_id table);
 
 #endif

@@ -426,8 +426,9 @@ const struct table schema_tables[TABLE_COUNT] = {
         [TABLE_OP_SITE] = TABLE("op_site", op_site_columns, NULL, NULL, "where one op came from, when a trace tells"),
         [TABLE_OP_FAILED] = TABLE("op_failed", op_failed_columns, NULL, NULL, "one op that failed"),
         [TABLE_SLAB] = TABLE("slab", slab_columns, NULL, NULL, "one slab there is where the recording ends"),
-        [TABLE_LIVE_OBJECT] = TABLE("live_object", live_object_columns, "PRIMARY KEY (pfn, offset, op)", "WITHOUT ROWID",
-                                    "one object or block of pages the workload holds at the end; none if the recording was cut short"),
+        [TABLE_LIVE_OBJECT] = TABLE("live_object", live_object_columns, NULL, NULL,
+                                    "one object or block of pages the workload holds at the end, by place; none if the "
+                                    "recording was cut short"),
         [TABLE_OP_TOTAL] = TABLE("op_total", op_total_columns, NULL, NULL,
                                  "all ops of one kind, path, cache and origin added up"),
         [TABLE_OP_DURATION] = TABLE("op_duration", op_duration_columns, NULL, NULL,

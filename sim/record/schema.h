@@ -25,7 +25,7 @@
 #include "trace/op.h"
 
 #define RECORD_APPLICATION_ID 0x6b6d656d /* "kmem" */
-#define RECORD_FORMAT_VERSION 3          /* PRAGMA user_version: tables, columns or their meaning change */
+#define RECORD_FORMAT_VERSION 4          /* PRAGMA user_version: tables, columns or their meaning change */
 #define RECORD_MODEL_VERSION  1          /* run.model_version: the same requests lead to other results */
 
 #define OP_CHECK_ROWS 1024u

@@ -230,8 +230,6 @@ struct totals {
         GHashTable *shrunk;   /* op under way -> GArray of struct op_record: frees by shrinkers it called */
         GHashTable *waited;   /* op under way -> GArray of the ids of lock_total it waited for */
         GArray *failed;       /* uint64_t, since the last write */
-        const struct live **held; /* what is held, by place; NULL: not yet asked for */
-        uint64_t held_count, held_at; /* of them, and handed out */
 };
 
 const enum table_id totals_tables[] = {
@@ -283,7 +281,6 @@ void totals_free(struct totals *totals)
         g_hash_table_unref(totals->shrunk);
         g_hash_table_unref(totals->waited);
         g_array_unref(totals->failed);
-        g_free(totals->held);
         g_free(totals);
 }
 
@@ -684,33 +681,26 @@ static int write_rows(struct rows *rows, sqlite3 *db)
 
 static int by_place(const void *a, const void *b)
 {
-        const struct live *left = *(const struct live *const *)a, *right = *(const struct live *const *)b;
+        const struct live_object *left = a, *right = b;
 
         if (left->pfn != right->pfn)
                 return left->pfn < right->pfn ? -1 : 1;
         return (left->offset > right->offset) - (left->offset < right->offset); /* places are unique: no ties */
 }
 
-void totals_fill_live(struct totals *totals, struct row_block *block)
+GArray *totals_live_objects(const struct totals *totals)
 {
-        if (totals->held == NULL) {
-                totals->held = g_new(const struct live *, totals->live.count + 1);
-                for (uint32_t index = 1; index <= totals->live.used; index++)
-                        if (totals->live.entries[index].op != 0)
-                                totals->held[totals->held_count++] = &totals->live.entries[index];
-                qsort(totals->held, totals->held_count, sizeof(*totals->held), by_place);
-        }
-        row_block_begin(block, TABLE_LIVE_OBJECT);
-        for (; totals->held_at < totals->held_count; totals->held_at++) {
-                const struct live *live = totals->held[totals->held_at];
+        GArray *objects = g_array_sized_new(FALSE, FALSE, sizeof(struct live_object), (guint)totals->live.count);
 
-                row_block_int(block, live->pfn);
-                row_block_int(block, live->offset);
-                row_block_int(block, (int64_t)live->op);
-                if (!row_block_end_row(block))
-                        break;
+        for (uint32_t index = 1; index <= totals->live.used; index++) {
+                const struct live *live = &totals->live.entries[index];
+                const struct live_object object = { live->pfn, live->offset, live->op };
+
+                if (live->op != 0)
+                        g_array_append_val(objects, object);
         }
-        row_block_end(block);
+        qsort(objects->data, objects->len, sizeof(struct live_object), by_place);
+        return objects;
 }
 
 static int write_failed(struct totals *totals, sqlite3 *db)

@@ -27,7 +27,6 @@
 #include <sqlite3.h>
 #include <stdint.h>
 
-#include "record/row_block.h"
 #include "record/schema.h"
 #include "trace/event.h"
 #include "trace/op.h"
@@ -89,6 +88,11 @@ struct slab_row {
         uint32_t held, oldest, newest, spare; /* oldest, newest: of totals.c, the objects held in it */
 };
 
+struct live_object {
+        uint32_t pfn, offset;
+        uint64_t op;
+};
+
 struct totals;
 
 struct totals *totals_new(void);
@@ -105,11 +109,8 @@ void totals_ops(struct totals *totals, const struct op_record *ops, const uint32
 /* Writes what has changed since the last call, inside the caller's transaction. Returns an SQLite code. */
 int totals_write(struct totals *totals, sqlite3 *db);
 
-/*
- * Fills a block that has TABLE_LIVE_OBJECT with what is held, by place: as much as there is room for, and the next time the
- * rest; an empty block: that was all. After the first call totals must not change any more.
- */
-void totals_fill_live(struct totals *totals, struct row_block *block);
+/* What is held, by place: struct live_object. */
+GArray *totals_live_objects(const struct totals *totals);
 
 /* For comparing: the tables that are made of rows of one of the structs above, TABLE_COUNT at the end. */
 extern const enum table_id totals_tables[];

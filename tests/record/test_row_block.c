@@ -1,7 +1,6 @@
 /*
  * test_row_block.c - rows that go in by blocks are the rows that INSERT ... VALUES would have made: all sizes of
- * numbers, NULLs, texts, any number of rows, several blocks in one transaction, entries of an index, a table without
- * rowids.
+ * numbers, NULLs, texts, any number of rows, several blocks in one transaction, entries of an index.
  */
 #include <glib/gstdio.h>
 #include <sqlite3.h>
@@ -12,7 +11,7 @@
 #include "record/row_block.h"
 #include "record/schema.h"
 
-static const enum table_id tables[] = { TABLE_OP, TABLE_EVENT, TABLE_ZONE_SAMPLE, TABLE_LIVE_OBJECT };
+static const enum table_id tables[] = { TABLE_OP, TABLE_EVENT, TABLE_ZONE_SAMPLE };
 
 static void make_tables(sqlite3 *db)
 {
@@ -123,7 +122,7 @@ static void next_block(struct row_block *block, enum table_id table)
 
 static void open_blocks(sqlite3 *db, gboolean in_place, struct row_block **ret, uint32_t count)
 {
-        check_code(row_blocks_new("block", tables, G_N_ELEMENTS(tables), ROW_BLOCK_LEAVES, ret, count));
+        check_code(row_blocks_new(tables, G_N_ELEMENTS(tables), ret, count));
         check_code(row_blocks_attach(db, in_place, ret, count));
 }
 
@@ -250,41 +249,6 @@ static void test_index(gconstpointer in_place)
                         ==, SQLITE_OK);
         g_assert_cmpstr(counts->str, ==, "0 207303 \n");
         g_assert_cmpint(sqlite3_close(db), ==, SQLITE_OK);
-}
-
-/* A table without rowids, of one leaf, of several, and of more than one block. */
-static void test_without_rowid(gconstpointer in_place)
-{
-        static const uint32_t rows[] = { 1, 2000, 2700, 9000, 200000 };
-
-        for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
-                g_autofree char *sql = g_strdup_printf(
-                        "SELECT count(*), count(DISTINCT pfn), sum(pfn = op / 3 * 40 AND offset = op %% 3) = %u "
-                        "FROM live_object",
-                        rows[i]);
-                g_autofree char *expected = g_strdup_printf("%u %u 1 \n", rows[i], (rows[i] + 2) / 3);
-                g_autoptr(GString) text = g_string_new(NULL);
-                sqlite3 *db = open_tables();
-                struct row_block *block;
-
-                open_blocks(db, in_place != NULL, &block, 1);
-                row_block_begin(block, TABLE_LIVE_OBJECT);
-                for (int64_t op = 0; op < rows[i];) {
-                        row_block_int(block, op / 3 * 40);
-                        row_block_int(block, op % 3);
-                        row_block_int(block, op);
-                        if (row_block_end_row(block))
-                                op++;
-                        else
-                                next_block(block, TABLE_LIVE_OBJECT);
-                }
-                copy_block(block);
-                row_block_free(block);
-                check_integrity(db);
-                g_assert_cmpint(sqlite3_exec(db, sql, take_line, text, NULL), ==, SQLITE_OK);
-                g_assert_cmpstr(text->str, ==, expected);
-                g_assert_cmpint(sqlite3_close(db), ==, SQLITE_OK);
-        }
 }
 
 /* Two blocks are filled in turn, each while the other waits to be copied. */
@@ -427,8 +391,6 @@ int main(int argc, char **argv)
         g_test_add_data_func("/row_block/gaps_one_by_one", NULL, test_gaps);
         g_test_add_data_func("/row_block/other_index", "CREATE INDEX event_by_kind ON event (kind)", test_other_index);
         g_test_add_data_func("/row_block/index_elsewhere", "CREATE INDEX op_by_cpu ON op (cpu)", test_other_index);
-        g_test_add_data_func("/row_block/without_rowid", "in place", test_without_rowid);
-        g_test_add_data_func("/row_block/without_rowid_one_by_one", NULL, test_without_rowid);
         g_test_add_func("/row_block/two_blocks", test_two_blocks);
         g_test_add_data_func("/row_block/twice", "in place", test_twice);
         g_test_add_data_func("/row_block/twice_one_by_one", NULL, test_twice);
