@@ -87,6 +87,7 @@ struct recorder {
 
         /* the encoder's, but while a cut is written */
         struct row_block *block; /* being filled, NULL: none */
+        struct field op_fields[OP_COLUMNS_MAX];
         const struct op_record **sorted; /* ops of a batch by id */
         GHashTable *op_sums; /* number of the block + 1 -> struct op_sums, blocks not complete or changed */
         struct totals *totals;
@@ -548,21 +549,23 @@ static struct op_sums *sums_of(struct recorder *recorder, uint64_t id)
 
 static void add_to_sums(struct recorder *recorder, const struct op_record *const *ops, uint32_t count)
 {
-        const struct table *table = &schema_tables[TABLE_OP];
+        const struct field *fields = recorder->op_fields;
+        uint32_t field_count = schema_tables[TABLE_OP].column_count;
         struct op_sums *sums = NULL;
 
         for (uint32_t i = 0; i < count; i++) {
-                uint64_t id = ops[i]->id;
+                uint64_t id = ops[i]->id, weight;
 
                 if (sums == NULL || id < sums->first_id || id - sums->first_id >= OP_CHECK_ROWS)
                         sums = sums_of(recorder, id);
                 sums->rows++;
                 sums->changed = TRUE;
-                for (uint32_t column = 0; column < table->column_count; column++) {
-                        uint64_t field = column_field(&table->columns[column], ops[i]);
+                weight = id - sums->first_id + 1;
+                for (uint32_t column = 0; column < field_count; column++) {
+                        uint64_t value = field_get(&fields[column], ops[i]);
 
-                        sums->sum[column] += field;
-                        sums->weighted_sum[column] += field * (id - sums->first_id + 1);
+                        sums->sum[column] += value;
+                        sums->weighted_sum[column] += value * weight;
                 }
         }
 }
@@ -574,19 +577,25 @@ static int by_id(const void *a, const void *b)
         return (left > right) - (left < right); /* ids are unique: no ties */
 }
 
-/* The ops of a batch by id: they come as they end, and rows go in by id. */
+/* The ops of a batch by id. They come as they end, nearly in order: each has few to pass, or else all are sorted anew. */
 static const struct op_record **sort_ops(struct recorder *recorder, const struct batch *batch)
 {
-        gboolean sorted = TRUE;
+        uint32_t passes_left = 16 * batch->op_count;
+        const struct op_record **sorted;
 
         recorder->sorted = g_renew(const struct op_record *, recorder->sorted, batch->op_cap);
+        sorted = recorder->sorted;
         for (uint32_t i = 0; i < batch->op_count; i++) {
-                recorder->sorted[i] = &batch->ops[i];
-                sorted = sorted && (i == 0 || batch->ops[i - 1].id < batch->ops[i].id);
+                const struct op_record *op = &batch->ops[i];
+                uint32_t at = i;
+
+                for (; at > 0 && sorted[at - 1]->id > op->id && passes_left > 0; at--, passes_left--)
+                        sorted[at] = sorted[at - 1];
+                sorted[at] = op;
         }
-        if (!sorted)
-                qsort(recorder->sorted, batch->op_count, sizeof(*recorder->sorted), by_id);
-        return recorder->sorted;
+        if (passes_left == 0)
+                qsort(sorted, batch->op_count, sizeof(*sorted), by_id);
+        return sorted;
 }
 
 static void encode_ops(struct recorder *recorder, const struct op_record *const *ops, uint32_t count)
@@ -1174,6 +1183,7 @@ struct recorder *recorder_open(const char *path, gboolean force, GError **error)
         g_queue_init(&recorder->free_blocks);
         recorder->op_sums = g_hash_table_new_full(NULL, NULL, NULL, g_free);
         recorder->totals = totals_new();
+        table_fields(&schema_tables[TABLE_OP], recorder->op_fields); /* every column of op mirrors a field */
         recorder->commit_every_us = COMMIT_EVERY_US;
         recorder->started_us = recorder->committed_us = g_get_monotonic_time();
         if (!create_file(recorder, force, error)) {

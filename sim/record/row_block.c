@@ -38,14 +38,6 @@
 #define INDEX_INNER     0x02
 #define PAGE_COUNT_AT   28u    /* in page 1 */
 
-/* A column that mirrors a field: where the field lies in the 64-bit words of the record. */
-struct field {
-        uint16_t word_at; /* bytes */
-        uint8_t shift;    /* bits */
-        uint8_t null;     /* enum column_null */
-        uint64_t mask;
-};
-
 struct target {
         enum table_id table;
         uint32_t field_count;
@@ -193,26 +185,15 @@ void row_block_text(struct row_block *block, const char *text)
         block->types[block->column_count++] = (uint8_t)(13 + 2 * bytes);
 }
 
-static inline gboolean is_null(const struct field *field, uint64_t value, const void *record)
-{
-        switch (field->null) {
-        case NULL_NEVER: return FALSE;
-        case NULL_IF_ZERO: return value == 0;
-        case NULL_IF_ONES: return value == field->mask;
-        default: return value == 0 && ((const struct op_record *)record)->pfn == UINT32_MAX;
-        }
-}
-
 static void add_mirrors(struct row_block *block, uint32_t first, const void *record)
 {
         const struct field *field = block->target->fields + first, *end = block->target->fields + block->target->field_count;
         uint8_t *type = block->types + block->column_count, *body = block->body_end;
 
         for (; field < end; field++) {
-                uint64_t value = *(const uint64_t *)(const void *)((const char *)record + field->word_at) >> field->shift &
-                                 field->mask;
+                uint64_t value = field_get(field, record);
 
-                *type++ = is_null(field, value, record) ? 0 : put_int(&body, (int64_t)value);
+                *type++ = field_is_null(field, value, record) ? 0 : put_int(&body, (int64_t)value);
         }
         block->column_count = (uint32_t)(type - block->types);
         block->body_end = body;
@@ -759,26 +740,6 @@ static int attach_image(struct row_block *block)
         return code == SQLITE_OK ? sqlite3_exec(block->db, pragma, NULL, NULL, NULL) : code;
 }
 
-static void find_fields(struct target *target)
-{
-        const struct table *table = &schema_tables[target->table];
-
-        for (uint32_t i = 0; i < table->column_count; i++) {
-                const struct column *column = &table->columns[i];
-                uint32_t in_word = column->offset % 8u;
-
-                if (column->bytes == 0)
-                        continue;
-                g_assert(in_word + column->bytes <= 8); /* fields lie as the compiler lays them: none in two words */
-                target->fields[target->field_count++] = (struct field){
-                        .word_at = (uint16_t)(column->offset - in_word),
-                        .shift = (uint8_t)(8 * (G_BYTE_ORDER == G_LITTLE_ENDIAN ? in_word : 8 - in_word - column->bytes)),
-                        .null = column->null,
-                        .mask = column_ones(column),
-                };
-        }
-}
-
 static struct row_block *block_new(char *name, const enum table_id *tables, uint32_t table_count)
 {
         struct row_block *block = g_new0(struct row_block, 1);
@@ -800,7 +761,7 @@ static struct row_block *block_new(char *name, const enum table_id *tables, uint
                 target->has_key = strcmp(table->columns[0].declaration, "INTEGER PRIMARY KEY") == 0;
                 if (target->has_key)
                         target->append_root = 2 + block->root_count++;
-                find_fields(target);
+                target->field_count = table_fields(table, target->fields);
         }
         return block;
 }

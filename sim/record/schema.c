@@ -795,6 +795,28 @@ int schema_create(sqlite3 *db)
 
 /* -- fields --------------------------------------------------------------------------------------------------------- */
 
+uint32_t table_fields(const struct table *table, struct field *ret)
+{
+        uint32_t count = 0;
+
+        for (uint32_t i = 0; i < table->column_count; i++) {
+                const struct column *column = &table->columns[i];
+                uint32_t in_word = column->offset % 8u;
+
+                if (column->bytes == 0)
+                        continue;
+                g_assert(count < OP_COLUMNS_MAX);
+                g_assert(in_word + column->bytes <= 8); /* fields lie as the compiler lays them: none in two words */
+                ret[count++] = (struct field){
+                        .word_at = (uint16_t)(column->offset - in_word),
+                        .shift = (uint8_t)(8 * (G_BYTE_ORDER == G_LITTLE_ENDIAN ? in_word : 8 - in_word - column->bytes)),
+                        .null = column->null,
+                        .mask = column_ones(column),
+                };
+        }
+        return count;
+}
+
 void table_bind_mirrors(const struct table *table, sqlite3_stmt *statement, const void *record)
 {
         int64_t value;

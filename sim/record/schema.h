@@ -138,6 +138,33 @@ static inline gboolean column_value(const struct column *column, const void *rec
         return !column_is_null(column, record, field);
 }
 
+/* A column that mirrors a field, made ready for reading many records: where the field lies in their 64-bit words. */
+struct field {
+        uint16_t word_at; /* bytes */
+        uint8_t shift;    /* bits */
+        uint8_t null;     /* enum column_null */
+        uint64_t mask;
+};
+
+/* Of all such columns of a table, from left to right; ret has room for OP_COLUMNS_MAX. Returns their number. */
+uint32_t table_fields(const struct table *table, struct field *ret);
+
+/* As column_field and column_is_null. */
+static inline uint64_t field_get(const struct field *field, const void *record)
+{
+        return *(const uint64_t *)(const void *)((const char *)record + field->word_at) >> field->shift & field->mask;
+}
+
+static inline gboolean field_is_null(const struct field *field, uint64_t value, const void *record)
+{
+        switch (field->null) {
+        case NULL_NEVER: return FALSE;
+        case NULL_IF_ZERO: return value == 0;
+        case NULL_IF_ONES: return value == field->mask;
+        default: return value == 0 && ((const struct op_record *)record)->pfn == UINT32_MAX;
+        }
+}
+
 /* Binds all mirrored columns of a table to the parameters of their number (from 1) and leaves the others alone. */
 void table_bind_mirrors(const struct table *table, sqlite3_stmt *statement, const void *record);
 

@@ -21,40 +21,14 @@ struct bare {
 
 /* -- a value of a row ------------------------------------------------------------------------------------------------ */
 
-/* A column of op or event: where its field lies in the 64-bit words of the record. */
-struct field {
-        uint16_t word_at; /* bytes */
-        uint8_t shift;    /* bits */
-        uint8_t null;     /* enum column_null */
-        uint64_t mask;
-};
-
 static struct field op_fields[OP_COLUMNS_MAX], event_fields[OP_COLUMNS_MAX];
-
-static void find_fields(const struct table *table, struct field *ret)
-{
-        for (uint32_t i = 0; i < table->column_count; i++) {
-                const struct column *column = &table->columns[i];
-                uint32_t in_word = column->offset % 8u;
-
-                ret[i].word_at = (uint16_t)(column->offset - in_word);
-                ret[i].shift = (uint8_t)(8 * (G_BYTE_ORDER == G_LITTLE_ENDIAN ? in_word : 8 - in_word - column->bytes));
-                ret[i].null = column->null;
-                ret[i].mask = column_ones(column);
-        }
-}
 
 static inline gboolean field_value(const struct field *field, const void *record, sqlite3_int64 *ret)
 {
-        uint64_t value = *(const uint64_t *)(const void *)((const char *)record + field->word_at) >> field->shift & field->mask;
+        uint64_t value = field_get(field, record);
 
         *ret = (sqlite3_int64)value;
-        switch (field->null) {
-        case NULL_NEVER: return TRUE;
-        case NULL_IF_ZERO: return value != 0;
-        case NULL_IF_ONES: return value != field->mask;
-        default: return value != 0 || ((const struct op_record *)record)->pfn != UINT32_MAX;
-        }
+        return !field_is_null(field, value, record);
 }
 
 /* -- bind ------------------------------------------------------------------------------------------------------------ */
@@ -321,8 +295,8 @@ const char *bare_write(const char *path, enum bare_way way, const GPtrArray *bat
 {
         struct bare bare = { .way = way, .batches = batches };
 
-        find_fields(&schema_tables[TABLE_OP], op_fields);
-        find_fields(&schema_tables[TABLE_EVENT], event_fields);
+        table_fields(&schema_tables[TABLE_OP], op_fields);
+        table_fields(&schema_tables[TABLE_EVENT], event_fields);
         bare.code = sqlite3_open_v2(path, &bare.db,
                                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
         exec(&bare, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA page_size = 16384; PRAGMA cache_size = -65536;"
