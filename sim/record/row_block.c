@@ -664,6 +664,17 @@ static void append_table_sql(GString *sql, enum table_id id)
                                table->options != NULL ? table->options : "", index);
 }
 
+/* With the first page and the empty roots of another; what is not used takes no memory. */
+static uint8_t *new_image(const struct row_block *block, const uint8_t *other)
+{
+        uint8_t *image = g_malloc0(image_bytes(block));
+
+        memcpy(image, other, PAGE_BYTES);
+        for (size_t at = PAGE_BYTES; at <= (size_t)block->root_count * PAGE_BYTES; at += PAGE_BYTES)
+                memcpy(image + at, other + at, LEAF_HEADER);
+        return image;
+}
+
 /* Page 1 and the roots, made by SQLite; newly allocated with room for the leaves. */
 static int make_image(const struct row_block *block, uint8_t **ret)
 {
@@ -689,8 +700,7 @@ static int make_image(const struct row_block *block, uint8_t **ret)
         if (code == SQLITE_OK && (pages == NULL || bytes != (sqlite3_int64)(1 + block->root_count) * PAGE_BYTES))
                 code = SQLITE_NOMEM;
         if (code == SQLITE_OK) {
-                *ret = g_malloc0(image_bytes(block));
-                memcpy(*ret, pages, (size_t)bytes);
+                *ret = new_image(block, pages);
                 put_be32(*ret + PAGE_COUNT_AT, (uint32_t)(image_bytes(block) / PAGE_BYTES));
         }
         sqlite3_free(pages);
@@ -779,8 +789,7 @@ int row_blocks_new(const enum table_id *tables, uint32_t table_count, struct row
                 if (i == 0) {
                         code = make_image(ret[0], &ret[0]->image);
                 } else {
-                        ret[i]->image = g_malloc0(image_bytes(ret[i]));
-                        memcpy(ret[i]->image, ret[0]->image, (1 + (size_t)ret[i]->root_count) * PAGE_BYTES);
+                        ret[i]->image = new_image(ret[i], ret[0]->image);
                 }
         }
         for (uint32_t i = 0; i < count && code != SQLITE_OK; i++)
