@@ -800,10 +800,14 @@ int row_blocks_new(const enum table_id *tables, uint32_t table_count, struct row
 /* The second name of a table. */
 static gboolean make_imposter(struct row_block *block, const struct target *target)
 {
-        g_autofree char *select = g_strdup_printf("SELECT rootpage FROM main.sqlite_master WHERE type = 'table' AND name = '%s'",
-                                                  schema_tables[target->table].name);
+        const char *table = schema_tables[target->table].name;
+        g_autofree char *select = g_strdup_printf("SELECT rootpage FROM main.sqlite_master WHERE type = 'table' "
+                                                  "AND name = '%s'", table);
         g_autofree char *create = appended_sql(target->table);
-        int64_t root = 0;
+        g_autofree char *is_real = g_strdup_printf("SELECT count(*) FROM main.sqlite_master WHERE name = '%s_appended'",
+                                                   table);
+        g_autofree char *drop = g_strdup_printf("DROP TABLE main.%s_appended", table);
+        int64_t root = 0, real_count = 0;
         int code = sqlite3_exec(block->db, select, read_int, &root, NULL);
 
         if (code != SQLITE_OK || root == 0 ||
@@ -811,7 +815,11 @@ static gboolean make_imposter(struct row_block *block, const struct target *targ
                 return FALSE;
         code = sqlite3_exec(block->db, create, NULL, NULL, NULL);
         sqlite3_test_control(SQLITE_TESTCTRL_IMPOSTER, block->db, "main", 0, 0);
-        return code == SQLITE_OK;
+        if (code == SQLITE_OK)
+                code = sqlite3_exec(block->db, is_real, read_int, &real_count, NULL);
+        if (code == SQLITE_OK && real_count > 0) /* an SQLite that cannot do it has made a table */
+                sqlite3_exec(block->db, drop, NULL, NULL, NULL);
+        return code == SQLITE_OK && real_count == 0;
 }
 
 /* Does SQLite copy records as they are? Otherwise its program would take rows apart and make others. */
