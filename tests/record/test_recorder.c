@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "record/record_error.h"
+#include "record/recorder.h"
 #include "record/schema.h"
 #include "record/scratch.h"
 #include "record/workload.h"
@@ -253,6 +254,40 @@ static void test_views_are_fast(void)
         }
 }
 
+/* What becomes known when the run is over, such as a broken expectation, is in the recording with its end. */
+static void test_late_facts(void)
+{
+        const struct failure failure = { .kind = "expectation", .message = "said at the end" };
+        g_autofree char *path = scratch_path("late.db");
+        g_autoptr(GError) error = NULL;
+        struct observer *observer = observer_new();
+        struct recorder *recorder;
+        struct sim_config config;
+        const char *problem;
+        struct sink sink;
+        struct sim *sim;
+
+        sim_config_default(&config);
+        recorder = recorder_open(path, TRUE, &error);
+        g_assert_no_error(error);
+        recorder_set_config(recorder, &config);
+        sink = recorder_sink(recorder);
+        sim = sim_create(&config, observer_tape(observer), &problem);
+        g_assert_nonnull(sim);
+        observer_start(observer, sim, &sink);
+        observer_end(observer);
+        recorder_add_failure(recorder, &failure);
+        recorder_set_text(recorder, "late", "text");
+        g_assert_true(recorder_finish(recorder, observer, "failed", &error));
+        g_assert_no_error(error);
+        sim_destroy(sim);
+        observer_free(observer);
+        g_assert_cmpint(sql_int(path, "SELECT count(*) FROM failure WHERE message = 'said at the end'"), ==, 1);
+        g_assert_cmpint(sql_int(path, "SELECT count(*) FROM run WHERE (key, value) IN (VALUES ('late', 'text'), "
+                                      "('status', 'failed'), ('live_object_count', 0))"), ==, 3);
+        check_integrity(path);
+}
+
 /* -- killed -------------------------------------------------------------------------------------------------------- */
 
 static pid_t record_in_child(const struct workload *workload, const char *path)
@@ -419,6 +454,7 @@ int main(int argc, char **argv)
         g_test_add_func("/record/recorder/same-content-however-committed", test_same_content);
         g_test_add_func("/record/recorder/can-be-read-meanwhile", test_reader);
         g_test_add_func("/record/recorder/views-answer-at-once", test_views_are_fast);
+        g_test_add_func("/record/recorder/late-facts", test_late_facts);
         g_test_add_func("/record/recorder/killed-at-any-moment", test_kill);
         g_test_add_func("/record/recorder/file-size-limit", test_file_size_limit);
         g_test_add_func("/record/recorder/disk-full", test_full_disk);
