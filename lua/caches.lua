@@ -6,7 +6,7 @@
 --      kernel:all()                                   -- declares every one
 --
 -- Sizes are those of the structures, before the allocator rounds and aligns them; the kernel's own order and alignment
--- follow from them in the model. How sure they are differs, and the third column says it:
+-- follow from them in the model. How sure they are differs, and the column "known" says it:
 --
 --      exact   follows from a constant or from fields whose sizes are fixed on that architecture
 --      near    as slabinfo of systems of that time showed it, within a few words: the real one depends on the kernel's
