@@ -19,6 +19,23 @@ static void start_all(struct scenario *scenario)
         }
 }
 
+/* Its request goes to the sim. If that refuses it, the run ends with the text `whose` and why. */
+static G_GNUC_PRINTF(2, 3) void submit(struct actor *actor, const char *whose, ...)
+{
+        const char *problem = sim_submit(actor->scenario->sim, actor->thread, &actor->request);
+        g_autofree char *text = NULL;
+        va_list args;
+
+        if (!problem) {
+                actor_set_state(actor, ACTOR_REQUEST);
+                return;
+        }
+        va_start(args, whose);
+        text = g_strdup_vprintf(whose, args);
+        va_end(args);
+        scenario_fail(actor->scenario, SCENARIO_ERROR_SCRIPT, "%s: %s", text, problem);
+}
+
 /*
  * The memory pools that mempool{} declared, one after the other, then the pages that processes have from the start;
  * done: the one whose creation is done, NULL at first.
@@ -50,12 +67,7 @@ static void init_mempools(struct actor *actor, const struct declared_mempool *do
                         actor->mempool = mempool;
         }
         if (!actor->mempool && process_next_anon(scenario, &actor->request, &actor->process)) {
-                problem = sim_submit(scenario->sim, actor->thread, &actor->request);
-                if (problem)
-                        scenario_fail(scenario, SCENARIO_ERROR_SCRIPT, "process '%s': %s", actor->process->name,
-                                      problem);
-                else
-                        actor_set_state(actor, ACTOR_REQUEST);
+                submit(actor, "process '%s'", actor->process->name);
                 return;
         }
         if (!actor->mempool) {
@@ -63,45 +75,37 @@ static void init_mempools(struct actor *actor, const struct declared_mempool *do
                 start_all(scenario);
                 return;
         }
+        where = sandbox_place_text(scenario->sandbox, actor->mempool->place);
         problem = declare_mempool_in_sim(actor->mempool);
         actor->request = (struct request){ .kind = OP_MEMPOOL_CREATE, .mempool = actor->mempool->id };
-        if (!problem)
-                problem = sim_submit(scenario->sim, actor->thread, &actor->request);
-        if (problem) {
-                where = sandbox_place_text(scenario->sandbox, actor->mempool->place);
+        if (problem)
                 scenario_fail(scenario, SCENARIO_ERROR_SCRIPT, "%s: memory pool '%s': %s", where,
                               actor->mempool->spec.name, problem);
-                return;
-        }
-        actor_set_state(actor, ACTOR_REQUEST);
+        else
+                submit(actor, "%s: memory pool '%s'", where, actor->mempool->spec.name);
 }
 
-/* cache: the one whose creation is done, NULL at first. */
+/* done: the cache whose creation, or shrinker, is done, NULL at first. */
 static void init_step(struct actor *actor, struct declared_cache *done)
 {
         struct scenario *scenario = actor->scenario;
+        const struct op_record *record = sim_result(scenario->sim, actor->thread);
         struct declared_cache *next = NULL;
-        const char *problem;
+        g_autofree char *where = NULL;
 
         if (scenario->vm_asked < scenario->vm_requests->len) { /* machine { swap, vm } */
                 actor->request = g_array_index(scenario->vm_requests, struct request, scenario->vm_asked++);
-                problem = sim_submit(scenario->sim, actor->thread, &actor->request);
-                if (problem)
-                        scenario_fail(scenario, SCENARIO_ERROR_SCRIPT, "machine: %s", problem);
-                else
-                        actor_set_state(actor, ACTOR_REQUEST);
+                submit(actor, "machine");
                 return;
         }
-        if (done && sim_result(scenario->sim, actor->thread)->kind == OP_SHRINKER) {
-                if (sim_result(scenario->sim, actor->thread)->result != 0) {
+        if (done && record->kind == OP_SHRINKER) {
+                if (record->result != 0) {
                         scenario_fail(scenario, SCENARIO_ERROR_SIMULATED,
                                       "the shrinker of cache '%s' could not be registered", done->spec.name);
                         return;
                 }
         } else if (done) {
-                const struct op_record *record = sim_result(scenario->sim, actor->thread);
-                g_autofree char *where = sandbox_place_text(scenario->sandbox, done->place);
-
+                where = sandbox_place_text(scenario->sandbox, done->place);
                 if (record->result != 0) {
                         scenario_fail(scenario, SCENARIO_ERROR_SIMULATED, "%s: the cache '%s' could not be created",
                                       where, done->spec.name);
@@ -111,12 +115,7 @@ static void init_step(struct actor *actor, struct declared_cache *done)
                 if (done->shrinker.kind == OP_SHRINKER) {
                         actor->request = done->shrinker;
                         actor->request.cache = done->id;
-                        problem = sim_submit(scenario->sim, actor->thread, &actor->request);
-                        if (problem)
-                                scenario_fail(scenario, SCENARIO_ERROR_SCRIPT, "%s: cache '%s': %s", where,
-                                              done->spec.name, problem);
-                        else
-                                actor_set_state(actor, ACTOR_REQUEST);
+                        submit(actor, "%s: cache '%s'", where, done->spec.name);
                         return;
                 }
         }
@@ -133,14 +132,9 @@ static void init_step(struct actor *actor, struct declared_cache *done)
         }
         actor->cache = next;
         actor->request = (struct request){ .kind = OP_CREATE, .spec = &next->spec };
-        problem = sim_submit(scenario->sim, actor->thread, &actor->request);
-        if (problem) {
-                g_autofree char *where = sandbox_place_text(scenario->sandbox, next->place);
-
-                scenario_fail(scenario, SCENARIO_ERROR_SCRIPT, "%s: cache '%s': %s", where, next->spec.name, problem);
-                return;
-        }
-        actor_set_state(actor, ACTOR_REQUEST);
+        g_free(where);
+        where = sandbox_place_text(scenario->sandbox, next->place);
+        submit(actor, "%s: cache '%s'", where, next->spec.name);
 }
 
 void init_begin(struct actor *actor)
