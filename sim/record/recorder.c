@@ -29,7 +29,7 @@
 
 #define BATCHES_MAX      8u      /* between the two threads, about 700 KB each */
 #define COMMIT_EVERY_US  1000000 /* wall time between two commits */
-#define COMMIT_FIRST_US  50000   /* the first one */
+#define COMMIT_FIRST_US  100000  /* the first one */
 #define COMMIT_EVERY_MIN_US 1000 /* between two looks for something to do */
 #define COMMIT_ROWS_MAX  250000u /* rows of op and event in one commit; they wait in memory */
 #define READER_WAIT_MS   60000   /* how long a reader of the same file may hold up a commit */
