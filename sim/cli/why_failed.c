@@ -179,8 +179,7 @@ static gboolean make_tables(struct why *why)
                          "coalesce(s.name, s.task, t.name, 'task ' || o.task) AS who "
                          "FROM why_pin p LEFT JOIN cache c ON c.id = p.cache LEFT JOIN op o ON o.id = p.op "
                          "LEFT JOIN thread t ON t.id = o.task LEFT JOIN op_site os ON os.op = p.op LEFT JOIN site s "
-                         "ON s.id = os.site;"
-                         "BEGIN") &&
+                         "ON s.id = os.site;") &&
                recording_prepare(why->recording, "INSERT INTO why_fact VALUES (?, ?)", &why->fact, &why->error) &&
                recording_prepare(why->recording, "INSERT INTO why_zone VALUES (NULL, ?, ?, ?, ?, ?, ?)", &why->zone,
                                  &why->error) &&
@@ -517,8 +516,7 @@ gboolean why_failed_prepare(struct recording *recording, uint64_t op, uint64_t n
         gboolean ok;
 
         why.refused = g_array_new(FALSE, FALSE, sizeof(struct refused));
-        ok = find_op(&why, op, number) && read_refusals(&why) && make_tables(&why) && fill(&why) &&
-             exec(&why, "COMMIT");
+        ok = find_op(&why, op, number) && read_refusals(&why) && make_tables(&why) && fill(&why);
         sqlite3_finalize(why.fact);
         sqlite3_finalize(why.zone);
         sqlite3_finalize(why.block);

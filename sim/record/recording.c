@@ -118,6 +118,8 @@ struct recording *recording_open(const char *path, GError **error)
                 /* a damaged file must not make SQLite run what stands in its schema */
                 sqlite3_db_config(recording->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
                 sqlite3_db_config(recording->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+                /* a run that goes on commits between two statements: all of them read the same moment of it */
+                code = sqlite3_exec(recording->db, "BEGIN", NULL, NULL, NULL);
         }
         if (code == SQLITE_OK ? !check_versions(recording, error) || !check_size(recording, error)
                               : !record_fail(error, recording->db, code, "read", path)) {

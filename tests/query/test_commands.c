@@ -10,6 +10,7 @@
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -110,23 +111,41 @@ static int64_t value_in(const char *path, const char *sql)
         return value;
 }
 
-/* A run that is killed while it goes on. */
-static char *record_killed(void)
+/* An endless run must not stay when a check fails here. */
+static void die_with_parent(gpointer unused)
+{
+        (void)unused;
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+/* A run that goes on until it is killed, once it has committed some thousand ops. */
+static GPid start_endless(const char *path)
 {
         g_autofree char *scenario = g_build_filename(checkout, "tests", "query", "endless.lua", NULL);
-        char *path = scratch_path("killed.db");
-        char *words[] = { (char *)program, "run", scenario, "-o", path, "--progress", "none", NULL };
+        const char *words[] = { (char *)program, "run", scenario, "-o", path, "--progress", "none", NULL };
         g_autoptr(GError) error = NULL;
         GPid pid;
 
-        g_spawn_async(NULL, words, NULL,
-                      G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL,
-                      &pid, &error);
+        g_spawn_async(NULL, (char **)words, NULL,
+                      G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL,
+                      die_with_parent, NULL, &pid, &error);
         g_assert_no_error(error);
         for (int i = 0; i < 6000 && value_in(path, "SELECT value FROM run WHERE key = 'op_count'") < 3000; i++)
                 g_usleep(10000);
+        return pid;
+}
+
+static void stop_endless(GPid pid)
+{
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);
+}
+
+static char *record_killed(void)
+{
+        char *path = scratch_path("killed.db");
+
+        stop_endless(start_endless(path));
         return path;
 }
 
@@ -296,6 +315,33 @@ static void test_csv(void)
 
         g_assert_cmpstr(csv, ==, "a,b c,d,e,f,g,h,i\r\n1,\"x,y\",\"say \"\"no\"\"\",\"two\n"
                                  "lines\",,\"\",1.5,x'00ff'\r\n");
+}
+
+/* Of a run that goes on, all that a command reads is of one moment: its commits wait, and go on behind it. */
+static void test_while_it_runs(void)
+{
+        static const char count[] = "SELECT value FROM run WHERE key = 'op_count'";
+        char *path = scratch_path("running.db");
+        GPid pid = start_endless(path);
+        g_autoptr(GError) error = NULL;
+        struct recording *recording;
+        int64_t first, later;
+
+        recording = recording_open(path, &error);
+        g_assert_no_error(error);
+        recording_get_int(recording, "op_count", 0, G_MAXINT64, &first, &error);
+        g_assert_no_error(error);
+        g_usleep(1200000);
+        recording_get_int(recording, "op_count", 0, G_MAXINT64, &later, &error);
+        g_assert_no_error(error);
+        recording_close(recording);
+        g_assert_cmpint(first, ==, later);
+        for (int i = 0; i < 6000 && value_in(path, count) <= first; i++)
+                g_usleep(10000);
+        g_assert_cmpint(value_in(path, count), >, first);
+        g_free(SAY("replay", path));
+        stop_endless(pid);
+        g_free(path);
 }
 
 static void test_json(void)
@@ -906,6 +952,7 @@ int main(int argc, char **argv)
         g_test_add_func("/query/named/questions-and-columns-explained", test_documented);
         g_test_add_func("/query/csv/quoting", test_csv);
         g_test_add_func("/query/json/valid", test_json);
+        g_test_add_func("/query/while-it-runs", test_while_it_runs);
         g_test_add_func("/query/parameters", test_parameters);
         g_test_add_func("/query/parameter-values", test_parameter_values);
         g_test_add_func("/query/comment-first", test_comment_first);
