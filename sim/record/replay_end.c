@@ -389,12 +389,16 @@ static gboolean is_refused(struct replay *replay, sqlite3_stmt *row)
 {
         uint64_t frees = (uint64_t)sqlite3_column_int64(row, 6);
         int64_t task = sqlite3_column_int64(row, 3);
+        uint32_t cache = CACHE_ID_NONE;
         struct cache_view view;
 
         if (sqlite3_column_int64(row, 5) == OP_FREE)
                 return g_hash_table_lookup(replay->objects, GSIZE_TO_POINTER(frees)) == NULL;
-        if (sqlite3_column_type(row, 7) != SQLITE_NULL)
-                return !sim_cache_get(replay->sim, (uint32_t)sqlite3_column_int64(row, 7), &view) || !view.live;
+        if (sqlite3_column_type(row, 7) != SQLITE_NULL) {
+                cache = (uint32_t)sqlite3_column_int64(row, 7);
+                if (!sim_cache_get(replay->sim, cache, &view) || !view.live)
+                        return TRUE;
+        }
         if (task >= 1 && task <= replay->player_count && replay->players[task].kind == THREAD_TASK &&
             replay->players[task].op == 0) {
                 struct request request = {
@@ -402,6 +406,7 @@ static gboolean is_refused(struct replay *replay, sqlite3_stmt *row)
                         .size_bytes = (uint64_t)sqlite3_column_int64(row, 8),
                         .gfp = (uint32_t)sqlite3_column_int64(row, 9),
                         .order = (uint8_t)sqlite3_column_int64(row, 10),
+                        .cache = cache,
                 };
 
                 return sim_submit(replay->sim, (uint32_t)task, &request) != NULL;

@@ -227,7 +227,7 @@ static char *bug_text(const struct actor *actor, const char *message)
         return g_strdup(text->str);
 }
 
-void failure_bug(struct actor *actor, const char *message)
+static void note_bug(struct actor *actor, const char *message)
 {
         struct scenario *scenario = actor->scenario;
         g_autofree char *text = bug_text(actor, message);
@@ -237,6 +237,14 @@ void failure_bug(struct actor *actor, const char *message)
 
         keep_row(scenario, &failure);
         scenario_message(scenario, g_strchomp(plain));
+}
+
+enum scenario_error failure_of_submit(struct actor *actor, const char *problem)
+{
+        if (!g_str_has_prefix(problem, "kernel BUG"))
+                return SCENARIO_ERROR_SCRIPT;
+        note_bug(actor, problem);
+        return SCENARIO_ERROR_SIMULATED;
 }
 
 /*

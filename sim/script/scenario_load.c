@@ -763,14 +763,10 @@ static void submit(struct actor *actor)
         struct scenario *scenario = actor->scenario;
         const char *problem = sim_submit(scenario->sim, actor->thread, &actor->request);
 
-        if (!problem) {
+        if (problem)
+                fail_source(source, failure_of_submit(actor, problem), problem);
+        else
                 actor_set_state(actor, ACTOR_REQUEST);
-                return;
-        }
-        if (g_str_has_prefix(problem, "kernel BUG"))
-                failure_bug(actor, problem);
-        fail_source(source, g_str_has_prefix(problem, "kernel BUG") ? SCENARIO_ERROR_SIMULATED : SCENARIO_ERROR_SCRIPT,
-                    problem);
 }
 
 /* A load is over when both of its threads are; the producer says so. */

@@ -377,8 +377,10 @@ void failure_listen(struct scenario *scenario);
 /* A request got nothing: what the failure policy says about it, which may be scenario->error. */
 void failure_noted(struct actor *actor, const struct op_record *record);
 
-/* A BUG found before anything happened. These end the run and do not return; the first is for where there is no Lua. */
-void failure_bug(struct actor *actor, const char *message);
+/* What sim_submit refused where there is no Lua: a kernel BUG is noted as one. Returns how the run is to end. */
+enum scenario_error failure_of_submit(struct actor *actor, const char *problem);
+
+/* A BUG found before anything happened. These end the run and do not return. */
 int failure_refused(lua_State *L, struct actor *self, const char *message);
 int failure_double_free(lua_State *L, struct actor *self, const struct object *object);
 enum wrong_free { WRONG_KFREE, WRONG_CACHE_FREE, WRONG_CACHE, WRONG_FREE_PAGES };

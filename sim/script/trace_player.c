@@ -269,9 +269,10 @@ static void block_done(struct trace_player *player, struct block *block)
         block->waiter = NO_LINE;
 }
 
-static void fail_at(struct trace_player *player, const struct ops_line *line, const char *problem)
+static void fail_at(struct trace_player *player, const struct ops_line *line, enum scenario_error code,
+                    const char *problem)
 {
-        scenario_fail(player->scenario, SCENARIO_ERROR_SCRIPT, "%s:%u: %s", player->ops->path, line->line, problem);
+        scenario_fail(player->scenario, code, "%s:%u: %s", player->ops->path, line->line, problem);
 }
 
 /* The line is done: notes what came back, and who may go on because of it. */
@@ -308,7 +309,7 @@ static void finish_line(struct trace_player *player, struct player *one, bool as
                 break;
         case OPS_CREATE:
                 if (record->result != 0)
-                        fail_at(player, line, "the cache could not be created");
+                        fail_at(player, line, SCENARIO_ERROR_SCRIPT, "the cache could not be created");
                 else
                         player->cache_ids[line->name] = record->cache;
                 break;
@@ -344,7 +345,7 @@ static bool make_request(struct trace_player *player, const struct ops_line *lin
                 if (ret->cache == CACHE_ID_NONE) {
                         g_autofree char *problem = g_strdup_printf("the machine has no cache '%s'", name);
 
-                        fail_at(player, line, problem);
+                        fail_at(player, line, SCENARIO_ERROR_SCRIPT, problem);
                         return false;
                 }
         }
@@ -438,7 +439,7 @@ static bool carry_out(struct trace_player *player, struct player *one)
         if (!is_done)
                 problem = sim_submit(scenario->sim, actor->thread, &actor->request);
         if (problem) {
-                fail_at(player, line, problem);
+                fail_at(player, line, failure_of_submit(actor, problem), problem);
                 return false;
         }
         if (player->site_ids)

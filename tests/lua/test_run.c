@@ -27,10 +27,10 @@ static void result_free(struct result *result)
 typedef struct result result_auto;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(result_auto, result_free)
 
-/* Runs `kmemsim run WORDS` in the test's folder; environ NULL: that of the test. */
-static struct result *run_in(char **environ_, const char *words)
+/* Runs `kmemsim WORDS` in the test's folder; environ NULL: that of the test. */
+static struct result *command_in(char **environ_, const char *words)
 {
-        g_autofree char *line = g_strdup_printf("%s run %s", g_getenv("KMEMSIM"), words);
+        g_autofree char *line = g_strdup_printf("%s %s", g_getenv("KMEMSIM"), words);
         g_auto(GStrv) argv = NULL;
         struct result *result = g_new0(struct result, 1);
         int status;
@@ -41,6 +41,13 @@ static struct result *run_in(char **environ_, const char *words)
         g_assert_true(WIFEXITED(status));
         result->code = WEXITSTATUS(status);
         return result;
+}
+
+static struct result *run_in(char **environ_, const char *words)
+{
+        g_autofree char *all = g_strdup_printf("run %s", words);
+
+        return command_in(environ_, all);
 }
 
 static struct result *run(const char *words)
@@ -182,6 +189,8 @@ static void test_failures(void)
                 { "double.lua",
                   "task { name = 'a', run = function(t) local o = t:kmalloc(1) t:kfree(o) t:kfree(o) end }", "", 11,
                   "double.lua:1: kernel BUG: double free of a size-32 object" },
+                { "bug.lua", "task { name = 'a', run = function(t) t:alloc('size-64', 'atomic,dma') end }", "", 11,
+                  "bug.lua:1: kernel BUG at mm/slab.c:2647! __GFP_DMA asked of a cache without SLAB_CACHE_DMA" },
                 { "fatal.lua",
                   "on_failure 'fatal' task { name = 'eater', run = function(t) while true do t:pages(10, 'atomic') end "
                   "end }",
@@ -233,6 +242,13 @@ static void test_failures(void)
                 g_assert_true(g_str_has_prefix(report, "<4>eater: page allocation failure. order:10, mode:0x20\n"));
                 g_assert_cmpstr(broken, ==, "expectation broken: more");
                 g_assert_cmpstr(status, ==, "failed");
+        }
+        for (const char *const *name = (const char *const[]){ "double", "bug", "fatal", NULL }; *name; name++) {
+                g_autofree char *words = g_strdup_printf("replay %s.db", *name);
+                g_autoptr(result_auto) result = command_in(NULL, words);
+
+                g_assert_cmpint(result->code, ==, 0);
+                g_assert_nonnull(strstr(result->out, "(reproduced)\n"));
         }
         g_assert_false(exists("script.db")); /* no file is made for a scenario that does not load */
 }

@@ -570,6 +570,7 @@ static void test_trace_errors(void)
         g_free(support_write("bad.ops", "kmemops 1\nmachine cpus=1\nm 0 1 10\nf 0 2\n"));
         g_free(support_write("tick.ops", "kmemops 1\nmachine cpus=1\ntick 5\n"));
         g_free(support_write("nocache.ops", "kmemops 1\nmachine cpus=1\na 0 1 thing\n"));
+        g_free(support_write("bug.ops", "kmemops 1\nmachine cpus=1\na 0 1 size-64 gfp=atomic,dma\n"));
         assert_fails("trace { file = 'none.ops' }", SCENARIO_ERROR_FILE,
                      "s.lua:1: none.ops: No such file or directory" IN_MAIN);
         assert_fails("trace { file = 'bad.ops' }", SCENARIO_ERROR_FILE,
@@ -577,6 +578,8 @@ static void test_trace_errors(void)
         fails("trace { file = 'tick.ops' }",
               "s.lua:1: tick.ops:3: `tick' cannot be replayed beside tasks; run the file with kmemsim ops" IN_MAIN);
         fails("trace { file = 'nocache.ops' }", "nocache.ops:3: the machine has no cache 'thing'");
+        assert_fails("trace { file = 'bug.ops' }", SCENARIO_ERROR_SIMULATED,
+                     "bug.ops:3: kernel BUG at mm/slab.c:2647! __GFP_DMA asked of a cache without SLAB_CACHE_DMA");
         fails("trace { file = 't.ops', pace = 'slow' }", "s.lua:1: trace: pace is \"as_recorded\" or \"asap\"" IN_MAIN);
         fails("trace { file = 't.ops', speed = 0 }",
               "s.lua:1: trace: speed 0 is no ratio: write 2, 0.5 or 3/4" IN_MAIN);
