@@ -388,7 +388,8 @@ static gboolean set_key(struct recorder *recorder, const char *key, struct value
 static gboolean write_cut(struct recorder *recorder, const struct cut *cut)
 {
         if (!begin(recorder) || !write_caches(recorder, cut->caches) || !write_boot_slabs(recorder, cut->slabs) ||
-            !write_zones(recorder, cut->samples) || !write_open_ops(recorder, cut->open) || !write_sums(recorder) || !write_totals(recorder) ||
+            !write_zones(recorder, cut->samples) || !write_open_ops(recorder, cut->open) || !write_sums(recorder) ||
+            !write_totals(recorder) ||
             !set_key(recorder, "end_ns", int_value((int64_t)cut->now_ns)) ||
             !set_key(recorder, "op_total", int_value((int64_t)cut->op_total)) ||
             !set_key(recorder, "op_count", int_value((int64_t)cut->op_count)) ||
@@ -577,7 +578,7 @@ static int by_id(const void *a, const void *b)
         return (left > right) - (left < right); /* ids are unique: no ties */
 }
 
-/* The ops of a batch by id. They come as they end, nearly in order: each has few to pass, or else all are sorted anew. */
+/* The ops of a batch by id. They come as they end, nearly in order: each has few to pass, or all are sorted anew. */
 static const struct op_record **sort_ops(struct recorder *recorder, const struct batch *batch)
 {
         uint32_t passes_left = 16 * batch->op_count;
@@ -893,7 +894,8 @@ void recorder_set_config(struct recorder *recorder, const struct sim_config *con
                 const void *field = (const char *)config + machine_keys[i].offset;
 
                 recorder_set_int(recorder, machine_keys[i].name,
-                                 machine_keys[i].is_signed ? *(const int32_t *)field : (int64_t)*(const uint32_t *)field);
+                                 machine_keys[i].is_signed ? *(const int32_t *)field
+                                                           : (int64_t)*(const uint32_t *)field);
         }
         for (int cost = 0; cost < COST_KIND_COUNT; cost++) {
                 g_autofree char *key = schema_cost_key((enum cost_kind)cost);
@@ -922,7 +924,8 @@ void recorder_add_thread(struct recorder *recorder, uint32_t id, enum thread_kin
                 int_value(make_it_fail),
         };
 
-        push_values(recorder, "INSERT INTO thread (id, kind, cpu, name, make_it_fail) VALUES (?, ?, ?, ?, ?)", values, 5);
+        push_values(recorder, "INSERT INTO thread (id, kind, cpu, name, make_it_fail) VALUES (?, ?, ?, ?, ?)", values,
+                    G_N_ELEMENTS(values));
 }
 
 void recorder_add_process(struct recorder *recorder, uint32_t id, const struct process_spec *spec)
@@ -941,7 +944,8 @@ void recorder_add_process(struct recorder *recorder, uint32_t id, const struct p
                 int_value((int64_t)spec->age_s),
         };
 
-        push_values(recorder, "INSERT INTO process VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values, G_N_ELEMENTS(values));
+        push_values(recorder, "INSERT INTO process VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values,
+                    G_N_ELEMENTS(values));
 }
 
 void recorder_join_process(struct recorder *recorder, uint32_t thread, uint32_t process)
@@ -957,7 +961,10 @@ void recorder_add_mempool(struct recorder *recorder, uint32_t id, const struct m
                 int_value(id),
                 text_value(spec->name, -1),
                 int_value(spec->min_nr),
-                text_value(spec->kind == MEMPOOL_KMALLOC ? "kmalloc" : spec->kind == MEMPOOL_SLAB ? "slab" : "pages", -1),
+                text_value(spec->kind == MEMPOOL_KMALLOC ? "kmalloc"
+                           : spec->kind == MEMPOOL_SLAB  ? "slab"
+                                                         : "pages",
+                           -1),
                 int_or_null(spec->size_bytes, spec->kind != MEMPOOL_KMALLOC),
                 int_or_null(spec->cache, spec->kind != MEMPOOL_SLAB),
                 int_or_null(spec->order, spec->kind != MEMPOOL_PAGES),
@@ -1092,7 +1099,8 @@ static gboolean create_tables(struct recorder *recorder)
 
         digest_text(digest, nothing);
         digest_free(digest);
-        if (!exec(recorder, "PRAGMA page_size = 16384; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF") || !begin(recorder) ||
+        if (!exec(recorder, "PRAGMA page_size = 16384; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF") ||
+            !begin(recorder) ||
             !exec(recorder, pragmas))
                 return FALSE;
         code = schema_create(recorder->db);

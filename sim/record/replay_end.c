@@ -281,8 +281,9 @@ static void check_live_objects(struct replay *replay)
         int64_t last_pfn = -1, last_offset = 0;
         uint64_t count = 0, live_count;
 
-        if (is_over(replay) || !recording_prepare(replay->recording, "SELECT pfn, offset, op FROM live_object ORDER BY rowid",
-                                                  &select, &replay->error))
+        if (is_over(replay) ||
+            !recording_prepare(replay->recording, "SELECT pfn, offset, op FROM live_object ORDER BY rowid", &select,
+                               &replay->error))
                 return;
         for (; !is_over(replay) && recording_step(replay->recording, select, &replay->error) > 0; count++) {
                 int64_t pfn = sqlite3_column_int64(select, 0), offset = sqlite3_column_int64(select, 1);
@@ -291,7 +292,7 @@ static void check_live_objects(struct replay *replay)
 
                 if (!totals_is_live(replay->totals, (uint64_t)op, (uint32_t)pfn, (uint32_t)offset))
                         replay_differ_value(replay, where, "op", (const char *)sqlite3_column_text(select, 2), "none");
-                else if (pfn < last_pfn || (pfn == last_pfn && offset <= last_offset)) /* by place: so no row is there twice */
+                else if (pfn < last_pfn || (pfn == last_pfn && offset <= last_offset)) /* so that no row is there twice */
                         replay_differ_value(replay, where, "place", "before the row above", "behind it");
                 last_pfn = pfn;
                 last_offset = offset;

@@ -5,16 +5,17 @@
  *      pages 2 .. 1 + n      the roots of tables and indexes: empty leaves, or with rows
  *      then                  leaves of rows, and as many of entries if there is an index; one table at a time has rows
  *
- * There are two kinds of tree: that of a table, by rowid, and that of an index, by the values of the record. A leaf is filled with cells from its end towards the array of their places at its beginning. What fits into
- * one leaf is put into the root itself; more leaves are below a root that has a cell between each two of them: the last
- * rowid of the left one, or a record between the two.
+ * There are two kinds of tree: that of a table, by rowid, and that of an index, by the values of the record. A leaf is
+ * filled with cells from its end towards the array of their places at its beginning. What fits into one leaf is put into
+ * the root itself; more leaves are below a root that has a cell between each two of them: the last rowid of the left
+ * one, or a record between the two.
  *
  * Where the INTEGER PRIMARY KEY of a table has no gaps SQLite need not look for each key: it can count. It does so for
- * tables without such a key, in a third of the instructions. So the writer knows the table under a second name, without the
- * key ("imposter table", as SQLite's own RBU extension has them; only in the memory of this connection), and all rows but
- * the last go in there. The last one goes into the table as it is, and all entries of its index with it: SQLite copies
- * table and index apart. A program that makes an index in the file meanwhile makes SQLite forget the second name: the
- * rows then go in one by one.
+ * tables without such a key, in a third of the instructions. So the writer knows the table under a second name, without
+ * the key ("imposter table", as SQLite's own RBU extension has them; only in the memory of this connection), and all
+ * rows but the last go in there. The last one goes into the table as it is, and all entries of its index with it:
+ * SQLite copies table and index apart. A program that makes an index in the file meanwhile makes SQLite forget the
+ * second name: the rows then go in one by one.
  *
  * An index entry (op, seq) takes no more room than the row it stands for: where the row has room, the entry has.
  */
@@ -44,9 +45,10 @@ struct target {
         struct field fields[OP_COLUMNS_MAX];
         gboolean has_key; /* its first column is the INTEGER PRIMARY KEY */
         uint32_t root, index_root, append_root; /* page numbers, from 1; 0: none */
-        sqlite3_stmt *copy;        /* all rows, or, where SQLite cannot read the image, one by one; NULL: not yet needed */
-        sqlite3_stmt *append;      /* all rows but the last, counted by SQLite */
-        sqlite3_stmt *insert;
+        /* NULL: not yet needed */
+        sqlite3_stmt *copy;   /* all rows, or the last */
+        sqlite3_stmt *append; /* all rows but the last, counted by SQLite */
+        sqlite3_stmt *insert; /* one row */
 };
 
 /* What blocks of the same database know of its tables. */
@@ -147,7 +149,8 @@ static void add_null(struct row_block *block)
         block->types[block->column_count++] = 0;
 }
 
-/* Types of a record: 0 NULL; 1 to 6 whole numbers of so many bytes; 8 and 9 the numbers 0 and 1; 13 + 2 n text of n bytes. */
+/* Types of a record: 0 NULL; 1 to 6 whole numbers of so many bytes; 8 and 9 the numbers 0 and 1; 13 + 2 n text of n
+ * bytes. */
 static const uint8_t type_of_bytes[9] = { 1, 1, 2, 3, 4, 5, 5, 6, 6 }, bytes_of_type[7] = { 0, 1, 2, 3, 4, 6, 8 };
 
 /* The type of a number, in as few bytes as it has; 0 and 1 are types of their own. The bytes go to *body. */
@@ -187,7 +190,8 @@ void row_block_text(struct row_block *block, const char *text)
 
 static void add_mirrors(struct row_block *block, uint32_t first, const void *record)
 {
-        const struct field *field = block->target->fields + first, *end = block->target->fields + block->target->field_count;
+        const struct target *target = block->target;
+        const struct field *field = target->fields + first, *end = target->fields + target->field_count;
         uint8_t *type = block->types + block->column_count, *body = block->body_end;
 
         for (; field < end; field++) {
@@ -227,7 +231,10 @@ static void begin_leaf(struct tree *tree, uint32_t leaf)
 
 static void begin_tree(struct tree *tree, gboolean has_rowid, uint32_t root, uint32_t first_leaf)
 {
-        *tree = (struct tree){ .has_rowid = has_rowid, .root = root, .first_leaf = first_leaf, .divider_at = PAGE_BYTES };
+        *tree = (struct tree){ .has_rowid = has_rowid,
+                               .root = root,
+                               .first_leaf = first_leaf,
+                               .divider_at = PAGE_BYTES };
         begin_leaf(tree, 0);
 }
 
@@ -682,7 +689,8 @@ static int make_image(const struct row_block *block, uint8_t **ret)
         sqlite3_int64 bytes = 0;
         sqlite3 *db = NULL;
         uint8_t *pages;
-        int code = sqlite3_open_v2(":memory:", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+        int code = sqlite3_open_v2(":memory:", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                                   NULL);
 
         g_string_append_printf(sql, "PRAGMA page_size = %u;", PAGE_BYTES);
         for (uint32_t i = 0; i < block->target_count; i++) {
@@ -718,7 +726,8 @@ static int read_int(void *ret, int columns, char **values, char **names)
 static int try_in_place(struct row_block *block, gboolean *ret_in_place)
 {
         const struct table *table = &schema_tables[block->targets[0].table];
-        g_autofree char *select = g_strdup_printf("SELECT max(%s) FROM %s.%s", table->columns[0].name, block->name, table->name);
+        g_autofree char *select = g_strdup_printf("SELECT max(%s) FROM %s.%s", table->columns[0].name, block->name,
+                                                  table->name);
         int code = sqlite3_exec(block->db, "BEGIN", NULL, NULL, NULL);
 
         *ret_in_place = TRUE;
@@ -746,7 +755,8 @@ static int attach_image(struct row_block *block)
         int code = sqlite3_exec(block->db, attach, NULL, NULL, NULL);
 
         if (code == SQLITE_OK)
-                code = sqlite3_deserialize(block->db, block->name, block->image, bytes, bytes, SQLITE_DESERIALIZE_READONLY);
+                code = sqlite3_deserialize(block->db, block->name, block->image, bytes, bytes,
+                                           SQLITE_DESERIALIZE_READONLY);
         return code == SQLITE_OK ? sqlite3_exec(block->db, pragma, NULL, NULL, NULL) : code;
 }
 

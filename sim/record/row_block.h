@@ -32,8 +32,8 @@ struct row_block;
 int row_blocks_new(const enum table_id *tables, uint32_t table_count, struct row_block **ret, uint32_t count);
 
 /*
- * Before anything is added: attaches the blocks to the database, which has their tables, empty as yet, as block0, block1,
- * ...; outside of a transaction. in_place FALSE: as if this SQLite could not read the pages where they are, for
+ * Before anything is added: attaches the blocks to the database, which has their tables, empty as yet, as block0,
+ * block1, ...; outside of a transaction. in_place FALSE: as if this SQLite could not read the pages where they are, for
  * tests. Returns an SQLite code.
  */
 int row_blocks_attach(sqlite3 *db, gboolean in_place, struct row_block *const *blocks, uint32_t count);
@@ -44,8 +44,8 @@ void row_block_free(struct row_block *block); /* before the database is closed, 
 void row_block_begin(struct row_block *block, enum table_id table);
 gboolean row_block_is_empty(const struct row_block *block);
 
-/* One row: all columns mirror fields of the record, and the first is the INTEGER PRIMARY KEY. FALSE: there is no room, and
- * the row is not taken. */
+/* One row: all columns mirror fields of the record, and the first is the INTEGER PRIMARY KEY. FALSE: the row is not
+ * taken and belongs into another block: there is no room, or its key does not go with those before. */
 gboolean row_block_add_record(struct row_block *block, const void *record);
 
 /* One row of a table whose first column is the INTEGER PRIMARY KEY and whose second and last is a number. */

@@ -196,7 +196,8 @@ char *schema_cost_key(enum cost_kind cost); /* key of config.cost_cycles[cost] *
 char *schema_table_sql(enum table_id table); /* its CREATE TABLE */
 char *schema_index_sql(enum table_id table); /* its CREATE INDEX, or "" */
 
-/* All tables, indexes, views and lookup rows, into an empty database, inside the caller's transaction. Returns an SQLite code. */
+/* All tables, indexes, views and lookup rows, into an empty database, inside the caller's transaction. Returns an SQLite
+ * code. */
 int schema_create(sqlite3 *db);
 
 #endif
