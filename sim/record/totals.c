@@ -679,7 +679,7 @@ static int write_rows(struct rows *rows, sqlite3 *db)
         return code;
 }
 
-static int by_place(const void *a, const void *b)
+static gint by_place(gconstpointer a, gconstpointer b)
 {
         const struct live_object *left = a, *right = b;
 
@@ -699,7 +699,7 @@ GArray *totals_live_objects(const struct totals *totals)
                 if (live->op != 0)
                         g_array_append_val(objects, object);
         }
-        qsort(objects->data, objects->len, sizeof(struct live_object), by_place);
+        g_array_sort(objects, by_place); /* not qsort, which must not be given an array of none */
         return objects;
 }
 
