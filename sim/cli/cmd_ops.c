@@ -205,7 +205,7 @@ static gboolean run_hotplug(struct runner *run, const struct ops_line *line, GEr
         if (!carry_out(run, line, 0, &request, &op, error))
                 return FALSE;
         if (op->result)
-                g_string_append_printf(run->text, "%s %u %d\n", up ? "cpu_up" : "cpu_down", line->cpu, -ENOMEM);
+                g_string_append_printf(run->text, "%s %u %d\n", up ? "cpu_up" : "cpu_down", line->cpu, -(int)op->result);
         return TRUE;
 }
 
