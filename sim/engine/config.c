@@ -53,8 +53,8 @@ const char *sim_config_problem(const struct sim_config *config)
                 return "a machine has 8 MiB to 64 GiB of memory";
         if (config->arch == ARCH_I386 && mib > 4096)
                 return "an i386 machine has at most 4 GiB of memory (HIGHMEM4G)";
-        if (config->reserved_pages >= mib * 256 / 2)
-                return "more than half of the memory is reserved: the machine could not boot";
+        if (config->reserved_pages >= mib * 256)
+                return "all memory is reserved: the machine could not boot";
         if (config->numa && config->reserved_pages >= (uint64_t)config->node_mib[0] * 256)
                 return "all of node 0 is reserved: the machine could not boot";
         if (config->arch == ARCH_X86_64 && config->line_bytes != 64 && config->line_bytes != 128)

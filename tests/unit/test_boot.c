@@ -300,7 +300,7 @@ static void test_too_small(void)
         struct sim *sim;
         uint32_t boots = 1023, too_much = 2048;
 
-        while (too_much - boots > 1) { /* sim_config_problem would have refused most of these */
+        while (too_much - boots > 1) { /* memory that is just enough */
                 config.reserved_pages = (boots + too_much) / 2;
                 sim = sim_create(&config, &tape, &problem);
                 if (sim) {

@@ -61,7 +61,7 @@ static void test_refused(void)
         config = usual(), config.nodes = 2, refused(&config);
         config = usual(), config.node_mib[0] = 7, refused(&config);
         config = usual(), config.node_mib[0] = 65537, refused(&config);
-        config = usual(), config.node_mib[0] = 8, config.reserved_pages = 1024, refused(&config);
+        config = usual(), config.node_mib[0] = 8, config.reserved_pages = 2048, refused(&config);
         config = usual(), config.line_bytes = 32, refused(&config);
         config = usual(), config.arch = ARCH_I386, config.node_mib[0] = 4097, refused(&config);
         config = numa(2), config.arch = ARCH_I386, refused(&config);
@@ -104,6 +104,7 @@ static void test_corners(void)
 
         config = usual(), config.node_mib[0] = 8, boots(&config);
         config = usual(), config.node_mib[0] = 8, config.cpus = 8, config.reserved_pages = 1023, boots(&config);
+        config = usual(), config.node_mib[0] = 8, config.reserved_pages = 2048 - 250, boots(&config); /* 1 MiB is left */
         config = usual(), config.node_mib[0] = 65536, boots(&config);
         config = usual(), config.line_bytes = 128, boots(&config);
         config = usual(), config.arch = ARCH_I386, config.line_bytes = 32, config.node_mib[0] = 4096, boots(&config);
