@@ -162,7 +162,7 @@ static gboolean has_begun(struct recording *recording)
 {
         g_autoptr(sqlite3_stmt) statement = NULL;
 
-        return recording_prepare(recording, "SELECT 1 FROM run WHERE key IN ('op_count', 'digest')", &statement, NULL) &&
+        return recording_prepare(recording, "SELECT 1 FROM run WHERE key = 'sample_interval_ns'", &statement, NULL) &&
                recording_step(recording, statement, NULL) != 0;
 }
 

@@ -15,6 +15,7 @@
 
 #include "record/record_error.h"
 #include "record/recorder.h"
+#include "record/recording.h"
 #include "record/schema.h"
 #include "record/scratch.h"
 #include "record/workload.h"
@@ -443,6 +444,29 @@ static void test_full_disk(void)
         g_rmdir(folder);
 }
 
+/* What is known of a run comes with its first cut: before that there is a recording, and nothing in it. */
+static void test_before_the_run(void)
+{
+        g_autofree char *path = scratch_path("early.db");
+        g_autofree char *expected = g_strdup_printf("%s ends before its run began: nothing was committed to it", path);
+        g_autoptr(GError) error = NULL;
+        struct recorder *recorder = recorder_open(path, FALSE, &error);
+        struct recording *recording;
+        struct sim_config config;
+        struct run_info info;
+
+        g_assert_no_error(error);
+        sim_config_default(&config);
+        recorder_set_config(recorder, &config);
+        recorder_abandon(recorder);
+        recording = recording_open(path, &error);
+        g_assert_no_error(error);
+        g_assert_false(recording_get_info(recording, &info, &error));
+        g_assert_cmpstr(error->message, ==, expected);
+        recording_close(recording);
+        g_unlink(path);
+}
+
 int main(int argc, char **argv)
 {
         int code;
@@ -458,6 +482,7 @@ int main(int argc, char **argv)
         g_test_add_func("/record/recorder/killed-at-any-moment", test_kill);
         g_test_add_func("/record/recorder/file-size-limit", test_file_size_limit);
         g_test_add_func("/record/recorder/disk-full", test_full_disk);
+        g_test_add_func("/record/recorder/killed-before-the-run", test_before_the_run);
         code = g_test_run();
         scratch_remove_all();
         return code;
