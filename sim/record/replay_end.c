@@ -257,12 +257,8 @@ static void check_total_rows(struct replay *replay, enum table_id id)
                 else
                         compare_mirrors(replay, id, select, row, where, NULL);
         }
-        if (!is_over(replay) && count != totals_row_count(replay->totals, id)) {
-                g_autofree char *recorded = g_strdup_printf("%" PRIu64, count);
-                g_autofree char *replayed = g_strdup_printf("%" PRIu64, totals_row_count(replay->totals, id));
-
-                replay_differ_value(replay, table->name, "number of rows", recorded, replayed);
-        }
+        if (!is_over(replay) && count != totals_row_count(replay->totals, id))
+                replay_differ_count(replay, table->name, count, totals_row_count(replay->totals, id));
 }
 
 /* Does the recording say what the workload held at the end? One that was cut short does not. */
@@ -298,12 +294,8 @@ static void check_live_objects(struct replay *replay)
                 last_offset = offset;
         }
         live_count = has_live_count(replay) ? totals_live_count(replay->totals) : 0;
-        if (!is_over(replay) && count != live_count) {
-                g_autofree char *recorded = g_strdup_printf("%" PRIu64, count);
-                g_autofree char *replayed = g_strdup_printf("%" PRIu64, live_count);
-
-                replay_differ_value(replay, "live_object", "number of rows", recorded, replayed);
-        }
+        if (!is_over(replay) && count != live_count)
+                replay_differ_count(replay, "live_object", count, live_count);
 }
 
 static int compare_ids(gconstpointer a, gconstpointer b)
